@@ -1,0 +1,4 @@
+{#- Schemas carry the names of the layers as they stand: `marts`, not `main_marts`. -#}
+{% macro generate_schema_name(custom_schema_name, node) -%}
+    {{ custom_schema_name | trim if custom_schema_name is not none else target.schema }}
+{%- endmacro %}

@@ -1,0 +1,73 @@
+{#-
+    From the text of a raw file to a value. Each takes a SQL expression of text and gives null where the text is null or is no such
+    value; the staging models tell the two apart. The patterns are spelled out because engines' own casts accept more, and each
+    engine something else (`infinity`, `2026-1-1`, `1_000`).
+-#}
+
+{#- Text without the white space around it; null where nothing is left. -#}
+{% macro clean_text(text) -%}
+    nullif(trim({{ text }}), '')
+{%- endmacro %}
+
+{% macro matches(text, pattern) -%}
+    {{ return(adapter.dispatch('matches')(text, pattern)) }}
+{%- endmacro %}
+
+{% macro default__matches(text, pattern) -%}
+    regexp_matches({{ text }}, '{{ pattern }}')
+{%- endmacro %}
+
+{#- Calendar date, `2026-11-22`. -#}
+{% macro parse_date(text) -%}
+    case when {{ matches(text, '^[0-9]{4}-[0-9]{2}-[0-9]{2}$') }} then {{ dbt.safe_cast(text, 'date') }} end
+{%- endmacro %}
+
+{#- ISO 8601, date alone or with a time, `T` or a space between; with an offset converted to UTC, without one taken as UTC. -#}
+{% macro parse_timestamp(text) -%}
+    {%- set time = '([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9]([.,][0-9]+)?)?' -%}
+    {%- set zone = ' ?(Z|z|[+-][0-9]{2}(:?[0-9]{2})?)' -%}
+    case
+        when {{ matches(text, '^[0-9]{4}-[0-9]{2}-[0-9]{2}([Tt ]' ~ time ~ '(' ~ zone ~ ')?)?$') }}
+            then {{ cast_to_utc(text) }}
+    end
+{%- endmacro %}
+
+{#- The engine's cast of a text already known to look like ISO 8601. -#}
+{% macro cast_to_utc(text) -%}
+    {{ return(adapter.dispatch('cast_to_utc')(text)) }}
+{%- endmacro %}
+
+{% macro default__cast_to_utc(text) -%}
+    {#- the session's time zone is UTC (profiles.yml), so the cast to a timestamp without zone gives UTC -#}
+    cast(try_cast(replace(replace(replace(replace(upper({{ text }}), ',', '.'), ' +', '+'), ' -', '-'), ' Z', 'Z') as timestamp with time zone) as timestamp)
+{%- endmacro %}
+
+{#- Decimal number with a point and no thousands separator; an exponent is allowed, as exports of floating point have it. -#}
+{% macro parse_number(text) -%}
+    case
+        when {{ matches(text, '^[+-]?([0-9]+([.][0-9]*)?|[.][0-9]+)([eE][+-]?[0-9]+)?$') }}
+            then {{ dbt.safe_cast(text, 'decimal(18, 4)') }}
+    end
+{%- endmacro %}
+
+{#- Whole number; `3.0` is one, since a column with gaps often comes as floating point. -#}
+{% macro parse_integer(text) -%}
+    case when {{ matches(text, '^[+-]?[0-9]+([.]0*)?$') }} then cast({{ dbt.safe_cast(text, 'decimal(18, 0)') }} as bigint) end
+{%- endmacro %}
+
+{#- true, t, yes, y, 1 or false, f, no, n, 0, in any case. -#}
+{% macro parse_boolean(text) -%}
+    case
+        when lower({{ text }}) in ('true', 't', 'yes', 'y', '1') then true
+        when lower({{ text }}) in ('false', 'f', 'no', 'n', '0') then false
+    end
+{%- endmacro %}
+
+{#- A JSON object of texts, null where a text is null, in the given order: `columns` maps a name to an expression. -#}
+{% macro json_object_of(columns) -%}
+    {{ return(adapter.dispatch('json_object_of')(columns)) }}
+{%- endmacro %}
+
+{% macro default__json_object_of(columns) -%}
+    cast(json_object({% for name, value in columns.items() %}'{{ name }}', {{ value }}{{ ', ' if not loop.last }}{% endfor %}) as {{ dbt.type_string() }})
+{%- endmacro %}

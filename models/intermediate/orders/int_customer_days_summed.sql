@@ -1,0 +1,19 @@
+with
+
+valid_orders as (
+    select * from {{ ref('int_orders_valued') }}
+    where is_valid
+),
+
+final as (
+    select
+        customer_id,
+        ordered_on as purchase_on,
+        count(*) as orders,
+        {{ money('sum(net_revenue)') }} as net_revenue,
+        {{ money('sum(margin_amount)') }} as margin_amount
+    from valid_orders
+    group by customer_id, ordered_on
+)
+
+select * from final

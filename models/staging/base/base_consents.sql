@@ -1,0 +1,1 @@
+{{ checked_rows('consents', source('raw', 'consents')) }}

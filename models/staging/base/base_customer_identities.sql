@@ -1,0 +1,1 @@
+{{ checked_rows('customer_identities', source('raw', 'customer_identities')) }}

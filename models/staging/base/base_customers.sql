@@ -1,0 +1,1 @@
+{{ checked_rows('customers', source('raw', 'customers')) }}

@@ -1,0 +1,1 @@
+{{ checked_rows('erasure_requests', source('raw', 'erasure_requests')) }}

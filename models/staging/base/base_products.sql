@@ -1,0 +1,1 @@
+{{ checked_rows('products', source('raw', 'products')) }}

@@ -1,0 +1,1 @@
+{{ checked_rows('social_mentions', source('raw', 'social_mentions')) }}

@@ -1,0 +1,1 @@
+{{ checked_rows('survey_invitations', source('raw', 'survey_invitations')) }}

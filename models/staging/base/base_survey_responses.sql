@@ -1,0 +1,1 @@
+{{ checked_rows('survey_responses', source('raw', 'survey_responses')) }}

@@ -1,0 +1,1 @@
+{{ checked_rows('web_events', source('raw', 'web_events')) }}

@@ -1,0 +1,11 @@
+{#- Fails for every key that is null in part or stands on more than one row. -#}
+{% test primary_key(model, columns) %}
+
+select
+    {{ columns | join(', ') }},
+    count(*) as rows_of_key
+from {{ model }}
+group by {{ columns | join(', ') }}
+having count(*) > 1 {% for column in columns %}or {{ column }} is null {% endfor %}
+
+{% endtest %}
