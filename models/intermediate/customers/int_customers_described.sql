@@ -28,11 +28,20 @@ run_context as (
     select as_of_date, business_timezone from {{ ref('run_context') }}
 ),
 
-registrations as (
+dated_customers as (
     select
         customers.*,
         {{ business_day('customers.registered_at', 'run_context.business_timezone') }} as registered_on
     from customers
+    cross join run_context
+),
+
+-- who registers after the as-of date is not a registered customer yet: a guest with an order by then, else nobody
+registrations as (
+    select
+        dated_customers.*,
+        dated_customers.registered_on > run_context.as_of_date as is_later
+    from dated_customers
     cross join run_context
 ),
 
@@ -63,8 +72,9 @@ erased_customers as (
 every_customer as (
     select
         coalesce(registrations.customer_id, first_orders.customer_id) as customer_id,
-        registrations.customer_id is null as is_guest,
-        registrations.registered_on,
+        registrations.customer_id is null or coalesce(registrations.is_later, false) as is_guest,
+        case when not registrations.is_later then registrations.registered_on end as registered_on,
+        coalesce(registrations.is_later, false) as is_later,
         first_orders.first_ordered_on,
         registrations.acquisition_channel,
         registrations.country,
@@ -80,17 +90,13 @@ every_customer as (
     full outer join first_orders on registrations.customer_id = first_orders.customer_id
 ),
 
--- who registers after the as-of date and has not ordered by then does not exist yet
 known_customers as (
     select
         every_customer.*,
         {{ age_on('every_customer.birth_date', 'run_context.as_of_date') }} as age
     from every_customer
     cross join run_context
-    where
-        every_customer.registered_on is null
-        or every_customer.registered_on <= run_context.as_of_date
-        or every_customer.first_ordered_on is not null
+    where not every_customer.is_later or every_customer.first_ordered_on is not null
 ),
 
 final as (

@@ -1,0 +1,147 @@
+"""What tests share: one parse of the dbt project, and warehouses built from raw folders ("worlds")."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from orchestration.company import company_raw_folder
+from orchestration.contract import Contract, load_contract
+from orchestration.landing import Landing, land
+from orchestration.settings import ROOT, WAREHOUSE_DIR, Settings, load_settings
+from orchestration.warehouse import open_build, register
+
+BUILD = ("build", "--exclude-resource-type", "unit_test")
+
+
+@dataclass(frozen=True)
+class World:
+    """A warehouse that was built from a raw folder."""
+
+    settings: Settings
+    landing: Landing
+    # what dbt made of each node: its status by name
+    statuses: dict[str, str]
+
+    @property
+    def as_of(self) -> date:
+        return self.rows("select as_of_date from intermediate.run_context")[0][0]
+
+    def rows(self, sql: str) -> list[tuple[Any, ...]]:
+        with open_build(self.settings.build_db, read_only=True) as connection:
+            return connection.execute(sql).fetchall()
+
+    def frame(self, sql: str) -> pd.DataFrame:
+        with open_build(self.settings.build_db, read_only=True) as connection:
+            cursor = connection.execute(sql)
+            # rows, not .df(): decimals stay decimals and dates stay dates
+            return pd.DataFrame(cursor.fetchall(), columns=[column[0] for column in cursor.description], dtype=object)
+
+    def mart(self, name: str) -> pd.DataFrame:
+        return self.frame(f"select * from marts.{name}")
+
+
+class Dbt:
+    """The dbt project, parsed once, to be run on any warehouse."""
+
+    def __init__(self, target: Path) -> None:
+        self.target = target
+        self._manifest: Any = None
+
+    def invoke(self, warehouse: Path, *arguments: str) -> dict[str, str]:
+        """Run dbt in this process; the status of every node by name. Raises AssertionError with dbt's messages."""
+        statuses, messages = self.attempt(warehouse, *arguments)
+        assert not messages, "\n".join(messages)
+        return statuses
+
+    def attempt(self, warehouse: Path, *arguments: str) -> tuple[dict[str, str], list[str]]:
+        """The same, but what went wrong is returned, not raised."""
+        from dbt.adapters.duckdb.connections import DuckDBConnectionManager
+        from dbt.cli.main import dbtRunner
+
+        before = os.environ.get(WAREHOUSE_DIR)
+        os.environ[WAREHOUSE_DIR] = str(warehouse)
+        common = ["--project-dir", str(ROOT), "--profiles-dir", str(ROOT), "--target-path", str(self.target), "--quiet"]
+        try:
+            if self._manifest is None:
+                parsed = dbtRunner().invoke(["parse", *common])
+                assert parsed.success, parsed.exception
+                self._manifest = parsed.result
+            done = dbtRunner(manifest=self._manifest).invoke([*arguments, *common])
+        finally:
+            # the file must be free for whoever reads it next
+            DuckDBConnectionManager.close_all_connections()
+            if before is None:
+                del os.environ[WAREHOUSE_DIR]
+            else:
+                os.environ[WAREHOUSE_DIR] = before
+        if done.exception is not None:
+            raise done.exception
+        results = list(done.result)
+        messages = [
+            f"{result.node.name}: {result.message}"
+            for result in results
+            if str(result.status) in ("error", "fail", "runtime error")
+        ]
+        return {result.node.name: str(result.status) for result in results}, messages
+
+
+@pytest.fixture(scope="session")
+def contract() -> Contract:
+    return load_contract(ROOT)
+
+
+@pytest.fixture(scope="session")
+def dbt(tmp_path_factory: pytest.TempPathFactory) -> Dbt:
+    return Dbt(tmp_path_factory.mktemp("target"))
+
+
+@pytest.fixture(scope="session")
+def build_world(
+    tmp_path_factory: pytest.TempPathFactory, dbt: Dbt, contract: Contract
+) -> Callable[..., World]:
+    """Build a warehouse of its own from a raw folder: `build_world(raw_dir, name, as_of=None, arguments=BUILD)`."""
+
+    def build(raw_dir: Path, name: str, as_of: date | None = None, arguments: tuple[str, ...] = BUILD) -> World:
+        warehouse = tmp_path_factory.mktemp(name)
+        return build_into(warehouse, raw_dir, dbt, contract, as_of, arguments)
+
+    return build
+
+
+def build_into(
+    warehouse: Path,
+    raw_dir: Path,
+    dbt: Dbt,
+    contract: Contract,
+    as_of: date | None = None,
+    arguments: tuple[str, ...] = BUILD,
+) -> World:
+    """Land a raw folder into a warehouse, new or not, and build it there."""
+    settings = load_settings({"STICKINESS_RAW_DIR": str(raw_dir), WAREHOUSE_DIR: str(warehouse)})
+    settings = replace(settings, as_of=as_of)
+    landing = land(settings.raw_dir, settings.landing_dir, contract, settings.dialects)
+    register(landing, settings, contract, settings.build_db, "test", datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC))
+    return World(settings, landing, dbt.invoke(warehouse, *arguments))
+
+
+@pytest.fixture(scope="session")
+def cdnow_raw() -> Path:
+    return company_raw_folder(ROOT / "companies", "cdnow")
+
+
+@pytest.fixture(scope="session")
+def cdnow_world(build_world: Callable[..., World], cdnow_raw: Path) -> Iterator[World]:
+    yield build_world(cdnow_raw, "cdnow")
+
+
+@pytest.fixture(scope="session")
+def empty_world(build_world: Callable[..., World], tmp_path_factory: pytest.TempPathFactory) -> World:
+    return build_world(tmp_path_factory.mktemp("no_tables"), "empty")
