@@ -1,0 +1,1 @@
+"""Runs the project: lands raw files, builds the dbt models, publishes the marts."""

@@ -1,0 +1,175 @@
+"""Which files of a raw folder belong to which table of the contract."""
+
+import difflib
+import os
+import stat
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from orchestration.contract import Contract
+
+from .problems import FileProblem, RawFolderError
+
+FORMATS = {".csv": "csv", ".parquet": "parquet"}
+_GRANT = "Give the user that runs the refresh the right to read it."
+_EXPECTED_FORMS = "files that end in .csv or .parquet"
+
+
+@dataclass(frozen=True)
+class RawFile:
+    """A file that holds rows of a table; `name` is its posix path relative to the raw folder."""
+
+    table: str
+    name: str
+    path: Path
+    file_format: str
+
+
+@dataclass
+class Discovery:
+    """What a raw folder holds: the files by table in contract order, then by name."""
+
+    files: list[RawFile] = field(default_factory=list)
+    notices: list[str] = field(default_factory=list)
+    problems: list[FileProblem] = field(default_factory=list)
+
+
+def discover(raw_dir: Path, contract: Contract) -> Discovery:
+    """List the files of every table of the contract under the raw folder.
+
+    Raises:
+        RawFolderError: the raw folder does not exist, is no folder, or cannot be listed.
+    """
+    discovery = Discovery()
+    for entry in _entries(raw_dir):
+        if not _is_ignored(entry.name):
+            _discover_top_level(entry, raw_dir, contract, discovery)
+    order = {table: position for position, table in enumerate(contract.tables)}
+    discovery.files.sort(key=lambda file: (order[file.table], file.name))
+    return discovery
+
+
+def _entries(raw_dir: Path) -> list[Path]:
+    what_to_do = "Set it to the folder that holds the company's files (STICKINESS_RAW_DIR, or make run RAW=<folder>)."
+    if not raw_dir.exists():
+        raise RawFolderError(f"The raw folder {raw_dir} does not exist. {what_to_do}")
+    if not raw_dir.is_dir():
+        raise RawFolderError(f"The raw folder {raw_dir} is a file, not a folder. {what_to_do}")
+    try:
+        return sorted(raw_dir.iterdir())
+    except OSError as error:
+        raise RawFolderError(f"The raw folder {raw_dir} cannot be listed: {error.strerror}. {what_to_do}") from error
+
+
+def _is_ignored(name: str) -> bool:
+    return name.startswith((".", "_"))
+
+
+def _split(name: str) -> tuple[str, str | None]:
+    """Return the name without its extension, and the format (None: no format that landing reads)."""
+    stem, extension = os.path.splitext(name)
+    return stem, FORMATS.get(extension.lower())
+
+
+def _discover_top_level(entry: Path, raw_dir: Path, contract: Contract, discovery: Discovery) -> None:
+    stem, file_format = _split(entry.name)
+    if entry.is_dir():
+        if entry.name in contract.tables:
+            _discover_folder(entry, raw_dir, entry.name, discovery)
+        else:
+            discovery.notices.append(_unknown(entry.name, contract, "folder"))
+    elif file_format is not None and stem in contract.tables:
+        _add_file(entry, raw_dir, stem, file_format, discovery)
+    elif not _is_silent(entry.name):
+        discovery.notices.append(_unknown(entry.name, contract, "file"))
+
+
+def _is_silent(name: str) -> bool:
+    lower = name.lower()
+    return lower == "company.yml" or lower.startswith(("readme", "license")) or lower.endswith(".md")
+
+
+def _unknown(name: str, contract: Contract, kind: str) -> str:
+    stem = name.split(".")[0].lower()
+    if stem in contract.tables:
+        wanted = f"a folder named {stem}" if kind == "folder" else f"{stem}.csv or {stem}.parquet"
+        return f"{_printable(name)} is not a table of the raw contract and was not read; did you mean {wanted}?"
+    close = difflib.get_close_matches(stem, contract.tables, n=1)
+    question = f"; did you mean {close[0]}?" if close else "."
+    return f"{_printable(name)} is not a table of the raw contract and was not read{question}"
+
+
+def _discover_folder(folder: Path, raw_dir: Path, table: str, discovery: Discovery) -> None:
+    for path in _walk(folder, raw_dir, discovery, (os.path.realpath(folder),)):
+        _, file_format = _split(path.name)
+        if file_format is None:
+            discovery.problems.append(
+                FileProblem(
+                    _relative(path, raw_dir),
+                    f"{_EXPECTED_FORMS} (the folder {table} holds batches of the table {table})",
+                    f"a file that ends in {path.suffix or 'nothing'}",
+                    "Unpack or convert it to CSV or Parquet, move it out of the folder, or begin its name with _ to "
+                    "have it ignored.",
+                )
+            )
+        else:
+            _add_file(path, raw_dir, table, file_format, discovery)
+
+
+def _walk(folder: Path, raw_dir: Path, discovery: Discovery, parents: tuple[str, ...]) -> Iterator[Path]:
+    """Yield the files under the folder; links are followed, but not round in a circle."""
+    try:
+        entries = sorted(folder.iterdir())
+    except OSError as error:
+        discovery.problems.append(
+            FileProblem(
+                _relative(folder, raw_dir),
+                "a folder that can be listed",
+                str(error.strerror),
+                _GRANT,
+            )
+        )
+        return
+    for entry in entries:
+        if _is_ignored(entry.name):
+            continue
+        if not entry.is_dir():
+            yield entry
+        elif (real := os.path.realpath(entry)) not in parents:
+            yield from _walk(entry, raw_dir, discovery, (*parents, real))
+
+
+def _add_file(path: Path, raw_dir: Path, table: str, file_format: str, discovery: Discovery) -> None:
+    name = path.relative_to(raw_dir).as_posix()
+    problem = _name_problem(name) or _kind_problem(path, _printable(name))
+    if problem is not None:
+        discovery.problems.append(problem)
+    else:
+        discovery.files.append(RawFile(table, name, path, file_format))
+
+
+def _name_problem(name: str) -> FileProblem | None:
+    if _printable(name) == name:
+        return None
+    return FileProblem(_printable(name), "a file name in UTF-8", "a name with other bytes in it", "Rename the file.")
+
+
+def _kind_problem(path: Path, name: str) -> FileProblem | None:
+    try:
+        regular = stat.S_ISREG(path.stat().st_mode)
+    except OSError as error:
+        return FileProblem(name, "a file", str(error.strerror), "Replace the link by the file it should point to.")
+    if not regular:
+        return FileProblem(name, "a file", "something that is neither file nor folder", "Replace it by a file.")
+    if not os.access(path, os.R_OK):
+        return FileProblem(name, "a file that can be read", "no permission", _GRANT)
+    return None
+
+
+def _relative(path: Path, raw_dir: Path) -> str:
+    return _printable(path.relative_to(raw_dir).as_posix())
+
+
+def _printable(name: str) -> str:
+    return name.encode("utf-8", "backslashreplace").decode("utf-8")

@@ -1,0 +1,129 @@
+"""How the header of a file maps to the columns of its table. One rule for CSV and Parquet."""
+
+import difflib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from orchestration.contract import RawTable
+
+from .problems import BrokenFileError, FileProblem
+
+_SHOWN_CELLS = 30
+_SHOWN_CHARACTERS = 40
+
+
+@dataclass(frozen=True)
+class ExtraColumn:
+    """A column that the contract does not have; `is_named` is false where the header cell is blank."""
+
+    position: int
+    name: str
+    is_named: bool
+
+
+@dataclass(frozen=True)
+class Header:
+    """Where in the file each contract column is (0-based), what else there is, and what there is not."""
+
+    cell_count: int
+    positions: Mapping[str, int]
+    extras: tuple[ExtraColumn, ...]
+    missing_columns: tuple[str, ...]
+
+
+def normalised(cell: str) -> str:
+    """Return the form in which header cells are compared: no byte order mark, trimmed, without case."""
+    return _trimmed(cell).casefold()
+
+
+def matched_columns(cells: Sequence[str], table: RawTable) -> int:
+    """Count the columns of the table that the header cells name."""
+    return len({normalised(cell) for cell in cells}.intersection(name.casefold() for name in table.column_names))
+
+
+def match_header(file_name: str, cells: Sequence[str], table: RawTable) -> Header:
+    """Map header cells to the columns of the table.
+
+    Raises:
+        BrokenFileError: a required column is missing, or a column of the contract occurs twice.
+    """
+    contract_names = {name.casefold(): name for name in table.column_names}
+    found: dict[str, list[int]] = {}
+    others: list[tuple[int, str]] = []
+    for position, cell in enumerate(cells):
+        name = contract_names.get(normalised(cell))
+        if name is None:
+            others.append((position, _trimmed(cell)))
+        else:
+            found.setdefault(name, []).append(position)
+    problems = list(_problems(file_name, cells, table, found))
+    if problems:
+        raise BrokenFileError(*problems)
+    return Header(
+        cell_count=len(cells),
+        positions={name: positions[0] for name, positions in found.items()},
+        extras=tuple(_extras(others)),
+        missing_columns=tuple(name for name in table.column_names if name not in found),
+    )
+
+
+def _trimmed(cell: str) -> str:
+    return cell.replace("\ufeff", "").strip()
+
+
+def _extras(others: Sequence[tuple[int, str]]) -> Iterator[ExtraColumn]:
+    used: set[str] = set()
+    for position, name in others:
+        base = name or f"column_{position + 1}"
+        unique, suffix = base, 1
+        while unique.casefold() in used:
+            suffix += 1
+            unique = f"{base}_{suffix}"
+        used.add(unique.casefold())
+        yield ExtraColumn(position, unique, bool(name))
+
+
+def _problems(
+    file_name: str, cells: Sequence[str], table: RawTable, found: Mapping[str, list[int]]
+) -> Iterator[FileProblem]:
+    shown = shown_cells(cells)
+    twice = [name for name, positions in found.items() if len(positions) > 1]
+    if twice:
+        places = "; ".join(
+            f"{name} in columns {', '.join(str(position + 1) for position in found[name])}" for name in twice
+        )
+        yield FileProblem(
+            file_name,
+            "every column once (upper and lower case are the same)",
+            f"{places}. The header is: {shown}",
+            "Remove or rename all but one, so that it is clear which holds the value.",
+        )
+    missing = [name for name in table.required_columns if name not in found]
+    if missing:
+        yield FileProblem(
+            file_name,
+            f"the required column{'s' if len(missing) > 1 else ''} {', '.join(missing)} of the table {table.name}",
+            f"a header without {'them' if len(missing) > 1 else 'it'}: {shown}",
+            _how_to_add(missing, cells, found),
+        )
+
+
+def shown_cells(cells: Sequence[str]) -> str:
+    """Return the header cells for a message, shortened where they are many or long."""
+    shown = [
+        cell if len(cell) <= _SHOWN_CHARACTERS else cell[:_SHOWN_CHARACTERS] + "..." for cell in cells[:_SHOWN_CELLS]
+    ]
+    more = f" and {len(cells) - _SHOWN_CELLS} more" if len(cells) > _SHOWN_CELLS else ""
+    return ", ".join(repr(cell)[1:-1] for cell in shown) + more
+
+
+def _how_to_add(missing: Sequence[str], cells: Sequence[str], found: Mapping[str, list[int]]) -> str:
+    taken = {position for positions in found.values() for position in positions}
+    free = {normalised(cell): _trimmed(cell) for position, cell in enumerate(cells) if position not in taken}
+    hints = []
+    for name in missing:
+        close = difflib.get_close_matches(name.casefold(), free, n=1, cutoff=0.75)
+        if close:
+            hints.append(f"rename {free[close[0]]} to {name}")
+    hint = f"; perhaps {' and '.join(hints)}" if hints else ""
+    return f"Add the column{'s' if len(missing) > 1 else ''} to the export{hint}. The first row must be the header."

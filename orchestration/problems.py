@@ -1,0 +1,29 @@
+"""Errors that a person can act on. Each message is complete: what was found, where, what was expected, what to do."""
+
+
+class StickinessError(Exception):
+    """Something that a user can put right; shown without a traceback."""
+
+
+class SettingsError(StickinessError):
+    """A setting in the environment, in company.yml or in dbt_project.yml is wrong."""
+
+
+class WarehouseError(StickinessError):
+    """The warehouse folder, or a database in it, cannot be used."""
+
+
+class WarehouseLockedError(WarehouseError):
+    """Another refresh or rollback of the same warehouse is running."""
+
+
+class ProjectError(StickinessError):
+    """The dbt project cannot be parsed."""
+
+
+class BuildError(StickinessError):
+    """dbt could not build the models, or a test of error severity failed."""
+
+
+class PublicationError(StickinessError):
+    """A build could not be published, or there is nothing to roll back to."""
