@@ -19,7 +19,7 @@
 
 {#- Calendar date, `2026-11-22`. -#}
 {% macro parse_date(text) -%}
-    case when {{ matches(text, '^[0-9]{4}-[0-9]{2}-[0-9]{2}$') }} then {{ dbt.safe_cast(text, 'date') }} end
+    case when {{ matches(text, '^[0-9]{4}-[0-9]{2}-[0-9]{2}$') }} then try_cast({{ text }} as date) end
 {%- endmacro %}
 
 {#- ISO 8601, date alone or with a time, `T` or a space between; with an offset converted to UTC, without one taken as UTC. -#}
@@ -46,13 +46,13 @@
 {% macro parse_number(text) -%}
     case
         when {{ matches(text, '^[+-]?([0-9]+([.][0-9]*)?|[.][0-9]+)([eE][+-]?[0-9]+)?$') }}
-            then {{ dbt.safe_cast(text, 'decimal(18, 4)') }}
+            then try_cast({{ text }} as decimal(18, 4))
     end
 {%- endmacro %}
 
 {#- Whole number; `3.0` is one, since a column with gaps often comes as floating point. -#}
 {% macro parse_integer(text) -%}
-    case when {{ matches(text, '^[+-]?[0-9]+([.]0*)?$') }} then cast({{ dbt.safe_cast(text, 'decimal(18, 0)') }} as bigint) end
+    case when {{ matches(text, '^[+-]?[0-9]+([.]0*)?$') }} then cast(try_cast({{ text }} as decimal(18, 0)) as bigint) end
 {%- endmacro %}
 
 {#- true, t, yes, y, 1 or false, f, no, n, 0, in any case. -#}

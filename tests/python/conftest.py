@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -11,6 +12,8 @@ from typing import Any
 
 import pandas as pd
 import pytest
+from dbt.adapters.duckdb.connections import DuckDBConnectionManager
+from dbt.cli.main import dbtRunner
 
 from orchestration.company import company_raw_folder
 from orchestration.contract import Contract, load_contract
@@ -48,12 +51,39 @@ class World:
         return self.frame(f"select * from marts.{name}")
 
 
+@contextlib.contextmanager
+def _warehouse_dir(warehouse: Path) -> Iterator[None]:
+    before = os.environ.get(WAREHOUSE_DIR)
+    os.environ[WAREHOUSE_DIR] = str(warehouse)
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ[WAREHOUSE_DIR]
+        else:
+            os.environ[WAREHOUSE_DIR] = before
+
+
 class Dbt:
     """The dbt project, parsed once, to be run on any warehouse."""
 
     def __init__(self, target: Path) -> None:
         self.target = target
         self._manifest: Any = None
+
+    @property
+    def manifest(self) -> Any:
+        """The parsed project, as dbt's own Manifest."""
+        if self._manifest is None:
+            with _warehouse_dir(self.target):
+                parsed = dbtRunner().invoke(["parse", *self._common])
+            assert parsed.success, parsed.exception
+            self._manifest = parsed.result
+        return self._manifest
+
+    @property
+    def _common(self) -> list[str]:
+        return ["--project-dir", str(ROOT), "--profiles-dir", str(ROOT), "--target-path", str(self.target), "--quiet"]
 
     def invoke(self, warehouse: Path, *arguments: str) -> dict[str, str]:
         """Run dbt in this process; the status of every node by name. Raises AssertionError with dbt's messages."""
@@ -63,25 +93,13 @@ class Dbt:
 
     def attempt(self, warehouse: Path, *arguments: str) -> tuple[dict[str, str], list[str]]:
         """The same, but what went wrong is returned, not raised."""
-        from dbt.adapters.duckdb.connections import DuckDBConnectionManager
-        from dbt.cli.main import dbtRunner
-
-        before = os.environ.get(WAREHOUSE_DIR)
-        os.environ[WAREHOUSE_DIR] = str(warehouse)
-        common = ["--project-dir", str(ROOT), "--profiles-dir", str(ROOT), "--target-path", str(self.target), "--quiet"]
-        try:
-            if self._manifest is None:
-                parsed = dbtRunner().invoke(["parse", *common])
-                assert parsed.success, parsed.exception
-                self._manifest = parsed.result
-            done = dbtRunner(manifest=self._manifest).invoke([*arguments, *common])
-        finally:
-            # the file must be free for whoever reads it next
-            DuckDBConnectionManager.close_all_connections()
-            if before is None:
-                del os.environ[WAREHOUSE_DIR]
-            else:
-                os.environ[WAREHOUSE_DIR] = before
+        manifest = self.manifest
+        with _warehouse_dir(warehouse):
+            try:
+                done = dbtRunner(manifest=manifest).invoke([*arguments, *self._common])
+            finally:
+                # the file must be free for whoever reads it next
+                DuckDBConnectionManager.close_all_connections()
         if done.exception is not None:
             raise done.exception
         results = list(done.result)
@@ -104,9 +122,7 @@ def dbt(tmp_path_factory: pytest.TempPathFactory) -> Dbt:
 
 
 @pytest.fixture(scope="session")
-def build_world(
-    tmp_path_factory: pytest.TempPathFactory, dbt: Dbt, contract: Contract
-) -> Callable[..., World]:
+def build_world(tmp_path_factory: pytest.TempPathFactory, dbt: Dbt, contract: Contract) -> Callable[..., World]:
     """Build a warehouse of its own from a raw folder: `build_world(raw_dir, name, as_of=None, arguments=BUILD)`."""
 
     def build(raw_dir: Path, name: str, as_of: date | None = None, arguments: tuple[str, ...] = BUILD) -> World:

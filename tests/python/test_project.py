@@ -1,0 +1,199 @@
+"""The rules that keep the project easy to see and to change, held by tests instead of by memory."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from conftest import Dbt
+
+from orchestration.contract import Contract
+from orchestration.settings import ROOT
+
+MODELS = ROOT / "models"
+# marts may read marts of their own domain and of those before it
+DOMAINS = ("customers", "repurchase", "value", "lifecycle")
+
+
+@pytest.fixture(scope="module")
+def nodes(dbt: Dbt) -> dict[str, Any]:
+    return {**dbt.manifest.nodes, **dbt.manifest.sources}
+
+
+@pytest.fixture(scope="module")
+def models(nodes: dict[str, Any]) -> list[Any]:
+    return [node for node in nodes.values() if node.resource_type == "model"]
+
+
+@pytest.fixture(scope="module")
+def read_by_bi(models: list[Any]) -> list[Any]:
+    return [model for model in models if model.fqn[1] in ("marts", "quality")]
+
+
+def places(model: Any) -> str:
+    return model.original_file_path
+
+
+def test_each_model_has_a_yaml_of_its_own_name_beside_it(models: list[Any]) -> None:
+    wrong = [
+        places(model)
+        for model in models
+        if (model.patch_path or "").split("://")[-1] != str(Path(places(model)).with_suffix(".yml"))
+    ]
+    assert not wrong
+
+
+def layer(node: Any) -> str:
+    return {"source": "source", "seed": "seed"}.get(node.resource_type) or node.fqn[1]
+
+
+ALLOWED = {
+    "staging": {"source", "staging", "seed"},
+    "intermediate": {"staging", "intermediate", "seed"},
+    "marts": {"staging", "intermediate", "seed", "marts"},
+    "quality": {"staging"},
+}
+
+
+def test_data_flows_one_way(models: list[Any], nodes: dict[str, Any]) -> None:
+    wrong = [
+        f"{places(model)} reads {nodes[parent].name}"
+        for model in models
+        for parent in model.depends_on.nodes
+        if layer(nodes[parent]) not in ALLOWED[layer(model)]
+    ]
+    assert not wrong
+
+
+def test_a_mart_reads_marts_of_its_own_or_an_earlier_domain(models: list[Any], nodes: dict[str, Any]) -> None:
+    wrong = [
+        f"{places(model)} reads {nodes[parent].name}"
+        for model in models
+        if layer(model) == "marts"
+        for parent in model.depends_on.nodes
+        if layer(nodes[parent]) == "marts" and DOMAINS.index(nodes[parent].fqn[2]) > DOMAINS.index(model.fqn[2])
+    ]
+    assert not wrong
+
+
+def test_what_bi_reads_is_a_public_contract_with_an_owner(read_by_bi: list[Any]) -> None:
+    wrong = [
+        places(model)
+        for model in read_by_bi
+        if not (model.config.contract.enforced and model.access == "public" and model.config.group)
+    ]
+    assert not wrong
+
+
+def test_every_column_that_bi_reads_has_a_description_and_labels_in_both_languages(read_by_bi: list[Any]) -> None:
+    wrong = [
+        f"{places(model)}: {column.name}"
+        for model in read_by_bi
+        for column in model.columns.values()
+        if not (column.description and column.config.meta.get("label_en") and column.config.meta.get("label_zh"))
+        or not re.search(r"[\u4e00-\u9fff]", column.config.meta["label_zh"])
+    ]
+    assert not wrong
+
+
+def test_every_model_is_described_and_the_grain_of_what_bi_reads_comes_first(
+    models: list[Any], read_by_bi: list[Any]
+) -> None:
+    assert not [places(model) for model in models if not model.description]
+    assert not [places(model) for model in read_by_bi if not model.description.startswith("One row per ")]
+
+
+def checks_of(nodes: dict[str, Any], model: Any, kind: str) -> list[Any]:
+    return [
+        node
+        for node in nodes.values()
+        if node.resource_type == "test"
+        and getattr(node, "attached_node", None) == model.unique_id
+        and node.test_metadata.name == kind
+    ]
+
+
+def test_every_mart_has_its_key_tested(read_by_bi: list[Any], nodes: dict[str, Any]) -> None:
+    wrong = [
+        places(model)
+        for model in read_by_bi
+        if [test.test_metadata.kwargs["columns"] for test in checks_of(nodes, model, "primary_key")]
+        != [model.config.meta["primary_key"]]
+    ]
+    assert not wrong
+
+
+def test_every_mart_has_a_worked_example(dbt: Dbt, models: list[Any]) -> None:
+    worked = {test.model for test in dbt.manifest.unit_tests.values()}
+    assert not [places(model) for model in models if layer(model) == "marts" and model.name not in worked]
+
+
+def test_every_test_says_what_it_means(dbt: Dbt, nodes: dict[str, Any]) -> None:
+    silent = [node.name for node in nodes.values() if node.resource_type == "test" and not node.description]
+    silent += [test.name for test in dbt.manifest.unit_tests.values() if not test.description]
+    assert not silent
+
+
+def sql_files() -> list[Path]:
+    return sorted(MODELS.rglob("*.sql"))
+
+
+# the cast in two colons, and functions that read a clock
+@pytest.mark.parametrize(
+    "pattern", ["::", "current_date", "current_timestamp", r"now\(", r"\bqualify\b", "group by all"]
+)
+def test_models_are_portable_and_read_no_clock(pattern: str) -> None:
+    assert not [path.name for path in sql_files() if re.search(pattern, path.read_text(encoding="utf-8"))]
+
+
+def test_no_model_names_an_engine() -> None:
+    named = [path for path in MODELS.rglob("*.*") if re.search("duckdb|spark", path.read_text(encoding="utf-8"), re.I)]
+    assert not named
+
+
+def test_select_distinct_does_not_hide_a_fan_out() -> None:
+    assert not [path.name for path in sql_files() if "select distinct" in path.read_text(encoding="utf-8")]
+
+
+def test_a_model_stays_below_150_lines() -> None:
+    assert not [path.name for path in sql_files() if len(path.read_text(encoding="utf-8").splitlines()) > 150]
+
+
+def test_every_seed_and_each_of_its_columns_is_described(nodes: dict[str, Any]) -> None:
+    for seed in (node for node in nodes.values() if node.resource_type == "seed"):
+        header = (ROOT / seed.original_file_path).read_text(encoding="utf-8").splitlines()[0].split(",")
+        assert seed.description and [name for name, column in seed.columns.items() if column.description] == header
+
+
+def test_the_macros_know_every_table_of_the_contract(contract: Contract) -> None:
+    macro = (ROOT / "macros" / "checked_rows.sql").read_text(encoding="utf-8")
+    listed = macro[macro.index("macro raw_table_names") :]
+    assert re.findall(r"'([a-z_]+)'", listed) == list(contract.tables)
+
+
+def test_each_table_of_the_contract_has_its_two_staging_models_with_all_its_columns(
+    contract: Contract, models: list[Any]
+) -> None:
+    names = {model.name: model for model in models}
+    for table in contract.tables.values():
+        assert f"base_{table.name}" in names
+        assert list(names[f"stg_{table.name}"].columns) == list(table.column_names)
+
+
+def test_the_contract_for_people_and_the_one_for_machines_agree(contract: Contract) -> None:
+    text = (ROOT / "docs" / "raw-contract.md").read_text(encoding="utf-8")
+    text = text[text.index("## Tables") :]
+    rows = dict(re.findall(r"^\| (\w+) \| [^|]+ \| ([^|]+) \|$", text, re.M))
+    del rows["table"]
+    for table in contract.tables.values():
+        without_notes = re.sub(r"\([^)]*\)", "", rows.pop(table.name))
+        listed = [column.strip() for column in without_notes.split(",")]
+        assert listed == [name + "*" * (name in table.required_columns) for name in table.column_names], table.name
+    assert not rows
+
+
+def test_no_committed_file_names_a_registry_or_a_folder_of_this_machine() -> None:
+    for name in ("requirements.lock", "pyproject.toml", ".pre-commit-config.yaml"):
+        assert not re.search(r"https?://|index-url", (ROOT / name).read_text(encoding="utf-8")), name
