@@ -293,6 +293,7 @@ def test_an_as_of_date_before_all_data_gives_empty_marts(tmp_path: Path, build_w
     ]
 
 
+@pytest.mark.xdist_group("empty")
 def test_without_any_table_every_mart_is_there_and_empty(empty_world: World) -> None:
     assert len(empty_world.landing.absent_tables) == 19
     # yesterday, by the clock of the run

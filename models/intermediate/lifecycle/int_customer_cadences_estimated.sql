@@ -72,6 +72,7 @@ final as (
         placed.expected_interval_days,
         placed.purchase_due_probability,
         coalesce(cadence_bands.cadence_status, 'unknown') as cadence_status,
+        {{ add_days('placed.last_purchase_on', 'cast(ceil(' ~ cadence_quantile('placed.shape', 'placed.scale', '0.5e0') ~ ') as integer)') }} as next_purchase_on,
         {{ add_days('placed.last_purchase_on', 'cast(ceil(' ~ cadence_quantile('placed.shape', 'placed.scale', 'overdue_band.overdue_probability') ~ ') as integer)') }} as overdue_on
     from placed
     cross join overdue_band

@@ -31,6 +31,7 @@ final as (
         intervals.median_interval_days,
         cadences.expected_interval_days,
         cadences.purchase_due_probability,
+        cadences.next_purchase_on,
         cadences.overdue_on,
         cadences.cadence_status
     from cadences

@@ -1,0 +1,194 @@
+"""The marts of whole builds against the oracle: random companies that sit on the edges, and CDNOW.
+
+Each build holds 60 companies, one region each. In the marts with dimensions every region is a company of its own; the
+other marts are compared over all companies. A difference names the region or the customer, whose id begins with it.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from datetime import date
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+from generators import Company, Frame, collect_companies, in_region, join_companies, random_company, write_raw_folder
+from oracle import Facts, Seeds, Variables, compute_marts, read_facts, read_seeds
+from oracle.marts import MARTS
+from oracle.seeds import age_band
+
+pytestmark = pytest.mark.worlds
+
+SEEDS_FOLDER = Path(__file__).parents[2] / "seeds"
+DRAWN_BY_HYPOTHESIS = 40
+DRAWN_BY_NUMPY = 20
+LARGER_SIZES = (30, 60, 90)
+# marts whose rows may be left out where this count is 0
+ROWS_OF_NOTHING = {"purchase_frequency": "buyers", "reactivation_monthly": "lapsed_customers"}
+# compared in a test of its own
+NEXT_PURCHASE = "next_purchase_on"
+
+
+@dataclass(frozen=True)
+class RandomCompanies:
+    """A build of random companies: its name, when and where they live, and the variables of the business."""
+
+    name: str
+    frame: Frame
+    variables: Variables
+    number: int
+
+    @property
+    def company(self) -> Company:
+        drawn = collect_companies(DRAWN_BY_HYPOTHESIS, self.frame, self.number)
+        larger = [
+            in_region(random_company(self.number + place, self.frame, sizes=LARGER_SIZES), f"n{place:02d}")
+            for place in range(DRAWN_BY_NUMPY)
+        ]
+        return join_companies([*drawn, *larger])
+
+
+@dataclass(frozen=True)
+class Compared:
+    """A build, and what the oracle expects of it."""
+
+    world: Any
+    facts: Facts
+    expected: dict[str, pd.DataFrame]
+    raw_folder: Path | None = None
+
+    def assert_agrees(self, name: str, without: Sequence[str] = ()) -> None:
+        actual, expected = (
+            _without_rows_of_nothing(frame, name) for frame in (self.world.mart(name), self.expected[name])
+        )
+        try:
+            MARTS[name].assert_equal(actual, expected.drop(columns=list(without)), name)
+        except AssertionError as difference:
+            difference.add_note(f"as of {self.facts.as_of}; raw rows: {self.raw_folder or 'of the company'}")
+            raise
+
+
+def _without_rows_of_nothing(frame: pd.DataFrame, name: str) -> pd.DataFrame:
+    """A period in which there is nobody to count may have its row or not: see the test that it is a row of nothing."""
+    return frame[frame[ROWS_OF_NOTHING[name]] > 0] if name in ROWS_OF_NOTHING else frame
+
+
+# the as-of date is a month end, and the leap day
+SHANGHAI = RandomCompanies(
+    "property_shanghai",
+    Frame(date(2024, 2, 29), "Asia/Shanghai"),
+    Variables(business_timezone="Asia/Shanghai"),
+    number=20240229,
+)
+# the as-of date is in the middle of a month, clocks change on four days before it, and no variable has its default
+NEW_YORK = RandomCompanies(
+    "property_new_york",
+    Frame(
+        date(2024, 11, 17),
+        "America/New_York",
+        (date(2023, 3, 12), date(2023, 11, 5), date(2024, 3, 10), date(2024, 11, 3)),
+    ),
+    Variables(
+        business_timezone="America/New_York",
+        default_margin_rate=Decimal("0.25"),
+        high_value_annual_amount=Decimal("99.95"),
+        cadence_prior_intervals=3,
+        # 1 September and 78 days: the last that are over
+        active_days=78,
+        new_customer_days=29,
+        reactivated_customer_days=31,
+        lapsed_days=179,
+        loyal_purchase_days=3,
+    ),
+    number=20241117,
+)
+
+
+@pytest.fixture(scope="module")
+def seeds() -> Seeds:
+    return read_seeds(SEEDS_FOLDER)
+
+
+@pytest.fixture(
+    scope="module",
+    params=[
+        pytest.param(companies, id=companies.name, marks=pytest.mark.xdist_group(companies.name))
+        for companies in (SHANGHAI, NEW_YORK)
+    ],
+)
+def random_companies(
+    request: pytest.FixtureRequest,
+    build_world: Callable[..., Any],
+    tmp_path_factory: pytest.TempPathFactory,
+    seeds: Seeds,
+) -> Compared:
+    companies: RandomCompanies = request.param
+    company = companies.company
+    folder = tmp_path_factory.mktemp(companies.name) / "raw"
+    write_raw_folder(company, folder, asdict(companies.variables))
+    world = build_world(folder, companies.name, as_of=companies.frame.as_of)
+    assert world.as_of == companies.frame.as_of
+    customers = company.customers_frame
+    customers["age_band"] = [age_band(born, world.as_of, seeds) for born in customers["birth_date"]]
+    customers["loyalty_tier"] = None
+    facts = read_facts(company.orders_frame, customers, world.as_of, companies.variables)
+    return Compared(world, facts, compute_marts(facts, seeds), folder)
+
+
+@pytest.mark.parametrize("name", sorted(MARTS))
+def test_a_mart_of_random_companies_agrees_with_the_oracle(random_companies: Compared, name: str) -> None:
+    random_companies.assert_agrees(name, without=[NEXT_PURCHASE] if name == "customer_cadence" else [])
+
+
+def test_the_next_purchase_is_expected_when_it_has_come_with_even_chances(random_companies: Compared) -> None:
+    random_companies.assert_agrees("customer_cadence")
+
+
+@pytest.mark.parametrize(("name", "count"), ROWS_OF_NOTHING.items())
+def test_a_period_with_nobody_to_count_is_a_row_of_nothing(random_companies: Compared, name: str, count: str) -> None:
+    frame = random_companies.world.mart(name)
+    cells = frame.loc[frame[count] == 0, list(random_companies.expected[name].columns)].drop(
+        columns=list(MARTS[name].keys)
+    )
+    assert not cells.fillna(0).astype(float).to_numpy().any()
+
+
+def test_the_random_companies_reach_every_stage_segment_score_and_status(
+    random_companies: Compared, seeds: Seeds
+) -> None:
+    expected = random_companies.expected
+    stages = {"prospect", "new", "developing", "loyal", "at_risk", "lapsed", "reactivated"}
+    assert set(expected["customer_lifecycle"]["lifecycle_stage"]) == stages
+    assert set(expected["customer_cadence"]["cadence_status"]) == {status for _, status in seeds.cadence_bands}
+    for score in ("r_score", "m_score"):
+        assert set(expected["customer_rfm"][score]) == {1, 2, 3, 4, 5}
+    # most have bought on one day, and ties share a score
+    assert set(expected["customer_rfm"]["f_score"]) >= {1, 4, 5}
+    assert len(set(expected["customer_rfm"]["rfm_segment"])) >= 8
+    assert set(expected["customer_rfm"]["is_high_value"]) == {True, False}
+
+
+@pytest.fixture(scope="module")
+def cdnow(cdnow_world: Any, seeds: Seeds) -> Compared:
+    """CDNOW has neither refunds nor cancellations: its raw rows are those of the mart, whose totals are published."""
+    customers = cdnow_world.mart("customers").rename(columns={"registered_on": "registered_at"})
+    variables = Variables()
+    facts = read_facts(cdnow_world.mart("orders"), customers, cdnow_world.as_of, variables)
+    return Compared(cdnow_world, facts, compute_marts(facts, seeds))
+
+
+@pytest.mark.xdist_group("cdnow")
+def test_cdnow_has_the_orders_customers_and_sales_that_were_published(cdnow: Compared) -> None:
+    # the master file of Fader and Hardie: 1997-01-01 to 1998-06-30
+    assert len(cdnow.facts.orders) == 69_659
+    assert len(cdnow.facts.buyers) == 23_570
+    assert sum(order.net_revenue for order in cdnow.facts.orders) == Decimal("2500315.63")
+    days = {order.ordered_on for order in cdnow.facts.orders}
+    assert (min(days), max(days)) == (date(1997, 1, 1), date(1998, 6, 30))
+
+
+@pytest.mark.xdist_group("cdnow")
+@pytest.mark.parametrize("name", sorted(MARTS))
+def test_a_mart_of_cdnow_agrees_with_the_oracle(cdnow: Compared, name: str) -> None:
+    cdnow.assert_agrees(name, without=[NEXT_PURCHASE] if name == "customer_cadence" else [])
