@@ -8,7 +8,7 @@
     seeds         relations of the seeds that the values of a column must be in, by column of this table
 
     Columns: those of the contract, typed; then
-    row_key           the key as text, parts joined by `|`
+    row_key           the key as text, parts joined by `|`; null for a line that does not fit the header
     row_status        accepted, rejected, or superseded (a newer version of the same key was accepted)
     reason_code       why it was rejected: malformed_row, missing_key, missing_value, unparseable_value, out_of_domain, unknown_reference
     reason            the same for a person: column, what it holds, what was expected; personal data masked
@@ -75,7 +75,8 @@ judged_rows as (
             when typed_rows.{{ column.name }}_text is null then 'missing_value:{{ column.name }}'
             {%- endfor %}
             {%- for column in columns if column.data_type != 'text' %}
-            when typed_rows.{{ column.name }} is null and typed_rows.{{ column.name }}_text is not null then 'unparseable_value:{{ column.name }}'
+            when typed_rows.{{ column.name }} is null and typed_rows.{{ column.name }}_text is not null
+                then 'unparseable_value:{{ column.name }}'
             {%- endfor %}
             {%- for column in columns %}
             {%- set outside = outside_domain(column) %}
@@ -84,7 +85,8 @@ judged_rows as (
             {%- endif %}
             {%- endfor %}
             {%- for column in seeds %}
-            when typed_rows.{{ column }} not in (select allowed_{{ column }}.{{ column }} from allowed_{{ column }}) then 'out_of_domain:{{ column }}'
+            when typed_rows.{{ column }} not in (select allowed_{{ column }}.{{ column }} from allowed_{{ column }})
+                then 'out_of_domain:{{ column }}'
             {%- endfor %}
             {%- for column in references %}
             when known_{{ column }}.{{ column }} is null then 'unknown_reference:{{ column }}'
@@ -102,7 +104,12 @@ ranked_rows as (
         -- the newest version of a key among the rows that are in order; a broken newer version does not hide a sound older one
         row_number() over (
             partition by {{ key | join(', ') }}, failure is null
-            order by {% if 'updated_at' in names and 'updated_at' not in key %}updated_at desc nulls last, {% endif %}_file_name desc, _row_number desc
+            order by
+                {%- if 'updated_at' in names and 'updated_at' not in key %}
+                updated_at desc nulls last,
+                {%- endif %}
+                _file_name desc nulls last,
+                _row_number desc nulls last
         ) as version_rank
     from judged_rows
 ),
@@ -112,7 +119,10 @@ final as (
         {%- for column in columns %}
         {{ column.name }},
         {%- endfor %}
-        {% for column in key %}coalesce({{ column }}_text, ''){{ " || '|' || " if not loop.last }}{% endfor %} as row_key,
+        case
+            when _unparsed_row is null
+                then {% for column in key %}coalesce({{ column }}_text, ''){{ " || '|' || " if not loop.last }}{% endfor %}
+        end as row_key,
         case
             when failure is not null then 'rejected'
             when version_rank > 1 then 'superseded'
@@ -122,14 +132,17 @@ final as (
         case failure
             when 'malformed_row' then 'the line has more or fewer fields than the header'
             {%- for column in columns %}
-            {%- set holds = "'" ~ column.name ~ " holds \"' || " ~ ("'***'" if column.config.meta.personal else column.name ~ '_text') ~ " || '\"" %}
+            {%- set shown = "'***'" if column.config.meta.personal else column.name ~ '_text' %}
+            {%- set holds = "'" ~ column.name ~ " holds \"' || " ~ shown ~ " || '\"" %}
             when 'missing_key:{{ column.name }}' then '{{ column.name }} is part of the key and is empty'
             when 'missing_value:{{ column.name }}' then '{{ column.name }} is required and is empty'
             when 'unparseable_value:{{ column.name }}' then {{ holds }}, which is no {{ column.data_type }}'
             when 'out_of_domain:{{ column.name }}' then {{ holds }}; expected {{ expected_domain(column) }}'
             {%- endfor %}
             {%- for column in references %}
-            when 'unknown_reference:{{ column }}' then '{{ column }} holds "' || {{ column }}_text || '", which no accepted row of {{ contract.meta.references[column].split('.')[0] }} has'
+            {%- set target_table = contract.meta.references[column].split('.')[0] %}
+            when 'unknown_reference:{{ column }}'
+                then '{{ column }} holds "' || {{ column }}_text || '", which no accepted row of {{ target_table }} has'
             {%- endfor %}
         end as reason,
         case
@@ -163,7 +176,8 @@ select * from final
 
 {#- The contract of a raw table, as dbt parsed it from models/staging/raw.yml: name, meta and columns. -#}
 {% macro raw_contract(table_name) %}
-    {%- set found = graph.sources.values() | selectattr('source_name', 'equalto', 'raw') | selectattr('name', 'equalto', table_name) | list -%}
+    {%- set raw_sources = graph.sources.values() | selectattr('source_name', 'equalto', 'raw') -%}
+    {%- set found = raw_sources | selectattr('name', 'equalto', table_name) | list -%}
     {%- if not found -%}
         {{ exceptions.raise_compiler_error("There is no table '" ~ table_name ~ "' in the raw contract (models/staging/raw.yml).") }}
     {%- endif -%}
@@ -195,11 +209,13 @@ select * from final
         {{ value }} < {{ meta.minimum }}
     {%- elif meta.get('scale') -%}
         {%- for kind, range in meta.scale.items() if kind != 'column' -%}
-        {{ ' or ' if not loop.first }}(typed_rows.{{ meta.scale.column }} = '{{ kind }}' and {{ value }} not between {{ range[0] }} and {{ range[1] }})
+        {{ ' or ' if not loop.first -}}
+        (typed_rows.{{ meta.scale.column }} = '{{ kind }}' and {{ value }} not between {{ range[0] }} and {{ range[1] }})
         {%- endfor -%}
     {%- elif meta.get('sign') -%}
         {%- for kind, sign in meta.sign.items() if kind != 'column' -%}
-        {{ ' or ' if not loop.first }}(typed_rows.{{ meta.sign.column }} = '{{ kind }}' and {{ value }} {{ '<= 0' if sign == 'positive' else '>= 0' }})
+        {{ ' or ' if not loop.first -}}
+        (typed_rows.{{ meta.sign.column }} = '{{ kind }}' and {{ value }} {{ '<= 0' if sign == 'positive' else '>= 0' }})
         {%- endfor -%}
     {%- endif -%}
 {%- endmacro %}

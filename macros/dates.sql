@@ -9,7 +9,10 @@
 
 {#- Whole calendar months from the month of `start` to the month of `finish` (integer); days do not count. -#}
 {% macro month_diff(start, finish) -%}
-    ((extract(year from {{ finish }}) - extract(year from {{ start }})) * 12 + extract(month from {{ finish }}) - extract(month from {{ start }}))
+    (
+        (extract(year from {{ finish }}) - extract(year from {{ start }})) * 12
+        + extract(month from {{ finish }}) - extract(month from {{ start }})
+    )
 {%- endmacro %}
 
 {#- The day `days` days after `day`; `days` is an integer expression and may be negative. -#}

@@ -39,7 +39,9 @@
 
 {% macro default__cast_to_utc(text) -%}
     {#- the session's time zone is UTC (profiles.yml), so the cast to a timestamp without zone gives UTC -#}
-    cast(try_cast(replace(replace(replace(replace(upper({{ text }}), ',', '.'), ' +', '+'), ' -', '-'), ' Z', 'Z') as timestamp with time zone) as timestamp)
+    {%- set plain = "replace(upper(" ~ text ~ "), ',', '.')" -%}
+    {%- set joined = "replace(replace(replace(" ~ plain ~ ", ' +', '+'), ' -', '-'), ' Z', 'Z')" -%}
+    cast(try_cast({{ joined }} as timestamp with time zone) as timestamp)
 {%- endmacro %}
 
 {#- Decimal number with a point and no thousands separator; an exponent is allowed, as exports of floating point have it. -#}
@@ -69,5 +71,11 @@
 {%- endmacro %}
 
 {% macro default__json_object_of(columns) -%}
-    cast(json_object({% for name, value in columns.items() %}'{{ name }}', {{ value }}{{ ', ' if not loop.last }}{% endfor %}) as {{ dbt.type_string() }})
+    cast(
+        json_object(
+            {%- for name, value in columns.items() %}
+            '{{ name }}', {{ value }}{{ ',' if not loop.last }}
+            {%- endfor %}
+        ) as {{ dbt.type_string() }}
+    )
 {%- endmacro %}

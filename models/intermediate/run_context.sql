@@ -48,8 +48,8 @@ settings as (
             ('reactivated_customer_days', 'integer'),
             ('lapsed_days', 'integer'),
             ('loyal_purchase_days', 'integer'),
-        ] -%}
-        coalesce({{ name }}, cast({{ var(name) }} as {{ type }})) as {{ name }}{{ ',' if not loop.last }}
+        ] %}
+        coalesce({{ name }}, cast({{ var(name) }} as {{ type }})) as {{ name }}{% if not loop.last %},{% endif %}
         {% endfor %}
     from run_parameters
 ),

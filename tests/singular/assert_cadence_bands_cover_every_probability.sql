@@ -16,7 +16,11 @@ found as (
     from {{ ref('cadence_bands') }}
 )
 
-select coalesce(found.cadence_status, expected.cadence_status) as cadence_status, found.from_probability, found.place, expected.place as expected_place
+select
+    coalesce(found.cadence_status, expected.cadence_status) as cadence_status,
+    found.from_probability,
+    found.place,
+    expected.place as expected_place
 from expected
 full outer join found on expected.cadence_status = found.cadence_status
 where

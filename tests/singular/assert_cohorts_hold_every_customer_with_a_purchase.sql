@@ -4,7 +4,9 @@ with buyers as (
 ),
 
 cohorts as (
-    select 'cohort_repurchase, ' || cast(horizons.horizon_days as {{ dbt.type_string() }}) as mart, coalesce(sum(cohort_repurchase.cohort_customers), 0) as customers
+    select
+        'cohort_repurchase, ' || cast(horizons.horizon_days as {{ dbt.type_string() }}) as mart,
+        coalesce(sum(cohort_repurchase.cohort_customers), 0) as customers
     from {{ ref('repurchase_horizons') }} as horizons
     left join {{ ref('cohort_repurchase') }} as cohort_repurchase on horizons.horizon_days = cohort_repurchase.horizon_days
     group by horizons.horizon_days

@@ -17,7 +17,10 @@ totals as (
         (select count(*) from {{ ref('customer_lifecycle') }}) as staged_customers
 )
 
-select coalesce(stages.lifecycle_stage, arrivals.lifecycle_stage) as lifecycle_stage, stages.customers, arrivals.customers as customers_of_transitions
+select
+    coalesce(stages.lifecycle_stage, arrivals.lifecycle_stage) as lifecycle_stage,
+    stages.customers,
+    arrivals.customers as customers_of_transitions
 from stages
 full outer join arrivals on stages.lifecycle_stage = arrivals.lifecycle_stage
 where stages.customers is distinct from arrivals.customers

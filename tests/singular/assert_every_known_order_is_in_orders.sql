@@ -9,7 +9,11 @@ published as (
     select count(*) as orders, coalesce(sum(order_amount), 0) as order_amount from {{ ref('orders') }}
 )
 
-select accepted.orders as accepted_orders, published.orders as published_orders, accepted.order_amount as accepted_amount, published.order_amount as published_amount
+select
+    accepted.orders as accepted_orders,
+    published.orders as published_orders,
+    accepted.order_amount as accepted_amount,
+    published.order_amount as published_amount
 from accepted
 cross join published
 where accepted.orders != published.orders or accepted.order_amount != published.order_amount

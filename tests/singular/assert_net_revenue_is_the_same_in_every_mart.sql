@@ -12,7 +12,9 @@ totals as (
     union all
     select 'purchase_times' as mart, sum(net_revenue) as net_revenue from {{ ref('purchase_times') }}
     union all
-    select 'purchase_frequency, by ' || grains.period_grain || ' and ' || dimensions.dimension as mart, coalesce(sum(purchase_frequency.net_revenue), 0) as net_revenue
+    select
+        'purchase_frequency, by ' || grains.period_grain || ' and ' || dimensions.dimension as mart,
+        coalesce(sum(purchase_frequency.net_revenue), 0) as net_revenue
     from (select 'month' as period_grain union all select 'quarter' as period_grain union all select 'year' as period_grain) as grains
     cross join (select distinct dimension from {{ ref('purchase_frequency') }}) as dimensions -- the dimensions themselves
     left join {{ ref('purchase_frequency') }} as purchase_frequency

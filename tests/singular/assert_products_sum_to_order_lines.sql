@@ -9,7 +9,11 @@ products as (
     from {{ ref('product_performance') }}
 )
 
-select lines.quantity, products.quantity as quantity_of_products, lines.line_amount, products.line_amount as line_amount_of_products
+select
+    lines.quantity,
+    products.quantity as quantity_of_products,
+    lines.line_amount,
+    products.line_amount as line_amount_of_products
 from lines
 cross join products
 where lines.quantity != products.quantity or lines.line_amount != products.line_amount

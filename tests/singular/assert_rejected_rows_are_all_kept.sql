@@ -4,7 +4,10 @@ with shown as (
     group by table_name
 )
 
-select reconciliation.table_name, reconciliation.rows_rejected, coalesce(shown.rows_shown, 0) as rows_shown
+select
+    reconciliation.table_name,
+    reconciliation.rows_rejected,
+    coalesce(shown.rows_shown, 0) as rows_shown
 from {{ ref('row_reconciliation') }} as reconciliation
 left join shown on reconciliation.table_name = shown.table_name
 where reconciliation.rows_rejected != coalesce(shown.rows_shown, 0)

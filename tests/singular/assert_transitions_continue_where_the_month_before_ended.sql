@@ -11,7 +11,11 @@ departures as (
     group by month, from_stage
 )
 
-select arrivals.month, arrivals.stage, arrivals.customers as arrived, departures.customers as departed
+select
+    arrivals.month,
+    arrivals.stage,
+    arrivals.customers as arrived,
+    departures.customers as departed
 from arrivals
 left join departures on arrivals.month = departures.month and arrivals.stage = departures.stage
 where

@@ -52,6 +52,14 @@ rhythms as (
     cross join population
 ),
 
+-- the day before the purchase is the last on which it was still missing
+gaps as (
+    select
+        *,
+        {{ cadence_probability('shape', 'scale', '(days_since_previous_purchase - 1)') }} as missing_probability
+    from rhythms
+),
+
 -- a purchase wakes the customer where the gap before it had gone overdue or lapsed; the first one always does
 wakings as (
     select
@@ -62,12 +70,9 @@ wakings as (
         case
             when purchase_number = 1 then true
             when days_since_previous_purchase >= lapsed_days then true
-            -- the day before the purchase is the last on which it was still missing
-            else coalesce(
-                {{ cadence_probability('shape', 'scale', '(days_since_previous_purchase - 1)') }} >= overdue_probability, false
-            )
+            else coalesce(missing_probability >= overdue_probability, false)
         end as is_waking
-    from rhythms
+    from gaps
 ),
 
 final as (

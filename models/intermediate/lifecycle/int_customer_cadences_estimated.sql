@@ -55,10 +55,15 @@ distributions as (
 
 placed as (
     select
-        *,
-        scale / shape as expected_interval_days,
-        {{ cadence_probability('shape', 'scale', 'days_since_last_purchase') }} as purchase_due_probability
+        distributions.*,
+        distributions.scale / distributions.shape as expected_interval_days,
+        {{ cadence_probability('distributions.shape', 'distributions.scale', 'distributions.days_since_last_purchase') }}
+            as purchase_due_probability,
+        {{ cadence_quantile('distributions.shape', 'distributions.scale', '0.5e0') }} as even_chance_days,
+        {{ cadence_quantile('distributions.shape', 'distributions.scale', 'overdue_band.overdue_probability') }}
+            as overdue_days
     from distributions
+    cross join overdue_band
 ),
 
 final as (
@@ -72,10 +77,9 @@ final as (
         placed.expected_interval_days,
         placed.purchase_due_probability,
         coalesce(cadence_bands.cadence_status, 'unknown') as cadence_status,
-        {{ add_days('placed.last_purchase_on', 'cast(ceil(' ~ cadence_quantile('placed.shape', 'placed.scale', '0.5e0') ~ ') as integer)') }} as next_purchase_on,
-        {{ add_days('placed.last_purchase_on', 'cast(ceil(' ~ cadence_quantile('placed.shape', 'placed.scale', 'overdue_band.overdue_probability') ~ ') as integer)') }} as overdue_on
+        {{ add_days('placed.last_purchase_on', 'cast(ceil(placed.even_chance_days) as integer)') }} as next_purchase_on,
+        {{ add_days('placed.last_purchase_on', 'cast(ceil(placed.overdue_days) as integer)') }} as overdue_on
     from placed
-    cross join overdue_band
     -- bands are half-open and do not overlap, so at most one matches
     left join cadence_bands
         on placed.purchase_due_probability >= cadence_bands.from_probability

@@ -39,8 +39,8 @@ scored as (
         recency_days,
         frequency,
         monetary,
-        {% for part, score in [('recency', 'r_score'), ('frequency', 'f_score'), ('monetary', 'm_score')] -%}
-        cast(least(5, 1 + floor(5e0 * worse_in_{{ part }} / buyers)) as integer) as {{ score }}{{ ',' if not loop.last }}
+        {% for part, score in [('recency', 'r_score'), ('frequency', 'f_score'), ('monetary', 'm_score')] %}
+        cast(least(5, 1 + floor(5e0 * worse_in_{{ part }} / buyers)) as integer) as {{ score }}{% if not loop.last %},{% endif %}
         {% endfor %}
     from ranked
 ),
