@@ -1,0 +1,116 @@
+# The whole face of the project: `make help` lists what it does. GNU make 3.81 or later, any folder name, any working directory.
+#
+# Paths reach the programs in environment variables that make itself exports. Nothing that a user writes is ever pasted into
+# a shell command, so spaces, quotes, dollar signs and non-ASCII letters are safe.
+
+.DEFAULT_GOAL := help
+.PHONY: help run dev rollback test lint format lock bench clean
+
+# ---- settings -------------------------------------------------------------------------------------------------------
+
+# $(value ...) takes the text as it was written; a variable of the environment stands where the make variable is not given
+ifneq ($(value RAW),)
+export STICKINESS_RAW_DIR := $(value RAW)
+endif
+ifneq ($(value WAREHOUSE),)
+export STICKINESS_WAREHOUSE_DIR := $(value WAREHOUSE)
+endif
+ifneq ($(value AS_OF),)
+export STICKINESS_AS_OF := $(value AS_OF)
+endif
+ifneq ($(value COMPANY),)
+export STICKINESS_COMPANY := $(value COMPANY)
+endif
+ifneq ($(value FULL_REFRESH),)
+export STICKINESS_FULL_REFRESH := $(value FULL_REFRESH)
+endif
+
+# without data of one's own it is the sample company, named here because what its data needs is installed with it
+ifeq ($(value STICKINESS_RAW_DIR)$(value STICKINESS_COMPANY),)
+export STICKINESS_COMPANY := complete_journey
+endif
+
+# Relative paths count from where the user stood. `make -C` leaves that folder in PWD only, and shows itself by the flag w,
+# unless silenced. Without -C the working directory is certain, and PWD may be left over from another program.
+flags := $(firstword -$(MAKEFLAGS))
+moved_or_silent := $(findstring w,$(flags))$(findstring s,$(flags))$(findstring no-print-directory,$(MAKEFLAGS))
+stood_in := $(if $(moved_or_silent),$(value PWD))
+export STICKINESS_INVOKED_FROM := $(if $(stood_in),$(stood_in),$(value CURDIR))
+
+# no program phones home
+export DO_NOT_TRACK := 1
+export DBT_SEND_ANONYMOUS_USAGE_STATS := False
+export DAGSTER_DISABLE_TELEMETRY := 1
+
+# ---- how targets are run --------------------------------------------------------------------------------------------
+
+# make's own functions split a path at its spaces, so the shell finds the folder of this file
+export STICKINESS_MAKEFILE := $(value MAKEFILE_LIST)
+IN_ROOT = cd -- "$$(dirname -- "$${STICKINESS_MAKEFILE\# }")"
+
+python := .venv/bin/python
+
+# $(call with,SECTIONS): go to the project's folder and bring .venv up to the core and these sections of requirements.lock
+define with
+$(IN_ROOT) && set -- $(python) && \
+if [ -n "$$PYTHON" ]; then set -- "$$@" "$$PYTHON"; else set -- "$$@" python3.11 python3.12 python3.13 python3; fi && \
+for found do \
+	"$$found" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null && break; found=; \
+done && \
+if [ -z "$$found" ]; then \
+	echo "No Python 3.11, 3.12 or 3.13 found. Looked for: $$*. Install one, or name it: make PYTHON=/path/to/python3.12" >&2; exit 1; \
+fi && \
+"$$found" tools/bootstrap.py $(1)
+endef
+
+lint_all = $(python) -m ruff check . && $(python) -m ruff format --check . && $(python) -m tools.lint_sql
+
+# ---- targets --------------------------------------------------------------------------------------------------------
+
+help: ## list the targets (this)
+	@$(IN_ROOT) && awk -F ':.*## ' '/^[a-z][a-z-]*:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
+	@echo
+	@echo "Examples:"
+	@echo "  make run                                   the sample company"
+	@echo "  make run COMPANY=complete_journey          another folder of companies/"
+	@echo "  make run RAW=../my-shop AS_OF=2026-11-21   your own data, as of a day"
+	@echo "  make run RAW=../my-shop WAREHOUSE=/srv/dw  built and published elsewhere than warehouse/"
+	@echo "  make run FULL_REFRESH=1                    from nothing"
+	@echo "  make rollback WAREHOUSE=/srv/dw            back to the version published before"
+
+run: ## build, test and publish the marts of a company or a raw folder
+	@$(call with,) && $(python) -m orchestration.cli refresh
+
+dev: ## Dagster's web interface on http://127.0.0.1:3000
+	@$(call with,) && $(python) -m orchestration.cli dev
+
+rollback: ## publish the previous version again
+	@$(call with,) && $(python) -m orchestration.cli rollback
+
+test: ## everything that CI runs
+	@$(call with,dev complete-journey) && $(lint_all) && $(python) -m pytest -n 2 --dist loadgroup
+
+lint: ## check the style of Python and SQL
+	@$(call with,dev) && $(lint_all)
+
+format: ## put Python into its style
+	@$(call with,dev) && $(python) -m ruff check --fix . && $(python) -m ruff format .
+
+lock: ## rewrite requirements.lock from pyproject.toml (UPGRADE=1: newest versions)
+	@$(call with,dev) && $(python) -m tools.lock $(if $(UPGRADE),--upgrade)
+
+bench: ## measure how long a refresh takes
+	@$(call with,) && $(python) -m benchmarks
+
+clean: ## remove what a run can make again; published versions and your own raw folders stay
+	@$(IN_ROOT) && { \
+		for made in target logs warehouse/build warehouse/landing .pytest_cache .ruff_cache .hypothesis; do \
+			if [ -e "$$made" ]; then echo "removing $$made"; rm -rf -- "$$made"; fi; \
+		done; \
+		for recipe in companies/*/prepare.py; do \
+			for made in "$${recipe%prepare.py}"raw "$${recipe%prepare.py}"raw.*; do \
+				if [ -e "$$made" ]; then echo "removing $$made"; rm -rf -- "$$made"; fi; \
+			done; \
+		done; \
+		find . -name .venv -prune -o -name __pycache__ -type d -prune -exec rm -rf -- {} +; \
+	}

@@ -1,0 +1,1 @@
+"""Measurements of the project; benchmarks/README.md says what came out."""

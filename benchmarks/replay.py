@@ -1,0 +1,61 @@
+"""The SQL of a build alone: the statements that dbt compiled, run again in one DuckDB connection."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+
+@dataclass(frozen=True)
+class Replay:
+    """Seconds that the SQL of a build takes without anything around it, and how many statements it was."""
+
+    models: int
+    model_seconds: float
+    tests: int
+    test_seconds: float
+
+    @property
+    def seconds(self) -> float:
+        return self.model_seconds + self.test_seconds
+
+
+def replay(build: Path, scratch: Path) -> Replay:
+    """Run the compiled models and tests of the last build in `build` again, on a copy of its database in `scratch`."""
+    database = scratch / "warehouse.duckdb"
+    shutil.copy(build / "warehouse.duckdb", database)
+    manifest = json.loads((build / "target" / "manifest.json").read_bytes())
+    results = json.loads((build / "target" / "run_results.json").read_bytes())["results"]
+    nodes = [(manifest["nodes"][result["unique_id"]], result.get("compiled_code")) for result in results]
+    models = list(_statements(nodes, "model"))
+    tests = list(_statements(nodes, "test"))
+    with duckdb.connect(str(database)) as connection:
+        connection.execute("SET TimeZone = 'UTC'")
+        model_seconds = _run(connection, models)
+        test_seconds = _run(connection, tests)
+    return Replay(len(models), model_seconds, len(tests), test_seconds)
+
+
+def _statements(nodes: list[tuple[dict[str, Any], str | None]], kind: str) -> Iterator[str]:
+    for node, sql in nodes:
+        if node["resource_type"] != kind or sql is None:
+            continue
+        if kind == "test":
+            yield f"SELECT count(*) FROM ({sql}\n)"
+        else:
+            form = "VIEW" if node["config"]["materialized"] == "view" else "TABLE"
+            yield f'CREATE OR REPLACE {form} "{node["schema"]}"."{node["alias"]}" AS ({sql}\n)'
+
+
+def _run(connection: duckdb.DuckDBPyConnection, statements: list[str]) -> float:
+    begin = time.perf_counter()
+    for statement in statements:
+        connection.execute(statement).fetchall()
+    return time.perf_counter() - begin
