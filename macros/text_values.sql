@@ -4,9 +4,9 @@
     engine something else (`infinity`, `2026-1-1`, `1_000`).
 -#}
 
-{#- Text without the white space around it; null where nothing is left. -#}
+{#- Text without the white space around it: spaces, tabs, line breaks, no-break and ideographic spaces; null where nothing is left. -#}
 {% macro clean_text(text) -%}
-    nullif(trim({{ text }}), '')
+    nullif(trim(both '{{ " \t\n\r\u00a0\u3000" }}' from {{ text }}), '')
 {%- endmacro %}
 
 {% macro matches(text, pattern) -%}

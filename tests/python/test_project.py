@@ -197,3 +197,21 @@ def test_the_contract_for_people_and_the_one_for_machines_agree(contract: Contra
 def test_no_committed_file_names_a_registry_or_a_folder_of_this_machine() -> None:
     for name in ("requirements.lock", "pyproject.toml", ".pre-commit-config.yaml"):
         assert not re.search(r"https?://|index-url", (ROOT / name).read_text(encoding="utf-8")), name
+
+
+def test_the_excerpts_of_the_contract_in_unit_tests_are_those_of_the_contract(dbt: Dbt) -> None:
+    """A unit test sees no sources, so those of the base models bring their part of the contract along."""
+    raw = {source.name: source for source in dbt.manifest.sources.values() if source.source_name == "raw"}
+    excerpts = {
+        test.name: (raw[test.model.removeprefix("base_")], test.overrides.macros["raw_contract"])
+        for test in dbt.manifest.unit_tests.values()
+        if test.overrides and "raw_contract" in test.overrides.macros
+    }
+    assert excerpts
+    for name, (source, excerpt) in excerpts.items():
+        for part, value in excerpt["meta"].items():
+            assert value == source.config.meta[part], name
+        for column in excerpt["columns"].values():
+            whole = source.columns[column["name"]]
+            assert column["data_type"] == whole.data_type, f"{name}: {column['name']}"
+            assert column["config"]["meta"] == whole.config.meta, f"{name}: {column['name']}"

@@ -77,8 +77,9 @@ final as (
         placed.expected_interval_days,
         placed.purchase_due_probability,
         coalesce(cadence_bands.cadence_status, 'unknown') as cadence_status,
-        {{ add_days('placed.last_purchase_on', 'cast(ceil(placed.even_chance_days) as integer)') }} as next_purchase_on,
-        {{ add_days('placed.last_purchase_on', 'cast(ceil(placed.overdue_days) as integer)') }} as overdue_on
+        -- a day that is reached exactly may come out a rounding error later
+        {{ add_days('placed.last_purchase_on', 'cast(ceil(placed.even_chance_days - 1e-9) as integer)') }} as next_purchase_on,
+        {{ add_days('placed.last_purchase_on', 'cast(ceil(placed.overdue_days - 1e-9) as integer)') }} as overdue_on
     from placed
     -- bands are half-open and do not overlap, so at most one matches
     left join cadence_bands

@@ -1,0 +1,440 @@
+"""The Dagster code location: what it holds, and a whole refresh of a project small enough to build here."""
+
+import fcntl
+import shutil
+import signal
+import subprocess
+import sys
+from datetime import datetime
+from pathlib import Path
+from textwrap import dedent
+from types import SimpleNamespace
+from zoneinfo import ZoneInfo
+
+import duckdb
+import pytest
+from conftest import Dbt
+from dagster import (
+    AssetKey,
+    DagsterInstance,
+    DefaultScheduleStatus,
+    Definitions,
+    build_schedule_context,
+    validate_run_config,
+)
+
+from orchestration import code_location, project
+from orchestration.assets import dbt_models, raw_tables
+from orchestration.code_location import build_definitions, build_schedule
+from orchestration.landing import RawFolderError
+from orchestration.problems import BuildError, ProjectError
+from orchestration.publication import current, published_database
+from orchestration.settings import ROOT, Settings
+
+# the tests of this module share one parsed project
+pytestmark = pytest.mark.xdist_group("definitions")
+
+FILES = {
+    "dbt_project.yml": """
+        name: shop
+        version: "1.0"
+        config-version: 2
+        profile: shop
+        model-paths: [models]
+        test-paths: [tests]
+        macro-paths: [macros]
+        vars: {company_name: Shop, business_timezone: UTC, publications_kept: 2, active_days: 90}
+        models:
+          shop:
+            staging: {+schema: staging}
+            marts: {+schema: marts, +materialized: table}
+            quality: {+schema: quality, +materialized: table}
+    """,
+    "profiles.yml": """
+        shop:
+          target: duckdb
+          outputs:
+            duckdb:
+              type: duckdb
+              path: "{{ env_var('STICKINESS_WAREHOUSE_DIR', 'warehouse') }}/build/warehouse.duckdb"
+    """,
+    "macros/generate_schema_name.sql": """
+        {% macro generate_schema_name(custom_schema_name, node) %}{{ custom_schema_name or 'main' }}{% endmacro %}
+    """,
+    "models/staging/raw.yml": """
+        version: 2
+        sources:
+          - name: raw
+            schema: raw
+            tables:
+              - name: orders
+                description: Each row is one order.
+                config: {meta: {key: [order_id]}}
+                columns:
+                  - {name: order_id, data_type: text, config: {meta: {required: true}}}
+                  - {name: amount, data_type: number, config: {meta: {required: true}}}
+                  - {name: email, data_type: text, config: {meta: {personal: true}}}
+              - name: tickets
+                description: Each row is one ticket.
+                config: {meta: {key: [ticket_id]}}
+                columns:
+                  - {name: ticket_id, data_type: text, config: {meta: {required: true}}}
+          - name: operations
+            schema: operations
+            tables: [{name: run_parameters}, {name: raw_files}]
+    """,
+    "models/staging/run_context.sql": """
+        select coalesce(requested_as_of_date, date '2026-01-31') as as_of_date, started_at
+        from {{ source('operations', 'run_parameters') }}
+    """,
+    "models/marts/sales/orders.sql": """
+        select order_id, cast(amount as decimal(9, 2)) as amount, email
+        from {{ source('raw', 'orders') }} order by order_id desc
+    """,
+    "models/marts/sales/orders.yml": """
+        version: 2
+        models:
+          - name: orders
+            data_tests:
+              - unique:
+                  name: an_order_stands_once
+                  arguments: {column_name: order_id}
+                  config: {severity: warn}
+    """,
+    "models/quality/raw_files.sql": "select table_name, rows_read from {{ source('operations', 'raw_files') }}",
+    "tests/assert_no_order_is_negative.sql": "select * from {{ ref('orders') }} where amount < 0",
+}
+
+
+@pytest.fixture(scope="module")
+def shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("shop")
+    for name, content in FILES.items():
+        path = root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(dedent(content), encoding="utf-8")
+    return root
+
+
+@pytest.fixture(scope="module")
+def definitions(shop: Path) -> Definitions:
+    return build_definitions(shop)
+
+
+@pytest.fixture
+def raw(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    raw = tmp_path / "raw"
+    raw.mkdir()
+    monkeypatch.setenv("STICKINESS_RAW_DIR", str(raw))
+    monkeypatch.setenv("STICKINESS_WAREHOUSE_DIR", str(tmp_path / "dw"))
+    return raw
+
+
+def refresh(definitions: Definitions, as_of: str | None = None):
+    """Run the job; dbt's own messages go where pytest keeps them."""
+    with DagsterInstance.ephemeral() as instance:
+        return definitions.resolve_job_def("refresh").execute_in_process(
+            instance=instance,
+            raise_on_error=False,
+            run_config={
+                "loggers": {"console": {"config": {"log_level": "CRITICAL"}}},
+                "resources": {"refresh": {"config": {"as_of": as_of}}} if as_of else {},
+            },
+        )
+
+
+def test_a_refresh_lands_builds_tests_and_publishes_and_a_failed_test_leaves_readers_where_they_were(
+    definitions: Definitions, raw: Path, tmp_path: Path
+) -> None:
+    """Two refreshes in one test, since each starts dbt."""
+    # the doubled order only warns
+    (raw / "orders.csv").write_text("order_id,amount,email,colour\nO2,5,,red\nO1,3.5,,red\nO2,5,,red\n")
+    result = refresh(definitions, as_of="2026-03-31")
+    assert result.success
+    warehouse = tmp_path / "dw"
+    with duckdb.connect() as connection:
+        connection.execute(f"ATTACH '{published_database(warehouse)}' AS published (READ_ONLY)")
+        found = connection.execute("SELECT order_id FROM published.marts.orders").fetchall()
+        files = connection.execute("SELECT * FROM published.quality.raw_files").fetchall()
+    assert found == [("O1",), ("O2",), ("O2",)]
+    assert files == [("orders", 3)]
+
+    first = current(warehouse)
+    assert str(first.as_of_date) == "2026-03-31"
+    assert (first.tests_passed, first.tests_warned, first.tables) == (1, 1, 3)
+    materialised = {event.asset_key: event.materialization for event in result.get_asset_materialization_events()}
+    orders, raw_files = materialised[AssetKey(["raw", "orders"])], materialised[AssetKey(["operations", "raw_files"])]
+    assert orders.metadata["dagster/row_count"].value == 3
+    assert orders.metadata["ignored_columns"].value == ["colour"]
+    assert raw_files.metadata["absent_tables"].value == ["tickets"]
+    checks = {check.check_name: (check.passed, check.severity.value) for check in result.get_asset_check_evaluations()}
+    assert checks == {"an_order_stands_once": (False, "WARN"), "assert_no_order_is_negative": (True, "ERROR")}
+
+    (raw / "orders.csv").write_text("order_id,amount,email\nO3,-1,ada@example.com\n")
+    result = refresh(definitions)
+    assert not result.success
+    [failure] = [event for event in result.all_events if event.is_step_failure]
+    report = failure.step_failure_data.user_failure_data.description
+    assert report.startswith("The test assert_no_order_is_negative of orders failed.")
+    assert "order_id=O3, amount=-1.00, email=***" in report
+    assert not [event for event in result.all_events if event.step_key == "published" and event.is_step_success]
+    assert current(warehouse) == first
+
+
+def test_a_raw_folder_that_cannot_be_landed_fails_the_run_with_its_message_before_dbt_is_started(
+    definitions: Definitions, raw: Path, tmp_path: Path
+) -> None:
+    (raw / "orders.csv").write_text("order_id\nO1\n")
+    result = refresh(definitions)
+    [failure] = [event for event in result.all_events if event.is_step_failure]
+    assert failure.step_key == "raw_tables"
+    assert "orders.csv" in failure.step_failure_data.user_failure_data.description
+    assert not (tmp_path / "dw" / "build").exists()
+
+
+def test_an_as_of_that_is_no_day_fails_the_run_with_its_message(definitions: Definitions, raw: Path) -> None:
+    result = refresh(definitions, as_of="tomorrow")
+    [failure] = [event for event in result.all_events if event.is_step_failure]
+    assert 'as_of in the run\'s configuration is "tomorrow"' in failure.step_failure_data.user_failure_data.description
+
+
+def test_a_run_that_finds_the_warehouse_taken_stops_before_its_first_step(
+    definitions: Definitions, raw: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "dw").mkdir()
+    with (tmp_path / "dw" / ".lock").open("w") as other:
+        fcntl.flock(other, fcntl.LOCK_EX)
+        result = refresh(definitions)
+    assert not result.success
+    assert "Another refresh or rollback of the warehouse" in str(
+        [event.event_specific_data for event in result.all_events]
+    )
+    assert not (tmp_path / "dw" / "landing").exists()
+
+
+def test_a_run_holds_the_warehouse_while_its_steps_run(
+    definitions: Definitions, raw: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    taken: list[bool] = []
+
+    def land(*arguments: object) -> None:
+        with (tmp_path / "dw" / ".lock").open("w") as other:
+            try:
+                fcntl.flock(other, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:
+                taken.append(True)
+        raise RawFolderError("enough")
+
+    monkeypatch.setattr(raw_tables, "land", land)
+    refresh(definitions)
+    assert taken == [True]
+
+
+def test_the_raw_tables_are_the_sources_of_dbt_and_the_marts_those_of_the_publication(definitions: Definitions) -> None:
+    graph = definitions.resolve_asset_graph()
+    assert {key.to_user_string() for key in graph.get_all_asset_keys()} == {
+        "raw/orders",
+        "raw/tickets",
+        "operations/run_parameters",
+        "operations/raw_files",
+        "staging/run_context",
+        "marts/orders",
+        "quality/raw_files",
+        "published",
+    }
+    parents = {
+        key.to_user_string(): sorted(parent.to_user_string() for parent in graph.get(key).parent_keys)
+        for key in graph.get_all_asset_keys()
+    }
+    assert parents["marts/orders"] == ["raw/orders"]
+    assert parents["published"] == ["marts/orders", "quality/raw_files"]
+    assert parents["staging/run_context"] == ["operations/run_parameters"]
+
+
+def test_the_tests_of_error_severity_block_what_is_downstream(definitions: Definitions) -> None:
+    checks = definitions.resolve_asset_graph().asset_check_keys
+    specs = {key.name: definitions.resolve_asset_graph().get_check_spec(key).blocking for key in checks}
+    assert specs == {"an_order_stands_once": False, "assert_no_order_is_negative": True}
+
+
+def test_the_steps_share_a_pool_since_the_build_database_has_one_writer(definitions: Definitions) -> None:
+    nodes = definitions.resolve_job_def("refresh").graph.node_defs
+    assert {node.name: node.pool for node in nodes} == dict.fromkeys(
+        ["raw_tables", "dbt_models", "published"], "warehouse_writer"
+    )
+
+
+def test_the_nightly_refresh_is_stopped_until_it_is_asked_for_and_is_as_of_the_day_that_has_ended() -> None:
+    schedule = build_schedule("Asia/Shanghai")
+    assert schedule.default_status == DefaultScheduleStatus.STOPPED
+    assert (schedule.cron_schedule, schedule.execution_timezone) == ("0 2 * * *", "Asia/Shanghai")
+    tick = datetime(2026, 11, 22, 2, tzinfo=ZoneInfo("Asia/Shanghai"))
+    request = schedule.evaluate_tick(build_schedule_context(scheduled_execution_time=tick)).run_requests[0]
+    assert request.run_config == {"resources": {"refresh": {"config": {"as_of": "2026-11-21"}}}}
+
+
+def test_the_nightly_refresh_is_a_run_that_the_job_accepts(definitions: Definitions, raw: Path) -> None:
+    tick = datetime(2026, 11, 22, 2, tzinfo=ZoneInfo("UTC"))
+    context = build_schedule_context(scheduled_execution_time=tick)
+    [request] = build_schedule("UTC").evaluate_tick(context).run_requests
+    job = definitions.resolve_job_def("refresh")
+    # it refuses a field that it does not know
+    assert validate_run_config(job, request.run_config)
+
+
+@pytest.mark.parametrize("full_refresh", [False, True])
+def test_dbt_builds_once_without_unit_tests_and_from_nothing_only_if_asked(full_refresh: bool) -> None:
+    arguments = dbt_models.build_arguments(full_refresh)
+    assert arguments[:3] == ["build", "--exclude-resource-type", "unit_test"]
+    assert ("--full-refresh" in arguments) == full_refresh
+    assert "--vars" not in arguments
+
+
+def test_a_dbt_that_stops_before_its_first_model_is_told_with_what_it_said(tmp_path: Path) -> None:
+    invocation = SimpleNamespace(process=SimpleNamespace(returncode=2), manifest={})
+    settings = Settings(root=tmp_path, raw_dir=tmp_path, warehouse=tmp_path)
+    with pytest.raises(BuildError, match="dbt stopped before it built anything:\nDatabase is locked"):
+        dbt_models._check(invocation, settings, ["Database is locked"])
+
+
+def test_a_dbt_that_is_still_running_is_ended_with_the_run_that_started_it() -> None:
+    process = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
+    dbt_models._stop(process)
+    assert process.returncode == -signal.SIGTERM
+    # one that has ended is left alone
+    dbt_models._stop(process)
+
+
+# The manifest
+
+
+@pytest.fixture
+def parses(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
+    """The calls of dbt, which is replaced by something quicker."""
+    calls: list[Path] = []
+
+    def parse(root: Path, target: Path) -> None:
+        calls.append(root)
+        (target / "manifest.json").write_text('{"nodes": {}}')
+
+    monkeypatch.setattr(project, "_parse", parse)
+    return calls
+
+
+@pytest.fixture
+def copy(shop: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(shop, tmp_path / "copy", ignore=shutil.ignore_patterns("target", "logs")))
+
+
+def test_an_unchanged_project_is_parsed_once(copy: Path, parses: list[Path]) -> None:
+    assert project.load_manifest(copy) == {"nodes": {}}
+    assert project.load_manifest(copy) == {"nodes": {}}
+    assert parses == [copy]
+
+
+@pytest.mark.parametrize(
+    "name", ["dbt_project.yml", "profiles.yml", "models/marts/sales/orders.sql", "models/new.yml", "macros/new.sql"]
+)
+def test_a_project_is_parsed_again_when_a_file_of_it_changes(copy: Path, parses: list[Path], name: str) -> None:
+    project.load_manifest(copy)
+    with (copy / name).open("a") as file:
+        file.write("\n# changed\n")
+    project.load_manifest(copy)
+    assert len(parses) == 2
+
+
+@pytest.mark.parametrize("name", ["README.md", "orchestration/cli.py", "target/other.json"])
+def test_a_project_is_not_parsed_again_when_dbt_does_not_read_what_changed(
+    copy: Path, parses: list[Path], name: str
+) -> None:
+    project.load_manifest(copy)
+    (copy / name).parent.mkdir(exist_ok=True)
+    (copy / name).write_text("changed")
+    project.load_manifest(copy)
+    assert len(parses) == 1
+
+
+def test_a_build_starts_from_the_newest_parse(copy: Path, parses: list[Path], tmp_path: Path) -> None:
+    target, parsed = tmp_path / "dw" / "target", copy / "target" / "refresh" / "partial_parse.msgpack"
+    project.load_manifest(copy)
+    parsed.write_text("first")
+    project.share_parse(copy, target)
+    (target / "partial_parse.msgpack").write_text("as dbt left it")
+    project.share_parse(copy, target)
+    assert (target / "partial_parse.msgpack").read_text() == "as dbt left it"
+    (copy / "models" / "new.sql").write_text("select 1 as n")
+    project.load_manifest(copy)
+    parsed.write_text("second")
+    project.share_parse(copy, target)
+    assert (target / "partial_parse.msgpack").read_text() == "second"
+
+
+def test_what_other_dbt_commands_leave_is_not_taken_for_the_manifest(copy: Path, parses: list[Path]) -> None:
+    project.load_manifest(copy)
+    (copy / "target" / "manifest.json").write_text('{"nodes": {"model.of.another.state": {}}}')
+    assert project.load_manifest(copy) == {"nodes": {}}
+
+
+def test_a_parse_that_fails_is_told_and_tried_again(copy: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    said = "Compilation Error: no model nope"
+    done = SimpleNamespace(returncode=2, stdout=said, stderr="")
+    monkeypatch.setattr(project.subprocess, "run", lambda *arguments, **options: done)
+    for _ in range(2):
+        with pytest.raises(ProjectError, match=f"cannot be parsed, so nothing was built:\n{said}"):
+            project.load_manifest(copy)
+
+
+def test_the_key_of_a_model_is_what_its_primary_key_test_names_or_what_dbt_infers() -> None:
+    manifest = {
+        "nodes": {
+            "model.orders": {"primary_key": ["order_id"]},
+            "model.lines": {"primary_key": []},
+            "model.customers": {"primary_key": ["id"]},
+            "test.1": {
+                "attached_node": "model.lines",
+                "test_metadata": {"name": "primary_key", "kwargs": {"columns": ["order_id", "line_number"]}},
+            },
+            "test.2": {
+                "attached_node": "model.customers",
+                "test_metadata": {"name": "primary_key", "kwargs": {"columns": ["customer_id"]}},
+            },
+        }
+    }
+    assert project.primary_keys(manifest) == {
+        "model.orders": ("order_id",),
+        "model.lines": ("order_id", "line_number"),
+        "model.customers": ("customer_id",),
+    }
+
+
+def test_the_code_version_without_git_is_a_hash_that_changes_with_the_project(copy: Path) -> None:
+    before = project.code_version(copy)
+    assert before.startswith("content-")
+    (copy / "models" / "new.sql").write_text("select 1 as n")
+    assert project.code_version(copy) != before
+
+
+# The project itself
+
+
+@pytest.fixture(scope="module")
+def manifest(dbt: Dbt) -> dict:
+    """The manifest of the real project, from the parse that all tests share."""
+    return dbt.manifest and project.read_json(dbt.target / "manifest.json")
+
+
+def test_every_source_and_mart_of_the_project_is_part_of_a_refresh_and_every_test_a_check(
+    manifest: dict, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(code_location, "load_manifest", lambda root: manifest)
+    graph = build_definitions(ROOT).resolve_asset_graph()
+    assert [key for key in graph.get_all_asset_keys() if not graph.get(key).is_materializable] == []
+    marts = {name for schema, name in project.published_models(manifest).values() if schema == "marts"}
+    assert {"customers", "orders", "repurchase_rates"} <= marts
+    assert {key.path[-1] for key in graph.get(AssetKey("published")).parent_keys} >= marts
+    tests = {node["name"] for node in manifest["nodes"].values() if node["resource_type"] == "test"}
+    assert {key.name for key in graph.asset_check_keys} == tests
+
+
+def test_every_published_model_names_its_key_so_that_its_rows_have_an_order(manifest: dict) -> None:
+    assert project.published_models(manifest).keys() - project.primary_keys(manifest).keys() == set()

@@ -1,0 +1,224 @@
+"""The build database before a build: what the models find in it, and who may write to the warehouse."""
+
+import fcntl
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import duckdb
+import pytest
+
+from orchestration.contract import Contract, RawColumn, RawTable
+from orchestration.landing import LandedFile, Landing
+from orchestration.problems import WarehouseError, WarehouseLockedError
+from orchestration.settings import Settings
+from orchestration.warehouse import business_yesterday, open_build, register, warehouse_lock
+
+DEFAULTS = {
+    "company_name": "Company",
+    "business_timezone": "UTC",
+    "default_margin_rate": 0.3,
+    "high_value_annual_amount": 5000,
+    "active_days": 90,
+}
+CONTRACT = Contract(
+    {
+        "orders": RawTable("orders", ("order_id",), (RawColumn("order_id", "text"), RawColumn("order", "text"))),
+        "tickets": RawTable("tickets", ("ticket_id",), (RawColumn("ticket_id", "text"),)),
+    }
+)
+STARTED_AT = datetime(2026, 11, 22, 23, 30, tzinfo=UTC)
+SEEN_AT = datetime(2026, 11, 20, 8)
+
+
+@pytest.fixture
+def warehouse(tmp_path: Path) -> Path:
+    # quotes and an equals sign, as folders of people have them
+    return tmp_path / "o'hara=1" / "dw"
+
+
+def landed(warehouse: Path, name: str, *order_ids: str) -> LandedFile:
+    parquet = warehouse / "landing" / "orders" / f"{name}.parquet"
+    parquet.parent.mkdir(parents=True, exist_ok=True)
+    null, first = "CAST(NULL AS VARCHAR)", "CAST(1 AS BIGINT)"
+    rows = ", ".join(
+        f"('{order_id}', {null}, {null}, {null}, '{name}', {first}, TIMESTAMP '{SEEN_AT}')" for order_id in order_ids
+    )
+    columns = 'order_id, "order", _extra, _unparsed_row, _file_name, _row_number, _first_seen_at'
+    escaped = str(parquet).replace("'", "''")
+    duckdb.execute(f"COPY (SELECT * FROM (VALUES {rows}) AS v({columns})) TO '{escaped}' (FORMAT parquet)")
+    return LandedFile(
+        table="orders",
+        file_name=name,
+        rows=len(order_ids),
+        file_format="csv",
+        encoding="utf-8",
+        delimiter=";",
+        ignored_columns=("shoe size", "colour"),
+        missing_columns=(),
+        malformed_rows=0,
+        first_seen_at=SEEN_AT,
+        parquet=parquet,
+    )
+
+
+def registered(warehouse: Path, *files: LandedFile, **settings: object) -> Path:
+    landing = Landing(files=files, absent_tables=(), notices=())
+    chosen = Settings(root=warehouse, raw_dir=warehouse, warehouse=warehouse, defaults=DEFAULTS, **settings)
+    register(landing, chosen, CONTRACT, chosen.build_db, "run-1", STARTED_AT)
+    return chosen.build_db
+
+
+def ask(build_db: Path, query: str) -> list[tuple]:
+    with duckdb.connect(str(build_db)) as connection:
+        return connection.execute(query).fetchall()
+
+
+def test_a_raw_table_shows_the_rows_of_all_its_files(warehouse: Path) -> None:
+    build_db = registered(warehouse, landed(warehouse, "a.csv", "O1", "O2"), landed(warehouse, "b.csv", "O3"))
+    assert ask(build_db, "SELECT order_id, _file_name FROM raw.orders ORDER BY ALL") == [
+        ("O1", "a.csv"),
+        ("O2", "a.csv"),
+        ("O3", "b.csv"),
+    ]
+
+
+def test_an_absent_table_is_empty_and_has_the_columns_and_types_of_a_landed_one(warehouse: Path) -> None:
+    build_db = registered(warehouse, landed(warehouse, "a.csv", "O1"))
+    assert ask(build_db, "SELECT count(*) FROM raw.tickets") == [(0,)]
+    added = [
+        ("_extra", "VARCHAR"),
+        ("_unparsed_row", "VARCHAR"),
+        ("_file_name", "VARCHAR"),
+        ("_row_number", "BIGINT"),
+        ("_first_seen_at", "TIMESTAMP"),
+    ]
+    described = "SELECT column_name, data_type FROM information_schema.columns WHERE table_schema = 'raw'"
+    in_order = "ORDER BY ordinal_position"
+    assert ask(build_db, f"{described} AND table_name = 'tickets' {in_order}") == [("ticket_id", "VARCHAR"), *added]
+    assert ask(build_db, f"{described} AND table_name = 'orders' {in_order}") == [
+        ("order_id", "VARCHAR"),
+        ("order", "VARCHAR"),
+        *added,
+    ]
+
+
+def test_a_second_run_forgets_the_files_of_the_first(warehouse: Path) -> None:
+    registered(warehouse, landed(warehouse, "a.csv", "O1"))
+    build_db = registered(warehouse, landed(warehouse, "b.csv", "O2"))
+    assert ask(build_db, "SELECT order_id FROM raw.orders") == [("O2",)]
+    assert ask(build_db, "SELECT file_name FROM operations.raw_files") == [("b.csv",)]
+
+
+def test_the_run_parameters_hold_every_variable_and_null_where_the_company_sets_none(warehouse: Path) -> None:
+    build_db = registered(
+        warehouse,
+        variables={"company_name": 'O\'Hara "小店"', "default_margin_rate": 0.125, "active_days": 120},
+        as_of=date(2026, 11, 1),
+    )
+    with duckdb.connect(str(build_db)) as connection:
+        found = connection.execute("SELECT * FROM operations.run_parameters")
+        names, kinds = [column[0] for column in found.description], [str(column[1]) for column in found.description]
+        rows = found.fetchall()
+    assert names == ["run_id", "started_at", "requested_as_of_date", "yesterday", *DEFAULTS]
+    assert rows == [
+        (
+            "run-1",
+            datetime(2026, 11, 22, 23, 30),
+            date(2026, 11, 1),
+            date(2026, 11, 21),
+            'O\'Hara "小店"',
+            None,
+            Decimal("0.125"),
+            None,
+            120,
+        )
+    ]
+    assert dict(zip(names, kinds, strict=True))["high_value_annual_amount"] == "DECIMAL(18,6)"
+    assert dict(zip(names, kinds, strict=True))["active_days"] == "BIGINT"
+
+
+def test_yesterday_is_the_day_before_the_business_day_that_the_run_starts_in(warehouse: Path) -> None:
+    # 23:30 UTC on the 22nd is 07:30 on the 23rd in Shanghai
+    build_db = registered(warehouse, variables={"business_timezone": "Asia/Shanghai"})
+    assert ask(build_db, "SELECT yesterday FROM operations.run_parameters") == [(date(2026, 11, 22),)]
+
+
+@pytest.mark.parametrize(
+    ("zone", "yesterday"),
+    [("UTC", date(2026, 11, 21)), ("Asia/Shanghai", date(2026, 11, 22)), ("America/New_York", date(2026, 11, 21))],
+)
+def test_the_business_day_ends_at_the_zones_midnight(zone: str, yesterday: date) -> None:
+    assert business_yesterday(STARTED_AT, ZoneInfo(zone)) == yesterday
+
+
+def test_each_landed_file_is_told_with_what_the_reader_found(warehouse: Path) -> None:
+    build_db = registered(warehouse, landed(warehouse, "a.csv", "O1", "O2"))
+    assert ask(build_db, "SELECT * FROM operations.raw_files") == [
+        ("orders", "a.csv", 2, "csv", "utf-8", ";", "shoe size, colour", None, 0, SEEN_AT)
+    ]
+
+
+def test_without_files_the_operations_tables_are_there_all_the_same(warehouse: Path) -> None:
+    build_db = registered(warehouse)
+    assert ask(build_db, "SELECT count(*) FROM operations.raw_files") == [(0,)]
+    assert ask(build_db, "SELECT count(*) FROM operations.run_parameters") == [(1,)]
+
+
+def test_what_dbt_built_before_stays(warehouse: Path) -> None:
+    build_db = registered(warehouse)
+    ask(build_db, "CREATE SCHEMA marts; CREATE TABLE marts.orders AS SELECT 1 AS n")
+    registered(warehouse)
+    assert ask(build_db, "SELECT n FROM marts.orders") == [(1,)]
+
+
+def test_a_registration_that_fails_leaves_the_one_before(warehouse: Path) -> None:
+    good = landed(warehouse, "a.csv", "O1")
+    build_db = registered(warehouse, good)
+    gone = landed(warehouse, "b.csv", "O2")
+    gone.parquet.unlink()
+    with pytest.raises(duckdb.Error):
+        registered(warehouse, gone)
+    assert ask(build_db, "SELECT order_id FROM raw.orders") == [("O1",)]
+
+
+def test_a_build_database_that_is_none_is_told_with_what_to_do(warehouse: Path) -> None:
+    build_db = warehouse / "build" / "warehouse.duckdb"
+    build_db.parent.mkdir(parents=True)
+    build_db.write_text("not a database, but long enough to be read as the header of one" * 100)
+    with pytest.raises(WarehouseError, match="cannot be opened.*move it away and refresh again"), open_build(build_db):
+        pass
+
+
+# The lock
+
+
+def test_a_warehouse_that_another_process_holds_is_refused_at_once(warehouse: Path) -> None:
+    warehouse.mkdir(parents=True)
+    with (warehouse / ".lock").open("w") as other:
+        fcntl.flock(other, fcntl.LOCK_EX)
+        with pytest.raises(WarehouseLockedError, match="Another refresh or rollback of the warehouse .* is running"):
+            warehouse_lock(warehouse).__enter__()
+
+
+def test_who_holds_the_lock_may_take_it_again_and_gives_it_back_at_the_outer_end(warehouse: Path) -> None:
+    def is_free() -> bool:
+        with (warehouse / ".lock").open("w") as other:
+            try:
+                fcntl.flock(other, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:
+                return False
+            return True
+
+    with warehouse_lock(warehouse):
+        with warehouse_lock(warehouse):
+            assert not is_free()
+        assert not is_free()
+    assert is_free()
+
+
+def test_a_warehouse_that_cannot_be_made_is_told(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(WarehouseError, match="cannot be written to"), warehouse_lock(tmp_path / "file" / "dw"):
+        pass
