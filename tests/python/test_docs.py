@@ -22,6 +22,11 @@ def blocks(document: Path) -> list[str]:
     return re.findall(r"^```bash\n(.*?)^```$", document.read_text(encoding="utf-8"), re.M | re.S)
 
 
+def queries(document: Path) -> list[str]:
+    """The SQL that a document shows."""
+    return re.findall(r"^```sql\n(.*?)^```$", document.read_text(encoding="utf-8"), re.M | re.S)
+
+
 def links(document: Path) -> list[str]:
     """The files that a document links to."""
     text = document.read_text(encoding="utf-8")
@@ -30,6 +35,7 @@ def links(document: Path) -> list[str]:
 
 def test_the_two_readmes_show_the_same_commands_data_and_marts() -> None:
     assert blocks(README) == blocks(CHINESE)
+    assert queries(README) == queries(CHINESE)
     other_language = {"README.md", "README.zh-CN.md"}
     assert [link for link in links(README) if link not in other_language] == [
         link for link in links(CHINESE) if link not in other_language
@@ -103,7 +109,9 @@ def test_the_commands_of_the_readme_work_as_they_stand(checkout: Path) -> None:
     first, own_data, one_model = blocks(README)
     printed = run(first, checkout)
     assert "USD 4,596,039.58" in printed
-    assert "churned_customers" in printed or "quick_ratio" in printed
+    assert "new_customers" in printed
+    [query] = queries(README)
+    run(f'.venv/bin/python -c "import duckdb, sys; assert duckdb.sql(sys.argv[1]).fetchall()" "{query}"', checkout)
     run(one_model, checkout)
 
     assert "CNY 260.00" in run(own_data, checkout)
