@@ -1,6 +1,7 @@
 """The Dagster code location: what it holds, and a whole refresh of a project small enough to build here."""
 
 import fcntl
+import json
 import shutil
 import signal
 import subprocess
@@ -24,10 +25,10 @@ from dagster import (
 )
 
 from orchestration import code_location, project
-from orchestration.assets import dbt_models, raw_tables
+from orchestration.assets import dbt_models, publication, raw_tables
 from orchestration.code_location import build_definitions, build_schedule
 from orchestration.landing import RawFolderError
-from orchestration.problems import BuildError, ProjectError
+from orchestration.problems import BuildError, ProjectError, PublicationError
 from orchestration.publication import current, published_database
 from orchestration.settings import ROOT, Settings
 
@@ -303,6 +304,34 @@ def test_a_dbt_that_is_still_running_is_ended_with_the_run_that_started_it() -> 
     assert process.returncode == -signal.SIGTERM
     # one that has ended is left alone
     dbt_models._stop(process)
+
+
+@pytest.mark.parametrize(
+    ("results", "reason"),
+    [
+        (None, "Nothing has been built that could be published"),
+        ([("model.shop.orders", "success")], "did not build customers"),
+        ([("model.shop.orders", "success"), ("model.shop.customers", "skipped")], "did not build customers"),
+        (
+            [("model.shop.orders", "success"), ("model.shop.customers", "success"), ("test.shop.x", "fail")],
+            "had failures",
+        ),
+    ],
+)
+def test_a_build_that_is_not_whole_or_failed_is_not_published(
+    tmp_path: Path, results: list[tuple[str, str]] | None, reason: str
+) -> None:
+    """As when `published` alone is asked for in Dagster's pages."""
+    built = {"resource_type": "model", "schema": "marts", "config": {"materialized": "table"}}
+    nodes = {f"model.shop.{name}": {**built, "name": name, "alias": name} for name in ("orders", "customers")}
+    target = project.target_folder(tmp_path)
+    target.mkdir(parents=True)
+    if results is not None:
+        listed = [{"unique_id": unique_id, "status": status} for unique_id, status in results]
+        (target / "run_results.json").write_text(json.dumps({"results": listed}))
+    settings = Settings(root=tmp_path, raw_dir=tmp_path, warehouse=tmp_path)
+    with pytest.raises(PublicationError, match=reason):
+        publication._outcome({"nodes": nodes, "sources": {}}, settings)
 
 
 # The manifest

@@ -1,0 +1,145 @@
+"""The dbt models and their tests: one `dbt build`, each model an asset, each test a check on its model."""
+
+import os
+import subprocess
+from collections.abc import Iterator, Mapping
+from functools import cached_property
+from importlib.metadata import version
+from typing import Any
+
+from dagster import AssetExecutionContext, AssetsDefinition
+from dagster_dbt import DagsterDbtTranslator, DbtCliInvocation, DbtCliResource, DbtProject, dbt_assets
+from packaging.version import Version
+
+from orchestration.assets.refresh import WRITER_POOL, RefreshConfig, told_as_failure
+from orchestration.contract import load_contract
+from orchestration.failures import FAILED_STATUSES, describe_failures, personal_columns
+from orchestration.problems import BuildError
+from orchestration.progress import Progress, nodes_by_id
+from orchestration.project import dbt_environment, dbt_executable, read_json, share_parse, target_folder
+from orchestration.settings import WAREHOUSE_DIR, Settings
+
+_DBT_ERRORS_SHOWN = 3
+_SECONDS_TO_STOP = 10
+
+
+class DbtCli(DbtCliResource):
+    """dbt without two things that dagster-dbt does before each command, which cost seconds and are not needed here.
+
+    It asks `dbt --version`, which starts another dbt and calls the package registry; and it loads dbt's adapter into
+    this process to look at built tables, which also could leave the build database open while dbt wants to write it.
+    """
+
+    @cached_property
+    def _cli_version(self) -> Version:
+        return Version(version("dbt-core"))
+
+    def _initialize_dbt_core_adapter(self, args: Any) -> None:
+        return None
+
+
+class Translator(DagsterDbtTranslator):
+    """Shows models in the groups that dbt gives them, and seeds in one of their own."""
+
+    def get_group_name(self, dbt_resource_props: Mapping[str, Any]) -> str | None:
+        if dbt_resource_props["resource_type"] == "seed":
+            return "seeds"
+        return super().get_group_name(dbt_resource_props)
+
+
+def dbt_resource(project: DbtProject) -> DbtCli:
+    """The resource that runs dbt on the project."""
+    return DbtCli(project_dir=project, dbt_executable=dbt_executable())
+
+
+def build_arguments(full_refresh: bool) -> list[str]:
+    """The one dbt command of a refresh. Unit tests say nothing about the data; `make test` runs them."""
+    arguments = ["build", "--exclude-resource-type", "unit_test"]
+    return [*arguments, "--full-refresh"] if full_refresh else arguments
+
+
+def build_dbt_models(project: DbtProject, manifest: Mapping[str, Any]) -> AssetsDefinition:
+    """Every model and seed of the project as an asset, built together."""
+
+    @dbt_assets(
+        manifest=manifest,
+        project=project,
+        name="dbt_models",
+        pool=WRITER_POOL,
+        dagster_dbt_translator=Translator(),
+    )
+    def dbt_models(context: AssetExecutionContext, dbt: DbtCli, refresh: RefreshConfig) -> Iterator[Any]:
+        with told_as_failure():
+            settings = refresh.settings()
+            invocation = _start(dbt, context, settings)
+            messages: list[str] = []
+            try:
+                yield from _follow(invocation, manifest, messages)
+            finally:
+                _stop(invocation.process)
+            _check(invocation, settings, messages)
+
+    return dbt_models
+
+
+def _start(dbt: DbtCli, context: AssetExecutionContext, settings: Settings) -> DbtCliInvocation:
+    target = target_folder(settings.warehouse)
+    share_parse(settings.root, target)
+    # a build that stops before its first model must not be taken for the one before
+    (target / "run_results.json").unlink(missing_ok=True)
+    # profiles.yml reads it, from another working directory
+    os.environ[WAREHOUSE_DIR] = str(settings.warehouse)
+    os.environ.update(dbt_environment())
+    return dbt.cli(build_arguments(settings.full_refresh), context=context, target_path=target, raise_on_error=False)
+
+
+def _follow(invocation: DbtCliInvocation, manifest: Mapping[str, Any], messages: list[str]) -> Iterator[Any]:
+    """Yield what dbt reports as Dagster events, and show how far it is; collect what it says of errors."""
+    progress = Progress(nodes_by_id(manifest))
+    for event in invocation.stream_raw_events():
+        info, data = event.raw_event["info"], event.raw_event["data"]
+        if info["level"] == "error":
+            messages.append(info["msg"])
+        if info["name"] in _ENDED:
+            node = data.get("node_info", {})
+            failed = node.get("node_status") in FAILED_STATUSES
+            progress.finished(node.get("unique_id", ""), data.get("execution_time") or 0.0, failed)
+        yield from event.to_default_asset_events(
+            manifest=invocation.manifest,
+            dagster_dbt_translator=invocation.dagster_dbt_translator,
+            context=invocation.context,
+            target_path=invocation.target_path,
+            project=invocation.project,
+        )
+    progress.close()
+
+
+def _stop(process: subprocess.Popen) -> None:
+    """End dbt where a run was interrupted: it must not go on writing to a warehouse that the next run may take."""
+    if process.poll() is None:
+        process.terminate()
+        try:
+            process.wait(timeout=_SECONDS_TO_STOP)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+# the events of dbt that say that a node has ended
+_ENDED = {"LogModelResult", "LogTestResult", "LogSeedResult", "LogSnapshotResult"}
+
+
+def _check(invocation: DbtCliInvocation, settings: Settings, messages: list[str]) -> None:
+    if invocation.process.returncode == 0:
+        return
+    said = "\n".join(messages[:_DBT_ERRORS_SHOWN]) or f"dbt ended with status {invocation.process.returncode}"
+    results = target_folder(settings.warehouse) / "run_results.json"
+    if not results.exists():
+        raise BuildError(f"dbt stopped before it built anything:\n{said}")
+    report = describe_failures(
+        invocation.manifest,
+        read_json(results),
+        settings.build_db,
+        personal_columns(load_contract(settings.root)),
+    )
+    raise BuildError(report or said)

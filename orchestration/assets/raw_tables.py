@@ -1,0 +1,69 @@
+"""The raw tables: the company's files, landed as rows and registered where dbt reads them."""
+
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+from dagster import AssetExecutionContext, AssetsDefinition, AssetSpec, MaterializeResult, multi_asset
+
+from orchestration.assets.refresh import WRITER_POOL, RefreshConfig, told_as_failure
+from orchestration.contract import Contract
+from orchestration.landing import Landing, clear_landing, land
+from orchestration.progress import announce
+from orchestration.warehouse import register
+
+RUN_PARAMETERS = ["operations", "run_parameters"]
+RAW_FILES = ["operations", "raw_files"]
+
+
+def build_raw_tables(contract: Contract) -> AssetsDefinition:
+    """One asset for each table of the contract and each table that the run writes about itself: dbt's sources."""
+    specs = [
+        AssetSpec(["raw", table.name], description=table.description, group_name="raw", kinds={"python", "duckdb"})
+        for table in contract.tables.values()
+    ]
+    specs += [
+        AssetSpec(key, description=description, group_name="operations", kinds={"python", "duckdb"})
+        for key, description in (
+            (RUN_PARAMETERS, "The parameters of this run, one row."),
+            (RAW_FILES, "Each row is one file that was landed, with what the reader found in it."),
+        )
+    ]
+
+    @multi_asset(specs=specs, name="raw_tables", pool=WRITER_POOL)
+    def raw_tables(context: AssetExecutionContext, refresh: RefreshConfig) -> Iterator[MaterializeResult]:
+        started_at, begin = datetime.now(UTC), time.monotonic()
+        with told_as_failure():
+            settings = refresh.settings()
+            if settings.full_refresh:
+                clear_landing(settings.landing_dir)
+            landing = land(settings.raw_dir, settings.landing_dir, contract, settings.dialects)
+            register(landing, settings, contract, settings.build_db, context.run.run_id, started_at)
+        announce("raw tables", f"{len(landing.files):>3} files", time.monotonic() - begin)
+        yield from _results(landing, contract)
+
+    return raw_tables
+
+
+def _results(landing: Landing, contract: Contract) -> Iterator[MaterializeResult]:
+    for name in contract.tables:
+        files = [landed for landed in landing.files if landed.table == name]
+        yield MaterializeResult(
+            asset_key=["raw", name],
+            metadata={
+                "dagster/row_count": sum(landed.rows for landed in files),
+                "files": len(files),
+                "malformed_rows": sum(landed.malformed_rows for landed in files),
+                "ignored_columns": sorted({column for landed in files for column in landed.ignored_columns}),
+                "missing_columns": sorted({column for landed in files for column in landed.missing_columns}),
+            },
+        )
+    yield MaterializeResult(asset_key=RUN_PARAMETERS)
+    yield MaterializeResult(
+        asset_key=RAW_FILES,
+        metadata={
+            "dagster/row_count": len(landing.files),
+            "absent_tables": list(landing.absent_tables),
+            "notices": list(landing.notices),
+        },
+    )

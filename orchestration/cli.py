@@ -1,0 +1,290 @@
+"""The commands behind `make run`, `make rollback` and `make dev`: `python -m orchestration.cli refresh`.
+
+Exit status: 0 published (or rolled back), 1 failed and nothing changed for readers, 3 another refresh is running.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import logging
+import os
+import sys
+import time
+import traceback
+import warnings
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn
+
+from orchestration import summary
+from orchestration.failures import outcome
+from orchestration.problems import StickinessError, WarehouseLockedError
+from orchestration.progress import announce, build_seconds, layer_times, nodes_by_id, show_progress
+from orchestration.project import read_json, target_folder
+from orchestration.publication import current, published_database, rollback
+from orchestration.settings import (
+    AS_OF,
+    FULL_REFRESH,
+    RAW_DIR,
+    ROOT,
+    WAREHOUSE_DIR,
+    Settings,
+    load_settings,
+    warehouse_folder,
+)
+from orchestration.warehouse import warehouse_lock
+
+if TYPE_CHECKING:
+    from dagster import ExecuteInProcessResult
+
+PUBLISHED, FAILED, LOCKED, INTERRUPTED = 0, 1, 3, 130
+
+# Dagster's own folder: runs and asset history only. What steps print is shown here or kept in refresh.log.
+DAGSTER_YAML = """\
+telemetry:
+  enabled: false
+concurrency:
+  pools:
+    default_limit: 1
+    granularity: run
+compute_logs:
+  module: dagster._core.storage.noop_compute_log_manager
+  class: NoOpComputeLogManager
+"""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; return its exit status."""
+    options = _parser().parse_args(arguments)
+    try:
+        return options.command(options)
+    except WarehouseLockedError as error:
+        print(error, file=sys.stderr)
+        return LOCKED
+    except StickinessError as error:
+        print(error, file=sys.stderr)
+        return FAILED
+    except KeyboardInterrupt:
+        print("Interrupted. What was published before is untouched.", file=sys.stderr)
+        return INTERRUPTED
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="orchestration.cli", description="Run the project.")
+    commands = parser.add_subparsers(required=True, metavar="command")
+    commands.add_parser("refresh", help="land, build, test and publish").set_defaults(command=_refresh)
+    back = commands.add_parser("rollback", help="publish the previous version again")
+    back.add_argument("--to", metavar="ID", help="a version to publish instead of the previous one")
+    back.set_defaults(command=_rollback)
+    commands.add_parser("dev", help="serve Dagster's web pages").set_defaults(command=_dev)
+    return parser
+
+
+def _rollback(options: argparse.Namespace) -> int:
+    warehouse = warehouse_folder()
+    with warehouse_lock(warehouse):
+        publication = rollback(warehouse, options.to)
+    print(
+        f"Published again: {publication.publication_id}, as of {publication.as_of_date}, first published "
+        f"{publication.published_at:%Y-%m-%d %H:%M} UTC."
+    )
+    return PUBLISHED
+
+
+def _dev(options: argparse.Namespace) -> NoReturn:
+    _enter(load_settings())
+    os.chdir(ROOT)
+    # takes the place of this process, so that it is the one that Ctrl-C and kill reach
+    os.execv(sys.executable, [sys.executable, "-m", "dagster", "dev", "--module-name", "orchestration.definitions"])
+
+
+def _refresh(options: argparse.Namespace) -> int:
+    warehouse = warehouse_folder()
+    try:
+        settings = load_settings()
+        with warehouse_lock(warehouse):
+            return _refresh_locked(settings)
+    except WarehouseLockedError:
+        raise
+    except StickinessError as error:
+        return _failed(str(error), warehouse)
+
+
+def _refresh_locked(settings: Settings) -> int:
+    begin = time.monotonic()
+    print(f"{settings.variable('company_name')}: {settings.raw_dir}\n", flush=True)
+    _enter(settings)
+    try:
+        run = _run_job(settings)
+    except StickinessError:
+        raise
+    except Exception:
+        traceback.print_exc()
+        return _failed("The refresh stopped at an error that it did not expect; see above.", settings.warehouse)
+    if not run.result.success:
+        return _failed(_why_failed(run.result), settings.warehouse)
+    _report(settings, run, time.monotonic() - begin)
+    return PUBLISHED
+
+
+def _failed(report: str, warehouse: Path) -> int:
+    print(f"\n{report}\n", file=sys.stderr)
+    print(_still_published(warehouse), file=sys.stderr)
+    return FAILED
+
+
+def _still_published(warehouse: Path) -> str:
+    try:
+        publication = current(warehouse)
+    except StickinessError as error:
+        return str(error)
+    if publication is None:
+        return "The refresh failed; nothing has been published yet."
+    return (
+        f"The refresh failed; what was published before is untouched: {publication.publication_id}, "
+        f"{publication.published_at:%Y-%m-%d %H:%M} UTC, as of {publication.as_of_date}."
+    )
+
+
+def _enter(settings: Settings) -> None:
+    """Set what every later step reads, here and in the processes that it starts."""
+    home = settings.warehouse / "dagster"
+    home.mkdir(parents=True, exist_ok=True)
+    if not (home / "dagster.yaml").exists():
+        (home / "dagster.yaml").write_text(DAGSTER_YAML, encoding="utf-8")
+    os.environ["DAGSTER_HOME"] = str(home)
+    os.environ["DAGSTER_DISABLE_TELEMETRY"] = "yes"
+    os.environ[WAREHOUSE_DIR] = str(settings.warehouse)
+    os.environ[RAW_DIR] = str(settings.raw_dir)
+    os.environ[AS_OF] = settings.as_of.isoformat() if settings.as_of else ""
+    os.environ[FULL_REFRESH] = "1" if settings.full_refresh else ""
+
+
+@dataclass(frozen=True)
+class Run:
+    """A finished run of the job, and how long getting there took."""
+
+    result: ExecuteInProcessResult
+    start_seconds: float
+
+
+def _run_job(settings: Settings) -> Run:
+    """Run the whole refresh in this process; only progress is shown, the rest goes to refresh.log."""
+    terminal, begin = sys.stdout, time.monotonic()
+    with _quiet(settings.warehouse / "dagster" / "refresh.log"):
+        # heavy, and pointless before the settings are known to be right
+        from dagster import DagsterInstance
+
+        from orchestration.code_location import build_definitions
+
+        job = build_definitions(settings.root).resolve_job_def("refresh")
+        start_seconds = time.monotonic() - begin
+        with show_progress(terminal), DagsterInstance.get() as instance:
+            announce("start", "", start_seconds)
+            result = job.execute_in_process(
+                instance=instance,
+                raise_on_error=False,
+                run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
+            )
+    return Run(result, start_seconds)
+
+
+@contextlib.contextmanager
+def _quiet(log: Path) -> Iterator[None]:
+    """Send to the log what libraries print to the terminal."""
+    warnings.simplefilter("ignore")
+    logging.getLogger("alembic").setLevel(logging.WARNING)
+    with log.open("w", encoding="utf-8") as stream, contextlib.redirect_stdout(stream):
+        yield
+
+
+def _why_failed(result: ExecuteInProcessResult) -> str:
+    """What the step that failed says for a person, or else the error that Dagster recorded."""
+    for event in result.all_events:
+        if event.is_step_failure:
+            data = event.step_failure_data
+            if data.user_failure_data is not None:
+                return data.user_failure_data.description or ""
+            # Dagster turns Ctrl-C into a failure of the step
+            if data.error is not None and data.error.cls_name == "DagsterExecutionInterruptedError":
+                raise KeyboardInterrupt
+            return data.error.to_string() if data.error else f"The step {event.step_key} failed."
+    return "The run failed before its first step; see Dagster's pages (make dev)."
+
+
+def _report(settings: Settings, run: Run, seconds: float) -> None:
+    database = published_database(settings.warehouse)
+    kpis = summary.headline_kpis(database, str(settings.variable("reporting_currency")))
+    sections = [
+        summary.kpi_lines(kpis),
+        _row_lines(database, run.result),
+        _warning_lines(settings.warehouse),
+        [_time_line(settings.warehouse, run, seconds)],
+        _published_lines(settings.warehouse),
+    ]
+    for section in sections:
+        if section:
+            print("\n" + "\n".join(section))
+
+
+def _row_lines(database: Path, result: ExecuteInProcessResult) -> list[str]:
+    counts = summary.row_counts(database)
+    lines = summary.row_count_lines(counts) if counts else []
+    metadata = {
+        tuple(event.asset_key.path): {name: entry.value for name, entry in event.materialization.metadata.items()}
+        for event in result.get_asset_materialization_events()
+    }
+    for (_, table), values in ((key, value) for key, value in metadata.items() if key[0] == "raw"):
+        if values.get("ignored_columns"):
+            lines.append(f"ignored columns of {table}: {', '.join(values['ignored_columns'])}")
+    files = metadata.get(("operations", "raw_files"), {})
+    if files.get("absent_tables"):
+        lines.append(f"absent tables: {', '.join(files['absent_tables'])}")
+    return [*lines, *files.get("notices", [])]
+
+
+def _warning_lines(warehouse: Path) -> list[str]:
+    target = target_folder(warehouse)
+    names = outcome(read_json(target / "manifest.json"), read_json(target / "run_results.json")).warnings
+    if not names:
+        return []
+    return [f"{len(names)} test{'' if len(names) == 1 else 's'} warned:", *(f"  {name}" for name in names)]
+
+
+def _time_line(warehouse: Path, run: Run, seconds: float) -> str:
+    """How long each stage and layer took. Layers overlap, since dbt runs two models at a time.
+
+    `dbt` is what it needs beside models and tests, `Dagster` what it needs beside the steps.
+    """
+    steps = {
+        event.step_key: event.step_success_data.duration_ms / 1000
+        for event in run.result.all_events
+        if event.is_step_success
+    }
+    target = target_folder(warehouse)
+    results, manifest = read_json(target / "run_results.json"), read_json(target / "manifest.json")
+    times = [
+        ("start", run.start_seconds),
+        ("raw tables", steps["raw_tables"]),
+        ("dbt", steps["dbt_models"] - build_seconds(results)),
+        *((layer.layer, layer.seconds) for layer in layer_times(nodes_by_id(manifest), results)),
+        ("published", steps["published"]),
+        ("Dagster", seconds - run.start_seconds - sum(steps.values())),
+    ]
+    return f"Time: {', '.join(f'{name} {taken:.1f} s' for name, taken in times)}; in all {seconds:.1f} s"
+
+
+def _published_lines(warehouse: Path) -> list[str]:
+    publication = current(warehouse)
+    lines = [f"Published: {published_database(warehouse)}", f"           {warehouse / 'published' / 'parquet'}"]
+    if publication is not None:
+        lines.insert(
+            0, f"As of {publication.as_of_date}, {publication.tables} tables, {publication.tests_passed} tests passed"
+        )
+    return lines
+
+
+if __name__ == "__main__":
+    sys.exit(main())

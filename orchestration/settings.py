@@ -1,0 +1,296 @@
+"""What a refresh is asked to do: the environment, and the company.yml of the raw folder."""
+
+from __future__ import annotations
+
+import codecs
+import difflib
+import math
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import yaml
+
+from orchestration.company import company_raw_folder
+from orchestration.landing import FileDialect
+from orchestration.problems import SettingsError
+
+ROOT = Path(__file__).resolve().parent.parent
+DEFAULT_COMPANY = "complete_journey"
+COMPANY_FILE = "company.yml"
+FILES_KEY = "files"
+
+RAW_DIR = "STICKINESS_RAW_DIR"
+WAREHOUSE_DIR = "STICKINESS_WAREHOUSE_DIR"
+AS_OF = "STICKINESS_AS_OF"
+COMPANY = "STICKINESS_COMPANY"
+FULL_REFRESH = "STICKINESS_FULL_REFRESH"
+INVOKED_FROM = "STICKINESS_INVOKED_FROM"
+
+Value = str | int | float
+
+_YES = {"1", "true", "yes", "on"}
+_NO = {"", "0", "false", "no", "off"}
+_COUNT_SUFFIXES = ("_days", "_kept")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """One refresh: where its rows come from, where its results go, and as of when.
+
+    Attributes:
+        root: folder of the project.
+        raw_dir: folder that holds the company's files.
+        warehouse: folder that the refresh writes to.
+        as_of: the day the marts describe; None: the newest business day in the data.
+        full_refresh: whether incremental models are built from nothing.
+        variables: what the company.yml sets, by name.
+        defaults: every variable that a company.yml may set, with the default of dbt_project.yml.
+        dialects: encodings and delimiters that the company.yml states for some of its files.
+    """
+
+    root: Path
+    raw_dir: Path
+    warehouse: Path
+    as_of: date | None = None
+    full_refresh: bool = False
+    variables: Mapping[str, Value] = field(default_factory=dict)
+    defaults: Mapping[str, Value] = field(default_factory=dict)
+    dialects: tuple[FileDialect, ...] = ()
+
+    @property
+    def build_db(self) -> Path:
+        return build_database(self.warehouse)
+
+    @property
+    def landing_dir(self) -> Path:
+        return self.warehouse / "landing"
+
+    def variable(self, name: str) -> Value:
+        """The company's value of a variable, or the project's default; KeyError if there is no such variable."""
+        return self.variables.get(name, self.defaults[name])
+
+
+def build_database(warehouse: Path) -> Path:
+    """The DuckDB file that dbt builds in."""
+    return warehouse / "build" / "warehouse.duckdb"
+
+
+def load_settings(environ: Mapping[str, str] = os.environ, root: Path = ROOT) -> Settings:
+    """Read the settings of a refresh, after preparing the company's raw folder where that is needed.
+
+    Raises:
+        SettingsError: a setting is wrong; the message says which, where, and what is expected.
+    """
+    as_of = parse_as_of(environ.get(AS_OF, ""), AS_OF)
+    full_refresh = _parse_switch(environ.get(FULL_REFRESH, ""), FULL_REFRESH)
+    raw_dir = _raw_folder(environ, root)
+    defaults = read_defaults(root)
+    variables, dialects = read_company_file(raw_dir / COMPANY_FILE, defaults)
+    return Settings(
+        root=root,
+        raw_dir=raw_dir,
+        warehouse=warehouse_folder(environ, root),
+        as_of=as_of,
+        full_refresh=full_refresh,
+        variables=variables,
+        defaults=defaults,
+        dialects=dialects,
+    )
+
+
+def warehouse_folder(environ: Mapping[str, str] = os.environ, root: Path = ROOT) -> Path:
+    """The folder that a refresh writes to, absolute; it need not exist yet."""
+    text = environ.get(WAREHOUSE_DIR, "")
+    return _absolute(text, environ) if text else root / "warehouse"
+
+
+def _raw_folder(environ: Mapping[str, str], root: Path) -> Path:
+    text = environ.get(RAW_DIR, "")
+    if not text:
+        return company_raw_folder(root / "companies", environ.get(COMPANY) or DEFAULT_COMPANY)
+    raw_dir = _absolute(text, environ)
+    if not raw_dir.is_dir():
+        found = "is a file, not a folder" if raw_dir.exists() else "does not exist"
+        raise SettingsError(
+            f"The raw folder {raw_dir} {found}. Set {RAW_DIR} (make run RAW=<folder>) to the folder that holds the "
+            f"company's files."
+        )
+    return raw_dir
+
+
+def _absolute(text: str, environ: Mapping[str, str]) -> Path:
+    """The path as the user meant it: relative to where they called from, which `make -C` is not."""
+    base = Path(environ.get(INVOKED_FROM) or Path.cwd())
+    return Path(os.path.abspath(base / Path(text).expanduser()))
+
+
+def parse_as_of(text: str, where: str) -> date | None:
+    """The day that `text` names, None if it is empty; `SettingsError` names `where` if it names none."""
+    text = text.strip()
+    if not text:
+        return None
+    try:
+        day = date.fromisoformat(text)
+    except ValueError:
+        day = None
+    # fromisoformat also takes 20261121 and 2026-W47-6
+    if day is None or day.isoformat() != text:
+        raise SettingsError(f'{where} is "{text}"; expected a day that exists, as YYYY-MM-DD, for example 2026-11-21.')
+    return day
+
+
+def _parse_switch(text: str, where: str) -> bool:
+    lower = text.strip().lower()
+    if lower not in _YES | _NO:
+        raise SettingsError(f'{where} is "{text}"; expected 1 or nothing.')
+    return lower in _YES
+
+
+def read_defaults(root: Path) -> Mapping[str, Value]:
+    """The variables of dbt_project.yml with their defaults."""
+    path = root / "dbt_project.yml"
+    document = _read_yaml(path)
+    defaults = document.get("vars") if isinstance(document, dict) else None
+    if not isinstance(defaults, dict) or not defaults:
+        raise SettingsError(f"{path} has no vars; expected a mapping of variables to their defaults.")
+    return defaults
+
+
+def read_company_file(path: Path, defaults: Mapping[str, Value]) -> tuple[dict[str, Value], tuple[FileDialect, ...]]:
+    """The variables and file dialects that a company.yml sets; nothing if there is no such file."""
+    if not path.exists():
+        return {}, ()
+    document = _read_yaml(path)
+    if document is None:
+        return {}, ()
+    if not isinstance(document, dict):
+        raise SettingsError(
+            f"{path} holds a {_kind(document)}; expected one line per variable, such as `reporting_currency: CNY`."
+        )
+    for name in document:
+        if name != FILES_KEY and name not in defaults:
+            raise SettingsError(_unknown_variable(path, str(name), defaults))
+    variables = {
+        name: _checked(value, defaults[name], name, path) for name, value in document.items() if name != FILES_KEY
+    }
+    return variables, _dialects(document.get(FILES_KEY), path)
+
+
+def _read_yaml(path: Path) -> Any:
+    try:
+        return yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise SettingsError(f"{path} cannot be read: {error.strerror}.") from error
+    except UnicodeDecodeError as error:
+        raise SettingsError(f"{path} is not text in UTF-8. Save it as UTF-8.") from error
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        line = f", line {mark.line + 1}" if mark else ""
+        problem = getattr(error, "problem", None) or "it cannot be read"
+        raise SettingsError(f"{path}{line} is no YAML: {problem}. Expected lines of `name: value`.") from error
+
+
+def _unknown_variable(path: Path, name: str, defaults: Mapping[str, Value]) -> str:
+    known = [*defaults, FILES_KEY]
+    nearest = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+    hint = f" Did you mean {nearest[0]}?" if nearest else f" It may set {', '.join(sorted(known))}."
+    return f'{path} sets the variable "{name}", which the project does not have.{hint}'
+
+
+def _kind(value: Any) -> str:
+    if isinstance(value, bool):
+        return "yes/no value"
+    names = {str: "text", int: "whole number", float: "number", dict: "mapping", list: "list", type(None): "null"}
+    return names.get(type(value), type(value).__name__)
+
+
+def _checked(value: Any, default: Value, name: str, path: Path) -> Value:
+    problem = _problem(value, default, name)
+    if problem:
+        shown = f'"{value}"' if isinstance(value, str) else f"{value} ({_kind(value)})"
+        raise SettingsError(f"{path} sets {name} to {shown}; expected {problem}.")
+    return value
+
+
+def _problem(value: Any, default: Value, name: str) -> str | None:
+    """What the variable may hold, if it does not hold that. The type of the default and the name's ending decide."""
+    if isinstance(default, str):
+        return _text_problem(value, name)
+    if is_count(name):
+        return None if _is_number(value) and isinstance(value, int) and value > 0 else "a whole number above 0"
+    if name.endswith("_rate"):
+        return None if _is_number(value) and 0 <= value <= 1 else "a share from 0 to 1, such as 0.3"
+    return None if _is_number(value) and value >= 0 else "a number, 0 or more, without quotes or separators"
+
+
+def is_count(name: str) -> bool:
+    """Whether the variable counts something in whole numbers; other numbers may have decimals."""
+    return name.endswith(_COUNT_SUFFIXES)
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def _text_problem(value: Any, name: str) -> str | None:
+    if not isinstance(value, str) or not value.strip():
+        return "text (in quotes if it looks like a number or a date)"
+    if name.endswith("_timezone") and not _is_zone(value):
+        return "the IANA name of a time zone, such as Asia/Shanghai or Europe/Berlin"
+    return None
+
+
+def _is_zone(name: str) -> bool:
+    try:
+        ZoneInfo(name)
+    # a name that is a folder of the zone database raises an OSError
+    except (KeyError, ValueError, OSError):
+        return False
+    return True
+
+
+def _dialects(entries: Any, path: Path) -> tuple[FileDialect, ...]:
+    if entries is None:
+        return ()
+    if not isinstance(entries, list):
+        raise SettingsError(
+            f"{path} sets {FILES_KEY} to a {_kind(entries)}; expected a list of entries such as "
+            f"`- {{path: orders.csv, encoding: gb18030}}`."
+        )
+    return tuple(_dialect(entry, position, path) for position, entry in enumerate(entries, start=1))
+
+
+def _dialect(entry: Any, position: int, path: Path) -> FileDialect:
+    where = f"{path}, entry {position} of {FILES_KEY}"
+    if not isinstance(entry, dict):
+        raise SettingsError(f"{where} is a {_kind(entry)}; expected path, and encoding or delimiter.")
+    _refuse_unknown(entry, ("path", "encoding", "delimiter"), where)
+    pattern, encoding, delimiter = (entry.get(key) for key in ("path", "encoding", "delimiter"))
+    if not isinstance(pattern, str) or not pattern:
+        raise SettingsError(f"{where} has no path; expected a file name or pattern such as orders/*.csv.")
+    if encoding is not None and not _is_encoding(encoding):
+        raise SettingsError(f'{where} sets encoding to "{encoding}"; expected one such as utf-8, gb18030 or cp1252.')
+    if delimiter is not None and not (isinstance(delimiter, str) and len(delimiter) == 1):
+        raise SettingsError(f'{where} sets delimiter to "{delimiter}"; expected one character in quotes, such as ";".')
+    if encoding is None and delimiter is None:
+        raise SettingsError(f"{where} states neither encoding nor delimiter for {pattern}. State one, or remove it.")
+    return FileDialect(path_glob=pattern, encoding=encoding, delimiter=delimiter)
+
+
+def _refuse_unknown(entry: Mapping[Any, Any], known: Iterable[str], where: str) -> None:
+    known = tuple(known)
+    for name in entry:
+        if name not in known:
+            raise SettingsError(f'{where} has the unknown key "{name}"; expected {", ".join(known)}.')
+
+
+def _is_encoding(name: Any) -> bool:
+    try:
+        return isinstance(name, str) and bool(codecs.lookup(name))
+    except LookupError:
+        return False

@@ -1,0 +1,200 @@
+"""What a refresh tells at its end: the headline numbers of the published marts, and what became of the raw rows."""
+
+from __future__ import annotations
+
+import contextlib
+import unicodedata
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from orchestration.sql import text
+
+NOTHING = "–"
+
+
+@dataclass(frozen=True)
+class Kpi:
+    """A headline number with its labels; `value` is text, ready to show."""
+
+    label_en: str
+    label_zh: str
+    value: str
+
+
+@dataclass(frozen=True)
+class RowCounts:
+    """What became of the rows of the raw folder, over all tables."""
+
+    read: int
+    accepted: int
+    rejected: int
+    superseded: int
+    rejected_by_reason: Sequence[tuple[str, str, int]]
+    """table, reason code, rows"""
+
+
+def headline_kpis(database: Path, currency: str) -> list[Kpi]:
+    """The headline numbers of a published file. One that its marts do not tell is shown as a dash."""
+    with _opened(database) as connection:
+        ask = _asker(connection)
+        return [*_sales(ask, currency), *_repurchase(ask), *_retention(ask), *_stages(ask)]
+
+
+def row_counts(database: Path) -> RowCounts | None:
+    """What became of the raw rows; None if the published file does not tell."""
+    with _opened(database) as connection:
+        ask = _asker(connection)
+        totals = ask(
+            "SELECT sum(rows_read), sum(rows_accepted), sum(rows_rejected), sum(rows_superseded) "
+            "FROM quality.row_reconciliation"
+        )
+        if not totals or totals[0][0] is None:
+            return None
+        by_reason = ask(
+            "SELECT table_name, reason_code, count(*) FROM quality.rejected_rows GROUP BY ALL ORDER BY 3 DESC, 1, 2"
+        )
+        return RowCounts(*(int(total) for total in totals[0]), rejected_by_reason=by_reason)
+
+
+@contextlib.contextmanager
+def _opened(database: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+    with duckdb.connect() as connection:
+        # under a name of its own: opened directly, the file would be the database `marts`, and `marts.orders` ambiguous
+        connection.execute(f"ATTACH {text(database)} AS published (READ_ONLY)")
+        connection.execute("USE published")
+        yield connection
+
+
+def _asker(connection: duckdb.DuckDBPyConnection) -> Callable[[str], list[tuple[Any, ...]]]:
+    def ask(query: str) -> list[tuple[Any, ...]]:
+        try:
+            return connection.execute(query).fetchall()
+        # a company may have fewer marts, or marts with other columns
+        except (duckdb.CatalogException, duckdb.BinderException):
+            return []
+
+    return ask
+
+
+Ask = Callable[[str], list[tuple[Any, ...]]]
+
+
+def _sales(ask: Ask, currency: str) -> list[Kpi]:
+    customers = _one(ask("SELECT count(*) FROM marts.customers"))
+    orders, net_revenue = _row(
+        ask("SELECT count(*) FILTER (WHERE is_valid), sum(net_revenue) FILTER (WHERE is_valid) FROM marts.orders"), 2
+    )
+    return [
+        Kpi("Customers", "客户数", count_text(customers)),
+        Kpi("Valid orders", "有效订单数", count_text(orders)),
+        Kpi("Net revenue", "净收入", money_text(net_revenue, currency)),
+    ]
+
+
+def _repurchase(ask: Ask) -> list[Kpi]:
+    rates = dict(
+        ask(
+            "SELECT window_days, repurchase_rate FROM marts.repurchase_rates "
+            "WHERE dimension = 'all' AND as_of_date = (SELECT max(as_of_date) FROM marts.repurchase_rates)"
+        )
+    )
+    median = ask(
+        "SELECT min(days) FROM marts.time_to_second_purchase WHERE dimension = 'all' AND repurchase_probability >= 0.5"
+    )
+    return [
+        Kpi("Repurchase rate, 90 days", "90 天复购率", rate_text(rates.get(90))),
+        Kpi("Repurchase rate, 365 days", "365 天复购率", rate_text(rates.get(365))),
+        Kpi("Median days to second purchase", "第二次购买的中位天数", count_text(_one(median))),
+    ]
+
+
+def _retention(ask: Ask) -> list[Kpi]:
+    month, active, rate = _row(
+        ask(
+            "SELECT month, active_customers, retention_rate FROM marts.retention_monthly "
+            "WHERE dimension = 'all' AND retention_rate IS NOT NULL ORDER BY month DESC LIMIT 1"
+        ),
+        3,
+    )
+    when = f" ({month:%Y-%m})" if isinstance(month, date) else ""
+    return [
+        Kpi(f"Active customers{when}", f"活跃客户数{when}", count_text(active)),
+        Kpi(f"Retention{when}", f"留存率{when}", rate_text(rate)),
+    ]
+
+
+_STAGES = {
+    "prospect": ("Prospects", "潜在客户"),
+    "new": ("New", "新客户"),
+    "developing": ("Developing", "成长客户"),
+    "loyal": ("Loyal", "忠诚客户"),
+    "at_risk": ("At risk", "流失预警客户"),
+    "lapsed": ("Lapsed", "流失客户"),
+    "reactivated": ("Reactivated", "回流客户"),
+}
+
+
+def _stages(ask: Ask) -> list[Kpi]:
+    counts = dict(ask("SELECT lifecycle_stage, count(*) FROM marts.customer_lifecycle GROUP BY ALL"))
+    known = [stage for stage in _STAGES if stage in counts]
+    others = sorted(str(stage) for stage in counts if stage not in _STAGES)
+    labels = {**_STAGES, **{stage: (stage, stage) for stage in others}}
+    return [
+        Kpi(f"Lifecycle: {labels[s][0]}", f"生命周期：{labels[s][1]}", count_text(counts.get(s)))
+        for s in known + others
+    ]
+
+
+def _row(rows: Sequence[tuple[Any, ...]], width: int) -> tuple[Any, ...]:
+    return rows[0] if rows else (None,) * width
+
+
+def _one(rows: Sequence[tuple[Any, ...]]) -> Any:
+    return _row(rows, 1)[0]
+
+
+def count_text(value: float | None) -> str:
+    return NOTHING if value is None else f"{value:,.0f}"
+
+
+def money_text(value: Decimal | float | None, currency: str) -> str:
+    return NOTHING if value is None else f"{currency} {value:,.2f}"
+
+
+def rate_text(value: float | None) -> str:
+    return NOTHING if value is None else f"{value:.1%}"
+
+
+def kpi_lines(kpis: Sequence[Kpi]) -> list[str]:
+    """The numbers as a table of three columns that is straight in both languages."""
+    english = max((_width(kpi.label_en) for kpi in kpis), default=0)
+    chinese = max((_width(kpi.label_zh) for kpi in kpis), default=0)
+    values = max((len(kpi.value) for kpi in kpis), default=0)
+    return [
+        f"{_padded(kpi.label_en, english)}  {_padded(kpi.label_zh, chinese)}  {kpi.value:>{values}}" for kpi in kpis
+    ]
+
+
+def row_count_lines(counts: RowCounts) -> list[str]:
+    """What became of the raw rows, and why some were rejected."""
+    lines = [
+        f"{counts.read:,} read = {counts.accepted:,} accepted + {counts.rejected:,} rejected "
+        f"+ {counts.superseded:,} superseded by a newer version"
+    ]
+    lines += [f"rejected: {rows:,} of {table} ({reason})" for table, reason, rows in counts.rejected_by_reason]
+    return lines
+
+
+def _padded(label: str, width: int) -> str:
+    return label + " " * (width - _width(label))
+
+
+def _width(label: str) -> int:
+    """Columns that the label takes on a terminal, where Chinese characters take two."""
+    return sum(2 if unicodedata.east_asian_width(character) in "WF" else 1 for character in label)
