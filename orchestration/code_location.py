@@ -22,7 +22,7 @@ from orchestration.assets.raw_tables import build_raw_tables
 from orchestration.assets.refresh import RefreshConfig
 from orchestration.contract import load_contract
 from orchestration.project import load_manifest
-from orchestration.settings import read_defaults
+from orchestration.settings import scheduled_time_zone
 from orchestration.warehouse import business_yesterday
 
 refresh_job = define_asset_job(
@@ -61,6 +61,6 @@ def build_definitions(root: Path) -> Definitions:
     return Definitions(
         assets=[build_raw_tables(load_contract(root)), dbt_models, build_published(dbt_models, manifest)],
         jobs=[refresh_job],
-        schedules=[build_schedule(str(read_defaults(root)["business_timezone"]))],
+        schedules=[build_schedule(scheduled_time_zone(root=root))],
         resources={"dbt": dbt_resource(project), "refresh": RefreshConfig(root=str(root))},
     )

@@ -109,6 +109,22 @@ def warehouse_folder(environ: Mapping[str, str] = os.environ, root: Path = ROOT)
     return _absolute(text, environ) if text else root / "warehouse"
 
 
+def scheduled_time_zone(environ: Mapping[str, str] = os.environ, root: Path = ROOT) -> str:
+    """The business time zone of the company that a run would refresh, by which a schedule knows what yesterday is.
+
+    The project's default where the company names none, or where its company.yml is wrong: the run itself says how.
+    """
+    defaults = read_defaults(root)
+    text = environ.get(RAW_DIR, "")
+    company = environ.get(COMPANY) or DEFAULT_COMPANY
+    folder = _absolute(text, environ) if text else root / "companies" / company
+    try:
+        variables, _ = read_company_file(folder / COMPANY_FILE, defaults)
+    except SettingsError:
+        variables = {}
+    return str(variables.get("business_timezone", defaults["business_timezone"]))
+
+
 def _raw_folder(environ: Mapping[str, str], root: Path) -> Path:
     text = environ.get(RAW_DIR, "")
     if not text:

@@ -8,7 +8,7 @@ import pytest
 from orchestration import company
 from orchestration.landing import FileDialect
 from orchestration.problems import SettingsError
-from orchestration.settings import ROOT, load_settings, read_defaults, warehouse_folder
+from orchestration.settings import ROOT, load_settings, read_defaults, scheduled_time_zone, warehouse_folder
 
 PROJECT = """\
 name: shop
@@ -316,3 +316,18 @@ def test_a_company_that_is_only_files_is_used_as_it_is(root: Path) -> None:
     folder.mkdir()
     (folder / "orders.csv").write_text("order_id\n")
     assert acme_settings(root).raw_dir == folder
+
+
+def test_a_schedule_keeps_the_hours_of_the_company_that_it_refreshes(root: Path, raw: Path) -> None:
+    environ = {"STICKINESS_RAW_DIR": str(raw)}
+    assert scheduled_time_zone(environ, root) == "UTC"
+    (raw / "company.yml").write_text("business_timezone: Asia/Shanghai\n", encoding="utf-8")
+    assert scheduled_time_zone(environ, root) == "Asia/Shanghai"
+    (root / "companies" / "shop").mkdir()
+    (root / "companies" / "shop" / "company.yml").write_text("business_timezone: Europe/Paris\n", encoding="utf-8")
+    assert scheduled_time_zone({"STICKINESS_COMPANY": "shop"}, root) == "Europe/Paris"
+
+
+def test_a_schedule_falls_back_where_company_yml_is_wrong(root: Path, raw: Path) -> None:
+    (raw / "company.yml").write_text("business_timezone: Mars/Olympus\n", encoding="utf-8")
+    assert scheduled_time_zone({"STICKINESS_RAW_DIR": str(raw)}, root) == "UTC"
