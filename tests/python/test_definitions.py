@@ -301,7 +301,8 @@ def test_a_dbt_that_stops_before_its_first_model_is_told_with_what_it_said(tmp_p
 def test_a_dbt_that_is_still_running_is_ended_with_the_run_that_started_it() -> None:
     process = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
     dbt_models._stop(process)
-    assert process.returncode == -signal.SIGTERM
+    # asked to end, and made to where a machine is too busy to let it
+    assert process.returncode in (-signal.SIGTERM, -signal.SIGKILL)
     # one that has ended is left alone
     dbt_models._stop(process)
 
