@@ -66,7 +66,9 @@ def refresh(environment: dict[str, str]) -> tuple[float, dict[str, float]]:
     done = subprocess.run(command, cwd=ROOT, env=environment, check=True, capture_output=True, text=True)
     seconds = time.perf_counter() - begin
     line = next(line for line in done.stdout.splitlines() if line.startswith("Time:"))
-    return seconds, {name.strip(" ,"): float(value) for name, value in re.findall(r"([a-z ,]+?) ([\d.]+) s", line[5:])}
+    return seconds, {
+        name.strip(" ,"): float(value) for name, value in re.findall(r"([A-Za-z ,]+?) ([\d.]+) s", line[5:])
+    }
 
 
 def report(
@@ -93,6 +95,12 @@ def report(
     for name in parts[-1]:
         row(name, [stages[name] for stages in parts if name in stages])
     row("of start: importing the code location", imports)
+    print("\nWhat dbt adds around the SQL of a node:\n\n| node | seconds, median |\n| --- | --- |")
+    for name, added in (
+        ("a model", [r.added_per_model for r in replays]),
+        ("a test", [r.added_per_test for r in replays]),
+    ):
+        print(f"| {name} | {statistics.median(added):.3f} |")
 
 
 def row(name: str, values: list[float]) -> None:

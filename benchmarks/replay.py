@@ -15,16 +15,29 @@ import duckdb
 
 @dataclass(frozen=True)
 class Replay:
-    """Seconds that the SQL of a build takes without anything around it, and how many statements it was."""
+    """Seconds that the SQL of a build takes without anything around it, and how many statements it was.
+
+    `dbt_model_seconds` and `dbt_test_seconds` are what dbt itself reported for the same nodes, summed.
+    """
 
     models: int
     model_seconds: float
     tests: int
     test_seconds: float
+    dbt_model_seconds: float
+    dbt_test_seconds: float
 
     @property
     def seconds(self) -> float:
         return self.model_seconds + self.test_seconds
+
+    @property
+    def added_per_model(self) -> float:
+        return (self.dbt_model_seconds - self.model_seconds) / self.models
+
+    @property
+    def added_per_test(self) -> float:
+        return (self.dbt_test_seconds - self.test_seconds) / self.tests
 
 
 def replay(build: Path, scratch: Path) -> Replay:
@@ -40,7 +53,12 @@ def replay(build: Path, scratch: Path) -> Replay:
         connection.execute("SET TimeZone = 'UTC'")
         model_seconds = _run(connection, models)
         test_seconds = _run(connection, tests)
-    return Replay(len(models), model_seconds, len(tests), test_seconds)
+    reported = {kind: _reported(manifest, results, kind) for kind in ("model", "test")}
+    return Replay(len(models), model_seconds, len(tests), test_seconds, reported["model"], reported["test"])
+
+
+def _reported(manifest: dict[str, Any], results: list[dict[str, Any]], kind: str) -> float:
+    return sum(one["execution_time"] for one in results if manifest["nodes"][one["unique_id"]]["resource_type"] == kind)
 
 
 def _statements(nodes: list[tuple[dict[str, Any], str | None]], kind: str) -> Iterator[str]:
