@@ -145,24 +145,15 @@ final as (
                 then '{{ column }} holds "' || {{ column }}_text || '", which no accepted row of {{ target_table }} has'
             {%- endfor %}
         end as reason,
+        {%- set holds_personal_data = columns | selectattr('config.meta.personal', 'defined') | list | length > 0 %}
+        {%- for name, masked in [('raw_row', false), ('masked_row', holds_personal_data)] %}
         case
             when failure is null then null
-            when _unparsed_row is not null then _unparsed_row
-            else {{ raw_row_json(columns) }}
-        end as raw_row,
-        {%- if columns | selectattr('config.meta.personal', 'defined') | list %}
-        case
-            when failure is null then null
-            when _unparsed_row is not null then '*** (a line of a table that holds personal data)'
-            else {{ json_object_of(texts_of(columns, masked=true)) }}
-        end as masked_row,
-        {%- else %}
-        case
-            when failure is null then null
-            when _unparsed_row is not null then _unparsed_row
-            else {{ raw_row_json(columns) }}
-        end as masked_row,
-        {%- endif %}
+            when _unparsed_row is not null
+                then {{ "'*** (a line of a table that holds personal data)'" if masked else '_unparsed_row' }}
+            else {{ json_object_of(texts_of(columns, masked=true)) if masked else raw_row_json(columns) }}
+        end as {{ name }},
+        {%- endfor %}
         _file_name as file_name,
         _row_number as row_number,
         _first_seen_at as first_seen_at

@@ -1,5 +1,6 @@
 """Names and texts as DuckDB SQL spells them."""
 
+import glob
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -14,6 +15,11 @@ def text(value: str | Path) -> str:
     return "'" + str(value).replace("'", "''") + "'"
 
 
-def text_list(values: Iterable[str | Path]) -> str:
-    """A list of text literals."""
-    return "[" + ", ".join(text(value) for value in values) + "]"
+def file(path: Path) -> str:
+    """A literal for a file to be read, and only it: DuckDB takes `*`, `?` and `[` in a path for a pattern."""
+    return text(glob.escape(str(path)))
+
+
+def file_list(paths: Iterable[Path]) -> str:
+    """A list of files to be read."""
+    return "[" + ", ".join(file(path) for path in paths) + "]"

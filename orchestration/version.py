@@ -14,7 +14,7 @@ import duckdb
 
 from orchestration.ledger import Publication
 from orchestration.problems import PublicationError
-from orchestration.sql import identifier, text
+from orchestration.sql import file, identifier, text
 
 PUBLISHED_SCHEMAS = ("marts", "quality")
 PUBLICATIONS = ("quality", "publications")
@@ -173,7 +173,7 @@ def verify(connection: duckdb.DuckDBPyConnection, folder: Path, counts: Mapping[
     connection.execute(f"ATTACH {text(folder / DATABASE_FILE)} AS published (READ_ONLY)")
     for table, expected in counts.items():
         path = parquet_file(folder, table)
-        copies = {DATABASE_FILE: identifier("published", *table), path.name: f"read_parquet({text(path)})"}
+        copies = {DATABASE_FILE: identifier("published", *table), path.name: f"read_parquet({file(path)})"}
         for where, relation in copies.items():
             found = _count(connection, relation)
             if found != expected:

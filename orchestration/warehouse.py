@@ -13,18 +13,10 @@ import duckdb
 
 from orchestration.contract import Contract, RawTable
 from orchestration.landing import LandedFile, Landing
+from orchestration.landing.landing_file import landing_columns
 from orchestration.problems import WarehouseError, WarehouseLockedError
 from orchestration.settings import Settings, is_count
-from orchestration.sql import identifier, text_list
-
-# what landing adds to the columns of the contract
-LANDED_COLUMNS = {
-    "_extra": "VARCHAR",
-    "_unparsed_row": "VARCHAR",
-    "_file_name": "VARCHAR",
-    "_row_number": "BIGINT",
-    "_first_seen_at": "TIMESTAMP",
-}
+from orchestration.sql import file_list, identifier
 
 RUN_COLUMNS = {
     "run_id": "VARCHAR",
@@ -139,13 +131,13 @@ def _register_raw_tables(connection: duckdb.DuckDBPyConnection, landing: Landing
 
 def raw_table_query(table: RawTable, files: Sequence[Path]) -> str:
     """The rows of a raw table as landed; no rows, of the same columns, where no file has any."""
-    columns = dict.fromkeys(table.column_names, "VARCHAR") | LANDED_COLUMNS
+    columns = landing_columns(table)
     if not files:
         empty = ", ".join(f"CAST(NULL AS {kind}) AS {identifier(name)}" for name, kind in columns.items())
         return f"SELECT {empty} WHERE false"
     names = ", ".join(identifier(name) for name in columns)
     # a folder above the warehouse may be called a=b, which is no column of ours
-    return f"SELECT {names} FROM read_parquet({text_list(files)}, hive_partitioning = false)"
+    return f"SELECT {names} FROM read_parquet({file_list(files)}, hive_partitioning = false)"
 
 
 def _register_run_parameters(

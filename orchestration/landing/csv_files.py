@@ -7,7 +7,6 @@ with strict_mode takes some quoted newlines for ends of rows, or returns no row 
 
 import csv
 import fnmatch
-import glob
 import io
 import json
 import re
@@ -364,7 +363,7 @@ def _work_rows(work_file: Path, table: RawTable, tally: _Tally) -> RowSource:
     types = {"_row_number": "BIGINT", **dict.fromkeys(names, "VARCHAR")}
     columns = ", ".join(f"{sql.text(name)}: {sql.text(data_type)}" for name, data_type in types.items())
     relation = (
-        f"read_csv({sql.text(glob.escape(str(work_file)))}, auto_detect = false, header = false, skip = 0, "
+        f"read_csv({sql.file(work_file)}, auto_detect = false, header = false, skip = 0, "
         f"columns = {{{columns}}}, delim = chr({ord(_FIELD_END)}), quote = '', escape = '', comment = '', "
         f"nullstr = '', new_line = '\\n', encoding = 'utf-8', null_padding = false, ignore_errors = false, "
         f"max_line_size = {tally.longest_line_bytes + 1}, "

@@ -10,6 +10,15 @@ import duckdb
 from orchestration import sql
 from orchestration.contract import RawTable
 
+# what stands in every landing file behind the columns of the contract, which are all VARCHAR
+LANDED_COLUMNS = {
+    "_extra": "VARCHAR",
+    "_unparsed_row": "VARCHAR",
+    "_file_name": "VARCHAR",
+    "_row_number": "BIGINT",
+    "_first_seen_at": "TIMESTAMP",
+}
+
 
 @dataclass(frozen=True)
 class Provenance:
@@ -30,20 +39,27 @@ class RowSource:
     unparsed_row: str | None = None
 
 
+def landing_columns(table: RawTable) -> dict[str, str]:
+    """The columns of a landing file of the table, in their order, with their types."""
+    return dict.fromkeys(table.column_names, "VARCHAR") | LANDED_COLUMNS
+
+
 def write_landing_file(
     connection: duckdb.DuckDBPyConnection, table: RawTable, source: RowSource, provenance: Provenance, target: Path
 ) -> int:
     """Write the rows as landing Parquet and return how many were written."""
-    no_text = "cast(null as varchar)"
-    expressions = [
-        *((source.columns.get(name, no_text), name) for name in table.column_names),
-        (source.extra or no_text, "_extra"),
-        (source.unparsed_row or no_text, "_unparsed_row"),
-        (sql.text(provenance.file_name), "_file_name"),
-        (f"cast({source.row_number} as bigint)", "_row_number"),
-        (f"timestamp {sql.text(provenance.first_seen_at.isoformat(sep=' '))}", "_first_seen_at"),
-    ]
-    select_list = ", ".join(f"{expression} as {sql.identifier(name)}" for expression, name in expressions)
+    beside = {
+        "_extra": source.extra,
+        "_unparsed_row": source.unparsed_row,
+        "_file_name": sql.text(provenance.file_name),
+        "_row_number": source.row_number,
+        "_first_seen_at": sql.text(provenance.first_seen_at.isoformat(sep=" ")),
+    }
+    expressions = {name: source.columns.get(name) for name in table.column_names} | beside
+    select_list = ", ".join(
+        f"cast({expressions[name] or 'null'} as {kind}) as {sql.identifier(name)}"
+        for name, kind in landing_columns(table).items()
+    )
     result = connection.execute(
         f"copy (select {select_list} from {source.relation}) to {sql.text(target)} (format parquet)"
     )

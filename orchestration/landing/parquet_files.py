@@ -1,6 +1,5 @@
 """How a Parquet file becomes rows: every column as text, in SQL."""
 
-import glob
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -42,7 +41,7 @@ def inspect_parquet(connection: duckdb.DuckDBPyConnection, file: RawFile, table:
         BrokenFileError: it is no Parquet, or the columns do not fit.
     """
     _check_magic(file)
-    path = _path_literal(file)
+    path = sql.file(file.path)
     try:
         schema = connection.execute(f"select name, num_children from parquet_schema({path})").fetchall()
         groups = connection.execute(f"select num_rows from parquet_file_metadata({path})").fetchall()
@@ -91,7 +90,7 @@ def _row_source(connection: duckdb.DuckDBPyConnection, plan: ParquetPlan, binary
     header = plan.header
     extras = [f"{sql.text(extra.name)}, {_text(columns[extra.position])}" for extra in header.extras]
     return RowSource(
-        f"read_parquet({_path_literal(plan.file)}, {options})",
+        f"read_parquet({sql.file(plan.file.path)}, {options})",
         {name: _text(columns[position]) for name, position in header.positions.items()},
         row_number=f"{_ROW_NUMBER} + 1" if numbered else "row_number() over ()",
         extra=f"cast(json_object({', '.join(extras)}) as varchar)" if extras else None,
@@ -111,7 +110,7 @@ def _options(binary_as_string: bool) -> str:
 
 
 def _columns(connection: duckdb.DuckDBPyConnection, file: RawFile, binary_as_string: bool) -> list[_Column]:
-    relation = f"read_parquet({_path_literal(file)}, {_options(binary_as_string)})"
+    relation = f"read_parquet({sql.file(file.path)}, {_options(binary_as_string)})"
     described = connection.execute(f"describe select * from {relation}").fetchall()
     return [_Column(name, data_type) for name, data_type, *_ in described]
 
@@ -159,7 +158,3 @@ def _broken(file: RawFile, found: str) -> BrokenFileError:
 
 def _first_line(error: Exception) -> str:
     return str(error).strip().splitlines()[0]
-
-
-def _path_literal(file: RawFile) -> str:
-    return sql.text(glob.escape(str(file.path)))

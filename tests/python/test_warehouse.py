@@ -34,8 +34,8 @@ SEEN_AT = datetime(2026, 11, 20, 8)
 
 @pytest.fixture
 def warehouse(tmp_path: Path) -> Path:
-    # quotes and an equals sign, as folders of people have them
-    return tmp_path / "o'hara=1" / "dw"
+    # quotes, brackets and an equals sign, as folders of people have them
+    return tmp_path / "o'hara=1 [new]" / "dw"
 
 
 def landed(warehouse: Path, name: str, *order_ids: str) -> LandedFile:
@@ -82,6 +82,12 @@ def test_a_raw_table_shows_the_rows_of_all_its_files(warehouse: Path) -> None:
         ("O2", "a.csv"),
         ("O3", "b.csv"),
     ]
+
+
+def test_a_folder_whose_name_looks_like_a_pattern_is_that_folder_alone(tmp_path: Path) -> None:
+    landed(tmp_path / "dw2", "a.csv", "of another warehouse")
+    build_db = registered(tmp_path / "dw*", landed(tmp_path / "dw*", "a.csv", "O1"))
+    assert ask(build_db, "SELECT order_id FROM raw.orders") == [("O1",)]
 
 
 def test_an_absent_table_is_empty_and_has_the_columns_and_types_of_a_landed_one(warehouse: Path) -> None:
