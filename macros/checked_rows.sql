@@ -59,7 +59,9 @@ known_{{ column }} as (
 {% endfor -%}
 {%- for column, relation in seeds.items() -%}
 allowed_{{ column }} as (
-    select {{ column }} from {{ relation }}
+    select {{ column }}
+    from {{ relation }}
+    group by {{ column }}
 ),
 
 {% endfor -%}
@@ -85,7 +87,7 @@ judged_rows as (
             {%- endif %}
             {%- endfor %}
             {%- for column in seeds %}
-            when typed_rows.{{ column }} not in (select allowed_{{ column }}.{{ column }} from allowed_{{ column }})
+            when typed_rows.{{ column }} is not null and allowed_{{ column }}.{{ column }} is null
                 then 'out_of_domain:{{ column }}'
             {%- endfor %}
             {%- for column in references %}
@@ -95,6 +97,9 @@ judged_rows as (
     from typed_rows
     {%- for column in references %}
     left join known_{{ column }} on typed_rows.{{ column }} = known_{{ column }}.{{ column }}
+    {%- endfor %}
+    {%- for column in seeds %}
+    left join allowed_{{ column }} on typed_rows.{{ column }} = allowed_{{ column }}.{{ column }}
     {%- endfor %}
 ),
 

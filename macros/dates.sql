@@ -2,9 +2,17 @@
     Dates. Arguments are SQL expressions; every result is a `date` unless said otherwise. A null in gives a null out.
 -#}
 
-{#- Whole days from `start` to `finish` (integer), negative where `finish` comes first. -#}
+{#- Whole days from `start` to `finish` (bigint), negative where `finish` comes first. -#}
 {% macro day_diff(start, finish) -%}
+    {{ return(adapter.dispatch('day_diff')(start, finish)) }}
+{%- endmacro %}
+
+{% macro default__day_diff(start, finish) -%}
     {{ dbt.datediff(start, finish, 'day') }}
+{%- endmacro %}
+
+{% macro spark__day_diff(start, finish) -%}
+    cast(datediff({{ finish }}, {{ start }}) as bigint)
 {%- endmacro %}
 
 {#- Whole calendar months from the month of `start` to the month of `finish` (integer); days do not count. -#}
@@ -17,12 +25,28 @@
 
 {#- The day `days` days after `day`; `days` is an integer expression and may be negative. -#}
 {% macro add_days(day, days) -%}
+    {{ return(adapter.dispatch('add_days')(day, days)) }}
+{%- endmacro %}
+
+{% macro default__add_days(day, days) -%}
     cast({{ dbt.dateadd('day', days, day) }} as date)
+{%- endmacro %}
+
+{% macro spark__add_days(day, days) -%}
+    date_add({{ day }}, cast({{ days }} as integer))
 {%- endmacro %}
 
 {#- The same day of the month `months` later, or that month's last day. -#}
 {% macro add_months(day, months) -%}
+    {{ return(adapter.dispatch('add_months')(day, months)) }}
+{%- endmacro %}
+
+{% macro default__add_months(day, months) -%}
     cast({{ dbt.dateadd('month', months, day) }} as date)
+{%- endmacro %}
+
+{% macro spark__add_months(day, months) -%}
+    add_months({{ day }}, cast({{ months }} as integer))
 {%- endmacro %}
 
 {#- First day of the `grain` (month, quarter, year) that holds `day`. -#}
@@ -48,13 +72,20 @@
     )
 {%- endmacro %}
 
-{#- A table expression of one column `month_start`: every month from that of `first_day` to that of `last_day`, both dates. -#}
+{#- An expression that makes a row of each month from that of `first_day` to that of `last_day`, both dates: the month's first day. -#}
 {% macro month_series(first_day, last_day) -%}
     {{ return(adapter.dispatch('month_series')(first_day, last_day)) }}
 {%- endmacro %}
 
 {% macro default__month_series(first_day, last_day) -%}
-    unnest(generate_series({{ period_start('month', first_day) }}, {{ period_start('month', last_day) }}, interval '1' month))
+    cast(
+        unnest(generate_series({{ period_start('month', first_day) }}, {{ period_start('month', last_day) }}, interval '1' month))
+        as date
+    )
+{%- endmacro %}
+
+{% macro spark__month_series(first_day, last_day) -%}
+    explode(sequence({{ period_start('month', first_day) }}, {{ period_start('month', last_day) }}, interval '1' month))
 {%- endmacro %}
 
 {#- A timestamp in UTC as the clock on the wall of `timezone` (an IANA name) shows it. -#}
@@ -64,6 +95,11 @@
 
 {% macro default__to_local_time(timestamp, timezone) -%}
     (({{ timestamp }}) at time zone 'UTC' at time zone {{ timezone }})
+{%- endmacro %}
+
+{% macro spark__to_local_time(timestamp, timezone) -%}
+    {#- the session's time zone is UTC, so what is shown is what was shifted -#}
+    from_utc_timestamp({{ timestamp }}, {{ timezone }})
 {%- endmacro %}
 
 {#- The business day on which a timestamp in UTC falls: the local date in `timezone`. -#}
@@ -78,4 +114,8 @@
 
 {% macro default__iso_weekday(day) -%}
     cast(extract(isodow from {{ day }}) as integer)
+{%- endmacro %}
+
+{% macro spark__iso_weekday(day) -%}
+    (weekday({{ day }}) + 1)
 {%- endmacro %}

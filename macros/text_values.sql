@@ -17,6 +17,10 @@
     regexp_matches({{ text }}, '{{ pattern }}')
 {%- endmacro %}
 
+{% macro spark__matches(text, pattern) -%}
+    {{ text }} rlike '{{ pattern }}'
+{%- endmacro %}
+
 {#- Calendar date, `2026-11-22`. -#}
 {% macro parse_date(text) -%}
     case when {{ matches(text, '^[0-9]{4}-[0-9]{2}-[0-9]{2}$') }} then try_cast({{ text }} as date) end
@@ -25,7 +29,7 @@
 {#- ISO 8601, date alone or with a time, `T` or a space between; with an offset converted to UTC, without one taken as UTC. -#}
 {% macro parse_timestamp(text) -%}
     {%- set time = '([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9]([.,][0-9]+)?)?' -%}
-    {%- set zone = ' ?(Z|z|[+-][0-9]{2}(:?[0-9]{2})?)' -%}
+    {%- set zone = ' ?(Z|z|[+-](0[0-9]|1[0-7])(:?[0-5][0-9])?)' -%}
     case
         when {{ matches(text, '^[0-9]{4}-[0-9]{2}-[0-9]{2}([Tt ]' ~ time ~ '(' ~ zone ~ ')?)?$') }}
             then {{ cast_to_utc(text) }}
@@ -42,6 +46,13 @@
     {%- set plain = "replace(upper(" ~ text ~ "), ',', '.')" -%}
     {%- set joined = "replace(replace(replace(" ~ plain ~ ", ' +', '+'), ' -', '-'), ' Z', 'Z')" -%}
     cast(try_cast({{ joined }} as timestamp with time zone) as timestamp)
+{%- endmacro %}
+
+{% macro spark__cast_to_utc(text) -%}
+    {#- the session's time zone is UTC; a time with a zone must have seconds -#}
+    {%- set plain = "replace(upper(" ~ text ~ "), ',', '.')" -%}
+    {%- set joined = "replace(replace(replace(" ~ plain ~ ", ' +', '+'), ' -', '-'), ' Z', 'Z')" -%}
+    try_cast(regexp_replace({{ joined }}, '^(.{10}[T ][0-9]{2}:[0-9]{2})([Z+-].*)$', '$1:00$2') as timestamp)
 {%- endmacro %}
 
 {#- Decimal number with a point and no thousands separator; an exponent is allowed, as exports of floating point have it. -#}
@@ -77,5 +88,16 @@
             '{{ name }}', {{ value }}{{ ',' if not loop.last }}
             {%- endfor %}
         ) as {{ dbt.type_string() }}
+    )
+{%- endmacro %}
+
+{% macro spark__json_object_of(columns) -%}
+    to_json(
+        named_struct(
+            {%- for name, value in columns.items() %}
+            '{{ name }}', {{ value }}{{ ',' if not loop.last }}
+            {%- endfor %}
+        ),
+        map('ignoreNullFields', 'false')
     )
 {%- endmacro %}

@@ -17,7 +17,7 @@ span as (
 ),
 
 months as (
-    select cast({{ month_series('first_day', 'last_day') }} as date) as month_start
+    select {{ month_series('first_day', 'last_day') }} as month_start
     from span
     where first_day is not null
 ),

@@ -15,15 +15,18 @@ numbered_days as (
         orders,
         net_revenue,
         margin_amount,
-        row_number() over customer_history as purchase_number,
-        lag(purchase_on) over customer_history as previous_purchase_on,
-        lead(purchase_on) over customer_history as next_purchase_on,
+        cast(row_number() over customer_days_in_order as bigint) as purchase_number,
+        lag(purchase_on) over customer_days_in_order as previous_purchase_on,
+        lead(purchase_on) over customer_days_in_order as next_purchase_on,
         min(purchase_on) over customer_history as first_purchase_on,
         sum(orders) over customer_history as orders_to_date,
         sum(net_revenue) over customer_history as net_revenue_to_date,
         sum(margin_amount) over customer_history as margin_to_date
     from customer_days
-    window customer_history as (
+    window customer_days_in_order as (
+        partition by customer_id
+        order by purchase_on asc nulls last
+    ), customer_history as (
         partition by customer_id
         order by purchase_on asc nulls last
         rows between unbounded preceding and current row
