@@ -15,22 +15,25 @@ import traceback
 import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 from orchestration import summary
+from orchestration.engines import Engine, load_engine
 from orchestration.failures import outcome
 from orchestration.problems import StickinessError, WarehouseLockedError
 from orchestration.progress import announce, build_seconds, layer_times, nodes_by_id, show_progress
 from orchestration.project import read_json, target_folder
-from orchestration.publication import current, published_database, rollback
 from orchestration.settings import (
     AS_OF,
     FULL_REFRESH,
     RAW_DIR,
     ROOT,
+    TARGET,
     WAREHOUSE_DIR,
     Settings,
+    build_target,
     load_settings,
     warehouse_folder,
 )
@@ -83,9 +86,8 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _rollback(options: argparse.Namespace) -> int:
-    warehouse = warehouse_folder()
-    with warehouse_lock(warehouse):
-        publication = rollback(warehouse, options.to)
+    with warehouse_lock(warehouse_folder()):
+        publication = load_engine(build_target(), warehouse_folder()).rollback(options.to)
     print(
         f"Published again: {publication.publication_id}, as of {publication.as_of_date}, first published "
         f"{publication.published_at:%Y-%m-%d %H:%M} UTC."
@@ -101,15 +103,14 @@ def _dev(options: argparse.Namespace) -> NoReturn:
 
 
 def _refresh(options: argparse.Namespace) -> int:
-    warehouse = warehouse_folder()
     try:
         settings = load_settings()
-        with warehouse_lock(warehouse):
+        with warehouse_lock(settings.warehouse):
             return _refresh_locked(settings)
     except WarehouseLockedError:
         raise
     except StickinessError as error:
-        return _failed(str(error), warehouse)
+        return _failed(str(error))
 
 
 def _refresh_locked(settings: Settings) -> int:
@@ -122,22 +123,22 @@ def _refresh_locked(settings: Settings) -> int:
         raise
     except Exception:
         traceback.print_exc()
-        return _failed("The refresh stopped at an error that it did not expect; see above.", settings.warehouse)
+        return _failed("The refresh stopped at an error that it did not expect; see above.")
     if not run.result.success:
-        return _failed(_why_failed(run.result), settings.warehouse)
+        return _failed(_why_failed(run.result))
     _report(settings, run, time.monotonic() - begin)
     return PUBLISHED
 
 
-def _failed(report: str, warehouse: Path) -> int:
+def _failed(report: str) -> int:
     print(f"\n{report}\n", file=sys.stderr)
-    print(_still_published(warehouse), file=sys.stderr)
+    print(_still_published(), file=sys.stderr)
     return FAILED
 
 
-def _still_published(warehouse: Path) -> str:
+def _still_published() -> str:
     try:
-        publication = current(warehouse)
+        publication = load_engine(build_target(), warehouse_folder()).current()
     except StickinessError as error:
         return str(error)
     if publication is None:
@@ -159,6 +160,7 @@ def _enter(settings: Settings) -> None:
     os.environ[WAREHOUSE_DIR] = str(settings.warehouse)
     os.environ[RAW_DIR] = str(settings.raw_dir)
     os.environ[AS_OF] = settings.as_of.isoformat() if settings.as_of else ""
+    os.environ[TARGET] = settings.target
     os.environ[FULL_REFRESH] = "1" if settings.full_refresh else ""
 
 
@@ -215,22 +217,23 @@ def _why_failed(result: ExecuteInProcessResult) -> str:
 
 
 def _report(settings: Settings, run: Run, seconds: float) -> None:
-    database = published_database(settings.warehouse)
-    kpis = summary.headline_kpis(database, str(settings.variable("reporting_currency")))
+    engine = load_engine(settings.target, settings.warehouse)
+    with engine.read_published() as ask:
+        kpis = summary.headline_kpis(ask, str(settings.variable("reporting_currency")))
+        counts = summary.row_counts(ask)
     sections = [
         summary.kpi_lines(kpis),
-        _row_lines(database, run.result),
+        _row_lines(counts, run.result),
         _warning_lines(settings.warehouse),
         [_time_line(settings.warehouse, run, seconds)],
-        _published_lines(settings.warehouse),
+        _published_lines(engine),
     ]
     for section in sections:
         if section:
             print("\n" + "\n".join(section))
 
 
-def _row_lines(database: Path, result: ExecuteInProcessResult) -> list[str]:
-    counts = summary.row_counts(database)
+def _row_lines(counts: summary.RowCounts | None, result: ExecuteInProcessResult) -> list[str]:
     lines = summary.row_count_lines(counts) if counts else []
     metadata = {
         tuple(event.asset_key.path): {name: entry.value for name, entry in event.materialization.metadata.items()}
@@ -276,9 +279,9 @@ def _time_line(warehouse: Path, run: Run, seconds: float) -> str:
     return f"Time: {', '.join(f'{name} {taken:.1f} s' for name, taken in times)}; in all {seconds:.1f} s"
 
 
-def _published_lines(warehouse: Path) -> list[str]:
-    publication = current(warehouse)
-    lines = [f"Published: {published_database(warehouse)}", f"           {warehouse / 'published' / 'parquet'}"]
+def _published_lines(engine: Engine) -> list[str]:
+    publication = engine.current()
+    lines = [f"{name:<11}{place}" for name, place in zip_longest(["Published:"], engine.places(), fillvalue="")]
     if publication is not None:
         lines.insert(
             0, f"As of {publication.as_of_date}, {publication.tables} tables, {publication.tests_passed} tests passed"

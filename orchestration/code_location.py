@@ -22,7 +22,7 @@ from orchestration.assets.raw_tables import build_raw_tables
 from orchestration.assets.refresh import RefreshConfig
 from orchestration.contract import load_contract
 from orchestration.project import load_manifest
-from orchestration.settings import scheduled_time_zone
+from orchestration.settings import build_target, scheduled_time_zone
 from orchestration.warehouse import business_yesterday
 
 refresh_job = define_asset_job(
@@ -54,12 +54,17 @@ def build_schedule(time_zone: str) -> ScheduleDefinition:
 
 
 def build_definitions(root: Path) -> Definitions:
-    """Everything that Dagster runs for the project in `root`."""
-    manifest = load_manifest(root)
-    project = DbtProject(project_dir=root)
+    """Everything that Dagster runs for the project in `root`, on the target that the environment names."""
+    target = build_target()
+    manifest = load_manifest(root, target)
+    project = DbtProject(project_dir=root, target=target)
     dbt_models = build_dbt_models(project, manifest)
     return Definitions(
-        assets=[build_raw_tables(load_contract(root)), dbt_models, build_published(dbt_models, manifest)],
+        assets=[
+            build_raw_tables(load_contract(root), target),
+            dbt_models,
+            build_published(dbt_models, manifest, target),
+        ],
         jobs=[refresh_job],
         schedules=[build_schedule(scheduled_time_zone(root=root))],
         resources={"dbt": dbt_resource(project), "refresh": RefreshConfig(root=str(root))},

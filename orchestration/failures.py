@@ -6,17 +6,14 @@ Personal data is masked: neither rows nor messages of the database show it.
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
-import duckdb
-
 from orchestration.contract import Contract
-from orchestration.problems import WarehouseError
-from orchestration.warehouse import open_build
+from orchestration.engines import Answer
+from orchestration.problems import StickinessError
 
 MASK = "***"
 ROWS_SHOWN = 5
@@ -80,18 +77,21 @@ def outcome(manifest: Mapping[str, Any], run_results: Mapping[str, Any]) -> Outc
 
 
 def describe_failures(
-    manifest: Mapping[str, Any], run_results: Mapping[str, Any], build_db: Path, personal: Collection[str]
+    manifest: Mapping[str, Any],
+    run_results: Mapping[str, Any],
+    read_build: Callable[[str], Answer],
+    personal: Collection[str],
 ) -> str:
-    """The report of a failed build. dbt must have ended, so that the build database can be read.
+    """The report of a failed build. dbt must have ended, so that the build can be read.
 
     Args:
         manifest: dbt's manifest.json.
         run_results: dbt's run_results.json of the build.
-        build_db: where the offending rows are.
+        read_build: asks the build for the offending rows.
         personal: names of the columns that hold personal data.
     """
     result = outcome(manifest, run_results)
-    nodes = [_failed_node(manifest, failed, build_db, personal) for failed in result.failed]
+    nodes = [_failed_node(manifest, failed, read_build, personal) for failed in result.failed]
     return render(nodes, result.skipped)
 
 
@@ -116,11 +116,14 @@ def _lines(node: FailedNode) -> list[str]:
 
 
 def _failed_node(
-    manifest: Mapping[str, Any], result: Mapping[str, Any], build_db: Path, personal: Collection[str]
+    manifest: Mapping[str, Any],
+    result: Mapping[str, Any],
+    read_build: Callable[[str], Answer],
+    personal: Collection[str],
 ) -> FailedNode:
     node = manifest["nodes"][result["unique_id"]]
     if node["resource_type"] == "test":
-        return _failed_test(manifest, node, result, build_db, personal)
+        return _failed_test(manifest, node, result, read_build, personal)
     return FailedNode(
         title=f"The {node['resource_type']} {node['name']} could not be built.",
         meaning="",
@@ -133,7 +136,7 @@ def _failed_test(
     manifest: Mapping[str, Any],
     test: Mapping[str, Any],
     result: Mapping[str, Any],
-    build_db: Path,
+    read_build: Callable[[str], Answer],
     personal: Collection[str],
 ) -> FailedNode:
     tested = " and ".join(_tested(manifest, test)) or "the project"
@@ -142,7 +145,7 @@ def _failed_test(
     if result["status"] != "fail":
         title = f"The test {test['name']} of {tested} could not be run."
         return FailedNode(title, meaning, _database_message(result.get("message")), test["original_file_path"])
-    columns, rows = _offending_rows(build_db, result.get("compiled_code") or test.get("compiled_code"))
+    columns, rows = _offending_rows(read_build, result.get("compiled_code") or test.get("compiled_code"))
     hidden = _hidden_columns(test, columns, personal)
     count = result.get("failures") or 0
     return FailedNode(
@@ -165,16 +168,14 @@ def _name(manifest: Mapping[str, Any], unique_id: str) -> str:
     return node["name"] if node else unique_id.split(".")[-1]
 
 
-def _offending_rows(build_db: Path, query: str | None) -> tuple[tuple[str, ...], list[tuple[Any, ...]]]:
+def _offending_rows(read_build: Callable[[str], Answer], query: str | None) -> Answer:
     """Up to five rows that the test finds now; none where it cannot be asked again."""
-    if not query or not build_db.exists():
+    if not query:
         return (), []
     try:
-        with open_build(build_db, read_only=True) as connection:
-            # on a line of its own: the query may end in a comment
-            found = connection.execute(f"SELECT * FROM (\n{query.rstrip().rstrip(';')}\n) LIMIT {ROWS_SHOWN}")
-            return tuple(column[0] for column in found.description), found.fetchall()
-    except (duckdb.Error, WarehouseError):
+        # on a line of its own: the query may end in a comment
+        return read_build(f"SELECT * FROM (\n{query.rstrip().rstrip(';')}\n) AS found LIMIT {ROWS_SHOWN}")
+    except StickinessError:
         return (), []
 
 

@@ -10,17 +10,19 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 from orchestration.problems import ProjectError
+from orchestration.settings import SPARK_SCHEMA, TARGETS
 from orchestration.version import PUBLISHED_SCHEMAS, Table
 
 # a folder of its own: what somebody's own dbt commands leave in target/ may be of other files than there are now
 _PARSED = Path("target") / "refresh"
+_ADAPTERS = {"duckdb": "dbt-duckdb", "spark": "dbt-spark"}
 _MANIFEST_FILE = "manifest.json"
 _STAMP_FILE = "manifest.stamp"
 _PARTIAL_PARSE_FILE = "partial_parse.msgpack"
@@ -40,20 +42,20 @@ def dbt_environment() -> dict[str, str]:
     return {"DBT_SEND_ANONYMOUS_USAGE_STATS": "false", "DO_NOT_TRACK": "1"}
 
 
-def load_manifest(root: Path) -> dict[str, Any]:
+def load_manifest(root: Path, target: str) -> dict[str, Any]:
     """The manifest of the project as its files are now; dbt parses them only if they have changed.
 
     Raises:
-        ProjectError: dbt cannot parse the project.
+        ProjectError: dbt cannot parse the project, or what the target needs is not installed.
     """
-    parsed = root / _PARSED
+    parsed = root / _PARSED / target
     parsed.mkdir(parents=True, exist_ok=True)
     with (parsed / ".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        manifest, wanted = parsed / _MANIFEST_FILE, content_hash(root)
+        manifest, wanted = parsed / _MANIFEST_FILE, content_hash(root, target)
         if not manifest.exists() or _stamp(parsed) != wanted:
             (parsed / _STAMP_FILE).unlink(missing_ok=True)
-            _parse(root, parsed)
+            _parse(root, target, parsed)
             (parsed / _STAMP_FILE).write_text(wanted, encoding="utf-8")
         return read_json(manifest)
 
@@ -63,20 +65,20 @@ def _stamp(folder: Path) -> str | None:
     return path.read_text(encoding="utf-8") if path.exists() else None
 
 
-def share_parse(root: Path, target: Path) -> None:
-    """Have the next dbt command that writes to `target` start from what `load_manifest` has parsed."""
-    parsed, target_stamp = root / _PARSED, _stamp(target)
-    if target_stamp is None or target_stamp != _stamp(parsed):
-        target.mkdir(parents=True, exist_ok=True)
+def share_parse(root: Path, target: str, folder: Path) -> None:
+    """Have the next dbt command on the target that writes to `folder` start from what `load_manifest` has parsed."""
+    parsed, stamp = root / _PARSED / target, _stamp(folder)
+    if stamp is None or stamp != _stamp(parsed):
+        folder.mkdir(parents=True, exist_ok=True)
         for name in (_PARTIAL_PARSE_FILE, _STAMP_FILE):
             if (parsed / name).exists():
-                shutil.copyfile(parsed / name, target / name)
+                shutil.copyfile(parsed / name, folder / name)
 
 
-def _parse(root: Path, target: Path) -> None:
+def _parse(root: Path, target: str, folder: Path) -> None:
     # from nothing: a partial parse forgets the description and the settings of a singular test whose SQL has changed
-    command = [dbt_executable(), "--quiet", "--no-use-colors", "--no-partial-parse", "parse"]
-    paths = {"DBT_TARGET_PATH": str(target), "DBT_LOG_PATH": str(target), "DBT_PROFILES_DIR": str(root)}
+    command = [dbt_executable(), "--quiet", "--no-use-colors", "--no-partial-parse", "parse", "--target", target]
+    paths = {"DBT_TARGET_PATH": str(folder), "DBT_LOG_PATH": str(folder), "DBT_PROFILES_DIR": str(root)}
     done = subprocess.run(
         command,
         cwd=root,
@@ -103,15 +105,25 @@ def read_json(path: Path) -> dict[str, Any]:
     return json.loads(path.read_bytes())
 
 
-def content_hash(root: Path) -> str:
-    """A hash of every file that dbt parses, and of the versions that parse them."""
+def content_hash(root: Path, target: str = TARGETS[0]) -> str:
+    """A hash of every file that dbt parses, of the versions that parse them, and of the names that a target gives."""
     digest = hashlib.sha256()
-    for package in ("dbt-core", "dbt-duckdb"):
-        digest.update(f"{package}=={version(package)}\n".encode())
+    for package in ("dbt-core", _ADAPTERS[target]):
+        digest.update(f"{package}=={_version(package)}\n".encode())
+    digest.update(os.environ.get(SPARK_SCHEMA, "").encode() if target == "spark" else b"")
     for path in sorted(_project_files(root)):
         content = hashlib.sha256(path.read_bytes()).hexdigest()
         digest.update(f"{path.relative_to(root).as_posix()}\0{content}\n".encode())
     return digest.hexdigest()
+
+
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError as error:
+        raise ProjectError(
+            f"The package {package} is not installed. `make run TARGET=<name>` installs what its target needs."
+        ) from error
 
 
 def _project_files(root: Path) -> Iterator[Path]:
@@ -141,12 +153,12 @@ def _git(root: Path, *arguments: str) -> str | None:
 
 
 def published_models(manifest: Mapping[str, Any]) -> dict[str, Table]:
-    """The models that BI reads: schema and table by unique id."""
+    """The models that BI reads, by unique id: the schema that they are published in, and the table."""
     return {
-        unique_id: (node["schema"], node["alias"])
+        unique_id: (node["config"]["schema"], node["alias"])
         for unique_id, node in manifest["nodes"].items()
         if node["resource_type"] == "model"
-        and node["schema"] in PUBLISHED_SCHEMAS
+        and node["config"].get("schema") in PUBLISHED_SCHEMAS
         and node["config"]["materialized"] != "ephemeral"
     }
 

@@ -29,7 +29,12 @@ WAREHOUSE_DIR = "STICKINESS_WAREHOUSE_DIR"
 AS_OF = "STICKINESS_AS_OF"
 COMPANY = "STICKINESS_COMPANY"
 FULL_REFRESH = "STICKINESS_FULL_REFRESH"
+TARGET = "STICKINESS_TARGET"
+SPARK_SCHEMA = "STICKINESS_SPARK_SCHEMA"
 INVOKED_FROM = "STICKINESS_INVOKED_FROM"
+
+# targets of profiles.yml; the first is built where none is named
+TARGETS = ("duckdb", "spark")
 
 Value = str | int | float
 
@@ -48,6 +53,7 @@ class Settings:
         warehouse: folder that the refresh writes to.
         as_of: the day the marts describe; None: the newest business day in the data.
         full_refresh: whether incremental models are built from nothing.
+        target: the target of profiles.yml that models are built on.
         variables: what the company.yml sets, by name.
         defaults: every variable that a company.yml may set, with the default of dbt_project.yml.
         dialects: encodings and delimiters that the company.yml states for some of its files.
@@ -58,6 +64,7 @@ class Settings:
     warehouse: Path
     as_of: date | None = None
     full_refresh: bool = False
+    target: str = TARGETS[0]
     variables: Mapping[str, Value] = field(default_factory=dict)
     defaults: Mapping[str, Value] = field(default_factory=dict)
     dialects: tuple[FileDialect, ...] = ()
@@ -97,10 +104,19 @@ def load_settings(environ: Mapping[str, str] = os.environ, root: Path = ROOT) ->
         warehouse=warehouse_folder(environ, root),
         as_of=as_of,
         full_refresh=full_refresh,
+        target=build_target(environ),
         variables=variables,
         defaults=defaults,
         dialects=dialects,
     )
+
+
+def build_target(environ: Mapping[str, str] = os.environ) -> str:
+    """The target of profiles.yml that models are built on; `SettingsError` if there is no such target."""
+    target = environ.get(TARGET) or TARGETS[0]
+    if target not in TARGETS:
+        raise SettingsError(f'{TARGET} (make run TARGET=<name>) is "{target}"; expected {" or ".join(TARGETS)}.')
+    return target
 
 
 def warehouse_folder(environ: Mapping[str, str] = os.environ, root: Path = ROOT) -> Path:

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
 import unicodedata
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
-import duckdb
-
-from orchestration.sql import text
+from orchestration.engines import Ask
 
 NOTHING = "–"
 
@@ -39,56 +35,30 @@ class RowCounts:
     """table, reason code, rows"""
 
 
-def headline_kpis(database: Path, currency: str) -> list[Kpi]:
-    """The headline numbers of a published file. One that its marts do not tell is shown as a dash."""
-    with _opened(database) as connection:
-        ask = _asker(connection)
-        return [*_sales(ask, currency), *_repurchase(ask), *_retention(ask), *_stages(ask)]
+def headline_kpis(ask: Ask, currency: str) -> list[Kpi]:
+    """The headline numbers of what is published. One that its marts do not tell is shown as a dash."""
+    return [*_sales(ask, currency), *_repurchase(ask), *_retention(ask), *_stages(ask)]
 
 
-def row_counts(database: Path) -> RowCounts | None:
-    """What became of the raw rows; None if the published file does not tell."""
-    with _opened(database) as connection:
-        ask = _asker(connection)
-        totals = ask(
-            "SELECT sum(rows_read), sum(rows_accepted), sum(rows_rejected), sum(rows_superseded) "
-            "FROM quality.row_reconciliation"
-        )
-        if not totals or totals[0][0] is None:
-            return None
-        by_reason = ask(
-            "SELECT table_name, reason_code, count(*) FROM quality.rejected_rows GROUP BY ALL ORDER BY 3 DESC, 1, 2"
-        )
-        return RowCounts(*(int(total) for total in totals[0]), rejected_by_reason=by_reason)
-
-
-@contextlib.contextmanager
-def _opened(database: Path) -> Iterator[duckdb.DuckDBPyConnection]:
-    with duckdb.connect() as connection:
-        # under a name of its own: opened directly, the file would be the database `marts`, and `marts.orders` ambiguous
-        connection.execute(f"ATTACH {text(database)} AS published (READ_ONLY)")
-        connection.execute("USE published")
-        yield connection
-
-
-def _asker(connection: duckdb.DuckDBPyConnection) -> Callable[[str], list[tuple[Any, ...]]]:
-    def ask(query: str) -> list[tuple[Any, ...]]:
-        try:
-            return connection.execute(query).fetchall()
-        # a company may have fewer marts, or marts with other columns
-        except (duckdb.CatalogException, duckdb.BinderException):
-            return []
-
-    return ask
-
-
-Ask = Callable[[str], list[tuple[Any, ...]]]
+def row_counts(ask: Ask) -> RowCounts | None:
+    """What became of the raw rows; None if what is published does not tell."""
+    totals = ask(
+        "SELECT sum(rows_read), sum(rows_accepted), sum(rows_rejected), sum(rows_superseded) "
+        "FROM {quality}.row_reconciliation"
+    )
+    if not totals or totals[0][0] is None:
+        return None
+    by_reason = ask(
+        "SELECT table_name, reason_code, count(*) AS rows_of_reason FROM {quality}.rejected_rows "
+        "GROUP BY table_name, reason_code ORDER BY rows_of_reason DESC, table_name, reason_code"
+    )
+    return RowCounts(*(int(total) for total in totals[0]), rejected_by_reason=by_reason)
 
 
 def _sales(ask: Ask, currency: str) -> list[Kpi]:
-    customers = _one(ask("SELECT count(*) FROM marts.customers"))
+    customers = _one(ask("SELECT count(*) FROM {marts}.customers"))
     orders, net_revenue = _row(
-        ask("SELECT count(*) FILTER (WHERE is_valid), sum(net_revenue) FILTER (WHERE is_valid) FROM marts.orders"), 2
+        ask("SELECT count(*) FILTER (WHERE is_valid), sum(net_revenue) FILTER (WHERE is_valid) FROM {marts}.orders"), 2
     )
     return [
         Kpi("Customers", "客户数", count_text(customers)),
@@ -100,12 +70,13 @@ def _sales(ask: Ask, currency: str) -> list[Kpi]:
 def _repurchase(ask: Ask) -> list[Kpi]:
     rates = dict(
         ask(
-            "SELECT window_days, repurchase_rate FROM marts.repurchase_rates "
-            "WHERE dimension = 'all' AND as_of_date = (SELECT max(as_of_date) FROM marts.repurchase_rates)"
+            "SELECT window_days, repurchase_rate FROM {marts}.repurchase_rates "
+            "WHERE dimension = 'all' AND as_of_date = (SELECT max(as_of_date) FROM {marts}.repurchase_rates)"
         )
     )
     median = ask(
-        "SELECT min(days) FROM marts.time_to_second_purchase WHERE dimension = 'all' AND repurchase_probability >= 0.5"
+        "SELECT min(days) FROM {marts}.time_to_second_purchase "
+        "WHERE dimension = 'all' AND repurchase_probability >= 0.5"
     )
     return [
         Kpi("Repurchase rate, 90 days", "90 天复购率", rate_text(rates.get(90))),
@@ -117,7 +88,7 @@ def _repurchase(ask: Ask) -> list[Kpi]:
 def _retention(ask: Ask) -> list[Kpi]:
     month, active, rate = _row(
         ask(
-            "SELECT month, active_customers, retention_rate FROM marts.retention_monthly "
+            "SELECT month, active_customers, retention_rate FROM {marts}.retention_monthly "
             "WHERE dimension = 'all' AND retention_rate IS NOT NULL ORDER BY month DESC LIMIT 1"
         ),
         3,
@@ -141,7 +112,7 @@ _STAGES = {
 
 
 def _stages(ask: Ask) -> list[Kpi]:
-    counts = dict(ask("SELECT lifecycle_stage, count(*) FROM marts.customer_lifecycle GROUP BY ALL"))
+    counts = dict(ask("SELECT lifecycle_stage, count(*) FROM {marts}.customer_lifecycle GROUP BY lifecycle_stage"))
     known = [stage for stage in _STAGES if stage in counts]
     others = sorted(str(stage) for stage in counts if stage not in _STAGES)
     labels = {**_STAGES, **{stage: (stage, stage) for stage in others}}

@@ -45,7 +45,7 @@ settings as (
         coalesce(reporting_currency, '{{ var("reporting_currency") }}') as reporting_currency,
         coalesce(business_timezone, '{{ var("business_timezone") }}') as business_timezone,
         {% for name, type in [
-            ('default_margin_rate', 'double'),
+            ('default_margin_rate', 'decimal(9, 6)'),
             ('high_value_annual_amount', 'decimal(18, 4)'),
             ('cadence_prior_intervals', 'double'),
             ('active_days', 'integer'),
@@ -54,7 +54,7 @@ settings as (
             ('lapsed_days', 'integer'),
             ('loyal_purchase_days', 'integer'),
         ] %}
-        coalesce({{ name }}, cast({{ var(name) }} as {{ type }})) as {{ name }}{% if not loop.last %},{% endif %}
+        cast(coalesce({{ name }}, {{ var(name) }}) as {{ type }}) as {{ name }}{% if not loop.last %},{% endif %}
         {% endfor %}
     from run_parameters
 ),

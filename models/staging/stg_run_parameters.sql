@@ -13,7 +13,7 @@ final as (
         company_name,
         reporting_currency,
         business_timezone,
-        cast(default_margin_rate as double) as default_margin_rate,
+        cast(default_margin_rate as decimal(9, 6)) as default_margin_rate,
         cast(high_value_annual_amount as decimal(18, 4)) as high_value_annual_amount,
         cast(cadence_prior_intervals as double) as cadence_prior_intervals,
         cast(active_days as integer) as active_days,

@@ -13,6 +13,7 @@ from packaging.version import Version
 
 from orchestration.assets.refresh import WRITER_POOL, RefreshConfig, told_as_failure
 from orchestration.contract import load_contract
+from orchestration.engines import load_engine
 from orchestration.failures import FAILED_STATUSES, describe_failures, personal_columns
 from orchestration.problems import BuildError
 from orchestration.progress import Progress, nodes_by_id
@@ -52,9 +53,9 @@ def dbt_resource(project: DbtProject) -> DbtCli:
     return DbtCli(project_dir=project, dbt_executable=dbt_executable())
 
 
-def build_arguments(full_refresh: bool) -> list[str]:
+def build_arguments(target: str, full_refresh: bool) -> list[str]:
     """The one dbt command of a refresh. Unit tests say nothing about the data; `make test` runs them."""
-    arguments = ["build", "--exclude-resource-type", "unit_test"]
+    arguments = ["build", "--target", target, "--exclude-resource-type", "unit_test"]
     return [*arguments, "--full-refresh"] if full_refresh else arguments
 
 
@@ -84,13 +85,14 @@ def build_dbt_models(project: DbtProject, manifest: Mapping[str, Any]) -> Assets
 
 def _start(dbt: DbtCli, context: AssetExecutionContext, settings: Settings) -> DbtCliInvocation:
     target = target_folder(settings.warehouse)
-    share_parse(settings.root, target)
+    share_parse(settings.root, settings.target, target)
     # a build that stops before its first model must not be taken for the one before
     (target / "run_results.json").unlink(missing_ok=True)
     # profiles.yml reads it, from another working directory
     os.environ[WAREHOUSE_DIR] = str(settings.warehouse)
     os.environ.update(dbt_environment())
-    return dbt.cli(build_arguments(settings.full_refresh), context=context, target_path=target, raise_on_error=False)
+    arguments = build_arguments(settings.target, settings.full_refresh)
+    return dbt.cli(arguments, context=context, target_path=target, raise_on_error=False)
 
 
 def _follow(invocation: DbtCliInvocation, manifest: Mapping[str, Any], messages: list[str]) -> Iterator[Any]:
@@ -139,7 +141,7 @@ def _check(invocation: DbtCliInvocation, settings: Settings, messages: list[str]
     report = describe_failures(
         invocation.manifest,
         read_json(results),
-        settings.build_db,
+        load_engine(settings.target, settings.warehouse).read_build,
         personal_columns(load_contract(settings.root)),
     )
     raise BuildError(report or said)

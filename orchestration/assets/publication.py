@@ -5,23 +5,20 @@ from collections.abc import Mapping
 from datetime import UTC, date, datetime
 from typing import Any
 
-import duckdb
 from dagster import AssetExecutionContext, AssetsDefinition, MaterializeResult, asset
 from dagster_dbt import get_asset_key_for_model
 
 from orchestration.assets.refresh import WRITER_POOL, RefreshConfig, told_as_failure
+from orchestration.engines import Engine, load_engine
 from orchestration.failures import Outcome, outcome
-from orchestration.problems import PublicationError
+from orchestration.problems import PublicationError, StickinessError
 from orchestration.progress import announce
 from orchestration.project import code_version, primary_keys, published_models, read_json, relation, target_folder
-from orchestration.publication import publish
 from orchestration.settings import Settings
-from orchestration.sql import identifier
 from orchestration.version import PublicationFacts
-from orchestration.warehouse import open_build
 
 
-def build_published(dbt_models: AssetsDefinition, manifest: Mapping[str, Any]) -> AssetsDefinition:
+def build_published(dbt_models: AssetsDefinition, manifest: Mapping[str, Any], target: str) -> AssetsDefinition:
     """The published version, which stands behind every mart and every check on one."""
     models = published_models(manifest)
     deps = [get_asset_key_for_model([dbt_models], manifest["nodes"][unique_id]["name"]) for unique_id in models]
@@ -31,8 +28,8 @@ def build_published(dbt_models: AssetsDefinition, manifest: Mapping[str, Any]) -
         deps=deps,
         pool=WRITER_POOL,
         group_name="publication",
-        kinds={"python", "duckdb", "parquet"},
-        description="What BI, dashboards and activation read: published/marts.duckdb and its Parquet files.",
+        kinds={"python", target},
+        description="What BI, dashboards and activation read.",
     )
     def published(context: AssetExecutionContext, refresh: RefreshConfig) -> MaterializeResult:
         begin = time.monotonic()
@@ -40,11 +37,10 @@ def build_published(dbt_models: AssetsDefinition, manifest: Mapping[str, Any]) -
             settings = refresh.settings()
             result = _outcome(manifest, settings)
             keys = primary_keys(manifest)
-            publication = publish(
-                settings.build_db,
-                settings.warehouse,
-                _facts(manifest, settings, result),
+            engine = load_engine(settings.target, settings.warehouse)
+            publication = engine.publish(
                 {table: keys.get(unique_id, ()) for unique_id, table in models.items()},
+                _facts(manifest, settings, result, engine),
                 keep=int(settings.variable("publications_kept")),
             )
         announce("published", f"{publication.tables:>3} tables", time.monotonic() - begin)
@@ -76,8 +72,8 @@ def _outcome(manifest: Mapping[str, Any], settings: Settings) -> Outcome:
     return result
 
 
-def _facts(manifest: Mapping[str, Any], settings: Settings, result: Outcome) -> PublicationFacts:
-    as_of_date, started_at = _read_run(manifest, settings)
+def _facts(manifest: Mapping[str, Any], settings: Settings, result: Outcome, engine: Engine) -> PublicationFacts:
+    as_of_date, started_at = _read_run(manifest, engine)
     return PublicationFacts(
         as_of_date=as_of_date,
         code_version=code_version(settings.root),
@@ -87,14 +83,12 @@ def _facts(manifest: Mapping[str, Any], settings: Settings, result: Outcome) -> 
     )
 
 
-def _read_run(manifest: Mapping[str, Any], settings: Settings) -> tuple[date | None, datetime]:
+def _read_run(manifest: Mapping[str, Any], engine: Engine) -> tuple[date | None, datetime]:
     """The as-of date that the models used, and when the run started (UTC)."""
-    run_context = identifier(*relation(manifest, "run_context"))
     try:
-        with open_build(settings.build_db, read_only=True) as connection:
-            rows = connection.execute(f"SELECT as_of_date, started_at FROM {run_context}").fetchall()
-    except duckdb.Error as error:
-        raise PublicationError(f"{settings.build_db} does not say what it is a build of: {error}") from error
+        _, rows = engine.read_build(f"SELECT as_of_date, started_at FROM {'.'.join(relation(manifest, 'run_context'))}")
+    except StickinessError as error:
+        raise PublicationError(f"The build does not say what it is a build of: {error}") from error
     if len(rows) != 1:
         raise PublicationError(f"run_context has {len(rows)} rows; expected one. Run the whole refresh.")
     as_of_date, started_at = rows[0]

@@ -8,22 +8,22 @@ from dagster import AssetExecutionContext, AssetsDefinition, AssetSpec, Material
 
 from orchestration.assets.refresh import WRITER_POOL, RefreshConfig, told_as_failure
 from orchestration.contract import Contract
+from orchestration.engines import load_engine
 from orchestration.landing import Landing, clear_landing, land
 from orchestration.progress import announce
-from orchestration.warehouse import register
 
 RUN_PARAMETERS = ["operations", "run_parameters"]
 RAW_FILES = ["operations", "raw_files"]
 
 
-def build_raw_tables(contract: Contract) -> AssetsDefinition:
+def build_raw_tables(contract: Contract, target: str) -> AssetsDefinition:
     """One asset for each table of the contract and each table that the run writes about itself: dbt's sources."""
     specs = [
-        AssetSpec(["raw", table.name], description=table.description, group_name="raw", kinds={"python", "duckdb"})
+        AssetSpec(["raw", table.name], description=table.description, group_name="raw", kinds={"python", target})
         for table in contract.tables.values()
     ]
     specs += [
-        AssetSpec(key, description=description, group_name="operations", kinds={"python", "duckdb"})
+        AssetSpec(key, description=description, group_name="operations", kinds={"python", target})
         for key, description in (
             (RUN_PARAMETERS, "The parameters of this run, one row."),
             (RAW_FILES, "Each row is one file that was landed, with what the reader found in it."),
@@ -38,7 +38,9 @@ def build_raw_tables(contract: Contract) -> AssetsDefinition:
             if settings.full_refresh:
                 clear_landing(settings.landing_dir)
             landing = land(settings.raw_dir, settings.landing_dir, contract, settings.dialects)
-            register(landing, settings, contract, settings.build_db, context.run.run_id, started_at)
+            load_engine(settings.target, settings.warehouse).register(
+                landing, settings, contract, context.run.run_id, started_at
+            )
         announce("raw tables", f"{len(landing.files):>3} files", time.monotonic() - begin)
         yield from _results(landing, contract)
 

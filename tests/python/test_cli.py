@@ -10,6 +10,7 @@ import duckdb
 import pytest
 
 from orchestration import cli, summary
+from orchestration.engines.duckdb import DuckDbEngine
 from orchestration.landing import RawFolderError
 from orchestration.problems import BuildError, ProjectError
 from orchestration.publication import current, publish
@@ -249,8 +250,14 @@ MARTS = (
 
 
 def kpis(warehouse: Path) -> dict[str, str]:
-    found = summary.headline_kpis(warehouse / "published" / "marts.duckdb", "EUR")
+    with DuckDbEngine(warehouse).read_published() as ask:
+        found = summary.headline_kpis(ask, "EUR")
     return {kpi.label_en: kpi.value for kpi in found}
+
+
+def row_counts(warehouse: Path) -> summary.RowCounts | None:
+    with DuckDbEngine(warehouse).read_published() as ask:
+        return summary.row_counts(ask)
 
 
 def test_the_headline_numbers_are_those_of_the_published_marts(warehouse: Path) -> None:
@@ -282,13 +289,13 @@ def test_marts_that_are_empty_show_a_dash_or_nothing(warehouse: Path) -> None:
         "Active customers": "–",
         "Retention": "–",
     }
-    assert summary.row_counts(warehouse / "published" / "marts.duckdb") is None
+    assert row_counts(warehouse) is None
 
 
 def test_marts_that_are_absent_show_a_dash(warehouse: Path) -> None:
     published(warehouse)
     assert set(kpis(warehouse).values()) == {"–"}
-    assert summary.row_counts(warehouse / "published" / "marts.duckdb") is None
+    assert row_counts(warehouse) is None
 
 
 def test_a_median_that_is_never_reached_shows_a_dash(warehouse: Path) -> None:
@@ -298,7 +305,7 @@ def test_a_median_that_is_never_reached_shows_a_dash(warehouse: Path) -> None:
 
 def test_the_row_counts_are_summed_over_the_tables_and_rejections_told_by_reason(warehouse: Path) -> None:
     published(warehouse, *MARTS)
-    counts = summary.row_counts(warehouse / "published" / "marts.duckdb")
+    counts = row_counts(warehouse)
     assert summary.row_count_lines(counts) == [
         "15 read = 11 accepted + 3 rejected + 1 superseded by a newer version",
         "rejected: 2 of orders (missing_key)",
@@ -314,7 +321,7 @@ def test_every_number_has_a_label_in_both_languages_in_straight_columns() -> Non
     ]
 
 
-def test_what_was_ignored_or_absent_in_the_raw_folder_is_told(warehouse: Path) -> None:
+def test_what_was_ignored_or_absent_in_the_raw_folder_is_told() -> None:
     def materialised(path: list[str], **metadata: object) -> SimpleNamespace:
         entries = {name: SimpleNamespace(value=value) for name, value in metadata.items()}
         return SimpleNamespace(asset_key=SimpleNamespace(path=path), materialization=SimpleNamespace(metadata=entries))
@@ -326,8 +333,7 @@ def test_what_was_ignored_or_absent_in_the_raw_folder_is_told(warehouse: Path) -
         materialised(["marts", "orders"]),
     ]
     result = SimpleNamespace(get_asset_materialization_events=lambda: events)
-    published(warehouse)
-    assert cli._row_lines(warehouse / "published" / "marts.duckdb", result) == [
+    assert cli._row_lines(None, result) == [
         "ignored columns of orders: colour, shoe size",
         "absent tables: tickets",
         "custmers.csv was not read.",

@@ -285,8 +285,8 @@ def test_the_nightly_refresh_is_a_run_that_the_job_accepts(definitions: Definiti
 
 @pytest.mark.parametrize("full_refresh", [False, True])
 def test_dbt_builds_once_without_unit_tests_and_from_nothing_only_if_asked(full_refresh: bool) -> None:
-    arguments = dbt_models.build_arguments(full_refresh)
-    assert arguments[:3] == ["build", "--exclude-resource-type", "unit_test"]
+    arguments = dbt_models.build_arguments("duckdb", full_refresh)
+    assert arguments[:5] == ["build", "--target", "duckdb", "--exclude-resource-type", "unit_test"]
     assert ("--full-refresh" in arguments) == full_refresh
     assert "--vars" not in arguments
 
@@ -323,7 +323,7 @@ def test_a_build_that_is_not_whole_or_failed_is_not_published(
     tmp_path: Path, results: list[tuple[str, str]] | None, reason: str
 ) -> None:
     """As when `published` alone is asked for in Dagster's pages."""
-    built = {"resource_type": "model", "schema": "marts", "config": {"materialized": "table"}}
+    built = {"resource_type": "model", "config": {"materialized": "table", "schema": "marts"}}
     nodes = {f"model.shop.{name}": {**built, "name": name, "alias": name} for name in ("orders", "customers")}
     target = project.target_folder(tmp_path)
     target.mkdir(parents=True)
@@ -343,9 +343,9 @@ def parses(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
     """The calls of dbt, which is replaced by something quicker."""
     calls: list[Path] = []
 
-    def parse(root: Path, target: Path) -> None:
+    def parse(root: Path, target: str, folder: Path) -> None:
         calls.append(root)
-        (target / "manifest.json").write_text('{"nodes": {}}')
+        (folder / "manifest.json").write_text('{"nodes": {}}')
 
     monkeypatch.setattr(project, "_parse", parse)
     return calls
@@ -357,8 +357,8 @@ def copy(shop: Path, tmp_path: Path) -> Path:
 
 
 def test_an_unchanged_project_is_parsed_once(copy: Path, parses: list[Path]) -> None:
-    assert project.load_manifest(copy) == {"nodes": {}}
-    assert project.load_manifest(copy) == {"nodes": {}}
+    assert project.load_manifest(copy, "duckdb") == {"nodes": {}}
+    assert project.load_manifest(copy, "duckdb") == {"nodes": {}}
     assert parses == [copy]
 
 
@@ -366,10 +366,10 @@ def test_an_unchanged_project_is_parsed_once(copy: Path, parses: list[Path]) -> 
     "name", ["dbt_project.yml", "profiles.yml", "models/marts/sales/orders.sql", "models/new.yml", "macros/new.sql"]
 )
 def test_a_project_is_parsed_again_when_a_file_of_it_changes(copy: Path, parses: list[Path], name: str) -> None:
-    project.load_manifest(copy)
+    project.load_manifest(copy, "duckdb")
     with (copy / name).open("a") as file:
         file.write("\n# changed\n")
-    project.load_manifest(copy)
+    project.load_manifest(copy, "duckdb")
     assert len(parses) == 2
 
 
@@ -377,32 +377,49 @@ def test_a_project_is_parsed_again_when_a_file_of_it_changes(copy: Path, parses:
 def test_a_project_is_not_parsed_again_when_dbt_does_not_read_what_changed(
     copy: Path, parses: list[Path], name: str
 ) -> None:
-    project.load_manifest(copy)
+    project.load_manifest(copy, "duckdb")
     (copy / name).parent.mkdir(exist_ok=True)
     (copy / name).write_text("changed")
-    project.load_manifest(copy)
+    project.load_manifest(copy, "duckdb")
     assert len(parses) == 1
 
 
+def test_each_target_is_parsed_for_itself(copy: Path, parses: list[Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(project, "version", lambda package: "1.0")
+    for target in ("duckdb", "spark", "duckdb", "spark"):
+        project.load_manifest(copy, target)
+    assert len(parses) == 2
+    # its names are in every relation
+    monkeypatch.setenv("STICKINESS_SPARK_SCHEMA", "another")
+    project.load_manifest(copy, "spark")
+    assert len(parses) == 3
+
+
+def test_a_target_whose_packages_are_missing_is_told(copy: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(project, "_ADAPTERS", {"spark": "dbt-of-nobody"})
+    with pytest.raises(ProjectError, match="The package dbt-of-nobody is not installed. `make run TARGET=<name>`"):
+        project.load_manifest(copy, "spark")
+
+
 def test_a_build_starts_from_the_newest_parse(copy: Path, parses: list[Path], tmp_path: Path) -> None:
-    target, parsed = tmp_path / "dw" / "target", copy / "target" / "refresh" / "partial_parse.msgpack"
-    project.load_manifest(copy)
+    target, parsed = tmp_path / "dw" / "target", copy / "target" / "refresh" / "duckdb" / "partial_parse.msgpack"
+    project.load_manifest(copy, "duckdb")
     parsed.write_text("first")
-    project.share_parse(copy, target)
+    project.share_parse(copy, "duckdb", target)
     (target / "partial_parse.msgpack").write_text("as dbt left it")
-    project.share_parse(copy, target)
+    project.share_parse(copy, "duckdb", target)
     assert (target / "partial_parse.msgpack").read_text() == "as dbt left it"
     (copy / "models" / "new.sql").write_text("select 1 as n")
-    project.load_manifest(copy)
+    project.load_manifest(copy, "duckdb")
     parsed.write_text("second")
-    project.share_parse(copy, target)
+    project.share_parse(copy, "duckdb", target)
     assert (target / "partial_parse.msgpack").read_text() == "second"
 
 
 def test_what_other_dbt_commands_leave_is_not_taken_for_the_manifest(copy: Path, parses: list[Path]) -> None:
-    project.load_manifest(copy)
+    project.load_manifest(copy, "duckdb")
     (copy / "target" / "manifest.json").write_text('{"nodes": {"model.of.another.state": {}}}')
-    assert project.load_manifest(copy) == {"nodes": {}}
+    assert project.load_manifest(copy, "duckdb") == {"nodes": {}}
 
 
 def test_a_parse_that_fails_is_told_and_tried_again(copy: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -411,7 +428,7 @@ def test_a_parse_that_fails_is_told_and_tried_again(copy: Path, monkeypatch: pyt
     monkeypatch.setattr(project.subprocess, "run", lambda *arguments, **options: done)
     for _ in range(2):
         with pytest.raises(ProjectError, match=f"cannot be parsed, so nothing was built:\n{said}"):
-            project.load_manifest(copy)
+            project.load_manifest(copy, "duckdb")
 
 
 def test_the_key_of_a_model_is_what_its_primary_key_test_names_or_what_dbt_infers() -> None:
@@ -456,7 +473,7 @@ def manifest(dbt: Dbt) -> dict:
 def test_every_source_and_mart_of_the_project_is_part_of_a_refresh_and_every_test_a_check(
     manifest: dict, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(code_location, "load_manifest", lambda root: manifest)
+    monkeypatch.setattr(code_location, "load_manifest", lambda root, target: manifest)
     graph = build_definitions(ROOT).resolve_asset_graph()
     assert [key for key in graph.get_all_asset_keys() if not graph.get(key).is_materializable] == []
     marts = {name for schema, name in project.published_models(manifest).values() if schema == "marts"}

@@ -8,6 +8,7 @@ import duckdb
 import pytest
 
 from orchestration.contract import Contract, RawColumn, RawTable
+from orchestration.engines.duckdb import DuckDbEngine
 from orchestration.failures import describe_failures, is_personal, outcome, personal_columns
 
 PERSONAL = frozenset({"full_name", "email", "phone", "birth_date", "comment", "author_handle", "text"})
@@ -49,7 +50,8 @@ def result(**values: object) -> dict:
 
 
 def report(build_db: Path, *results: dict, nodes: dict | None = None) -> str:
-    return describe_failures(nodes or manifest(), {"results": list(results)}, build_db, PERSONAL)
+    engine = DuckDbEngine(build_db.parent.parent)
+    return describe_failures(nodes or manifest(), {"results": list(results)}, engine.read_build, PERSONAL)
 
 
 def test_a_failed_test_is_told_with_its_meaning_its_model_and_the_number_of_rows(build_db: Path) -> None:

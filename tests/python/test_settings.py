@@ -128,6 +128,15 @@ def test_a_full_refresh_that_is_neither_yes_nor_no_is_refused(root: Path, raw: P
         load_settings({"STICKINESS_RAW_DIR": str(raw), "STICKINESS_FULL_REFRESH": "perhaps"}, root)
 
 
+def test_models_are_built_on_the_target_that_is_named(root: Path, raw: Path) -> None:
+    environ = {"STICKINESS_RAW_DIR": str(raw)}
+    assert load_settings(environ, root).target == "duckdb"
+    assert load_settings(environ | {"STICKINESS_TARGET": ""}, root).target == "duckdb"
+    assert load_settings(environ | {"STICKINESS_TARGET": "spark"}, root).target == "spark"
+    with pytest.raises(SettingsError, match='TARGET=<name>.* is "snowflake"; expected duckdb or spark'):
+        load_settings(environ | {"STICKINESS_TARGET": "snowflake"}, root)
+
+
 def test_company_yml_overrides_the_variables_that_it_names(root: Path, raw: Path) -> None:
     settings = settings_with(root, raw, "company_name: 小店\nactive_days: 120\nhigh_value_annual_amount: 800.5\n")
     assert settings.variables == {"company_name": "小店", "active_days": 120, "high_value_annual_amount": 800.5}

@@ -26,7 +26,7 @@ customer_products as (
             case
                 when order_lines.unit_cost is not null
                     then order_lines.line_amount - {{ money('order_lines.quantity * order_lines.unit_cost') }}
-                else {{ money('cast(order_lines.line_amount as double) * run_context.default_margin_rate') }}
+                else {{ money('order_lines.line_amount * run_context.default_margin_rate') }}
             end
         ) as margin_amount,
         min(order_lines.ordered_on) as first_sold_on,

@@ -1,0 +1,61 @@
+"""Where models are built and marts are published: what the rest of the project asks of an engine, whichever it is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Protocol
+
+from orchestration.contract import Contract
+from orchestration.landing import Landing
+from orchestration.ledger import Publication
+from orchestration.settings import Settings
+from orchestration.version import PublicationFacts, Table
+
+Answer = tuple[tuple[str, ...], list[tuple[Any, ...]]]
+"""Names of the columns, and rows."""
+
+Ask = Callable[[str], list[tuple[Any, ...]]]
+"""Rows of a query whose tables are written `{marts}.<table>` and `{quality}.<table>`; none where there is no such table
+or column."""
+
+
+class Engine(Protocol):
+    """One target of profiles.yml with the data that it holds. Every error is a StickinessError."""
+
+    def register(
+        self, landing: Landing, settings: Settings, contract: Contract, run_id: str, started_at: datetime
+    ) -> None:
+        """Put the landed rows and the run's parameters where the models read them, replacing those of the last run."""
+
+    def read_build(self, query: str) -> Answer:
+        """Ask the build, which nobody else reads."""
+
+    def publish(self, tables: Mapping[Table, Sequence[str]], facts: PublicationFacts, keep: int) -> Publication:
+        """Publish tables of the build, each with its key, in one atomic step; keep the last `keep` versions."""
+
+    def rollback(self, to: str | None) -> Publication:
+        """Publish again the version before, or the one named."""
+
+    def current(self) -> Publication | None:
+        """What is published now; None if nothing is."""
+
+    def read_published(self) -> AbstractContextManager[Ask]:
+        """Ask what is published."""
+
+    def places(self) -> list[str]:
+        """Where readers find what is published, for a person."""
+
+
+def load_engine(target: str, warehouse: Path) -> Engine:
+    """The engine of a target, with the data that belongs to a warehouse folder."""
+    if target == "spark":
+        # its packages are a section of the lock that only those who use it install
+        from orchestration.engines.spark import SparkEngine
+
+        return SparkEngine.from_environ()
+    from orchestration.engines.duckdb import DuckDbEngine
+
+    return DuckDbEngine(warehouse)

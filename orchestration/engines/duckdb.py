@@ -1,0 +1,77 @@
+"""DuckDB: the build is a file of the warehouse folder, what is published another."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+import duckdb
+
+from orchestration import publication, warehouse
+from orchestration.contract import Contract
+from orchestration.engines import Answer, Ask
+from orchestration.landing import Landing
+from orchestration.ledger import Publication
+from orchestration.problems import WarehouseError
+from orchestration.settings import Settings, build_database
+from orchestration.sql import text
+from orchestration.version import PublicationFacts, Table
+
+
+@dataclass(frozen=True)
+class DuckDbEngine:
+    """The databases of a warehouse folder."""
+
+    warehouse: Path
+
+    @property
+    def build_db(self) -> Path:
+        return build_database(self.warehouse)
+
+    def register(
+        self, landing: Landing, settings: Settings, contract: Contract, run_id: str, started_at: datetime
+    ) -> None:
+        warehouse.register(landing, settings, contract, self.build_db, run_id, started_at)
+
+    def read_build(self, query: str) -> Answer:
+        if not self.build_db.exists():
+            raise WarehouseError(f"There is no build in {self.build_db}. Run the whole refresh.")
+        try:
+            with warehouse.open_build(self.build_db, read_only=True) as connection:
+                found = connection.execute(query)
+                return tuple(column[0] for column in found.description), found.fetchall()
+        except duckdb.Error as error:
+            raise WarehouseError(f"{self.build_db} cannot answer: {error}") from error
+
+    def publish(self, tables: Mapping[Table, Sequence[str]], facts: PublicationFacts, keep: int) -> Publication:
+        return publication.publish(self.build_db, self.warehouse, facts, tables, keep)
+
+    def rollback(self, to: str | None) -> Publication:
+        return publication.rollback(self.warehouse, to)
+
+    def current(self) -> Publication | None:
+        return publication.current(self.warehouse)
+
+    @contextlib.contextmanager
+    def read_published(self) -> Iterator[Ask]:
+        with duckdb.connect() as connection:
+            # under a name of its own: opened directly the file is the database `marts`, and `marts.orders` ambiguous
+            connection.execute(
+                f"ATTACH {text(publication.published_database(self.warehouse))} AS published (READ_ONLY)"
+            )
+            connection.execute("USE published")
+
+            def ask(query: str) -> list[tuple]:
+                try:
+                    return connection.execute(query.format(marts="marts", quality="quality")).fetchall()
+                # a company may have fewer marts, or marts with other columns
+                except (duckdb.CatalogException, duckdb.BinderException):
+                    return []
+
+            yield ask
+
+    def places(self) -> list[str]:
+        return [str(publication.published_database(self.warehouse)), str(self.warehouse / "published" / "parquet")]
