@@ -133,7 +133,7 @@ final as (
             when version_rank > 1 then 'superseded'
             else 'accepted'
         end as row_status,
-        {{ dbt.split_part('failure', "':'", 1) }} as reason_code,
+        split_part(failure, ':', 1) as reason_code,
         case failure
             when 'malformed_row' then 'the line has more or fewer fields than the header'
             {%- for column in columns %}

@@ -33,3 +33,33 @@
         {{ sql }}
     ) as model_subquery
 {% endmacro %}
+
+{#- dbt's own `unit`, but for the fetch of what `create temporary view` gives back, which over Thrift is no result at all. -#}
+{% materialization unit, adapter='spark' %}
+    {%- set temp_relation = make_temp_relation(this.incorporate(type='view')) -%}
+    {%- call statement('create_temp_view') -%}
+        {{ create_temporary_view(temp_relation, get_empty_subquery_sql(sql)) }}
+    {%- endcall -%}
+
+    {%- set types = {} -%}
+    {%- set quoted = {} -%}
+    {%- for column in adapter.get_columns_in_relation(temp_relation) -%}
+        {%- do types.update({column.name | lower: column.data_type}) -%}
+        {%- do quoted.update({column.name | lower: column.quoted}) -%}
+    {%- endfor -%}
+
+    {%- set expected_rows = config.get('expected_rows') -%}
+    {%- set compared = expected_rows[0].keys() if expected_rows else types.keys() -%}
+    {%- set compared_quoted = [] -%}
+    {%- for name in compared -%}
+        {%- do compared_quoted.append(quoted[name | lower]) -%}
+    {%- endfor -%}
+    {%- set expected_sql = config.get('expected_sql') or get_expected_sql(expected_rows, types, quoted) -%}
+
+    {%- call statement('main', fetch_result=true) -%}
+        {{ get_unit_test_sql(sql, expected_sql, compared_quoted) }}
+    {%- endcall -%}
+
+    {%- do adapter.drop_relation(temp_relation) -%}
+    {{ return({'relations': []}) }}
+{% endmaterialization %}
