@@ -4,7 +4,7 @@
 # a shell command, so spaces, quotes, dollar signs and non-ASCII letters are safe.
 
 .DEFAULT_GOAL := help
-.PHONY: help run dev rollback test lint format lock bench clean
+.PHONY: help run dev rollback spark-up spark-down test test-spark lint format lock bench clean
 
 # ---- settings -------------------------------------------------------------------------------------------------------
 
@@ -24,6 +24,12 @@ endif
 ifneq ($(value FULL_REFRESH),)
 export STICKINESS_FULL_REFRESH := $(value FULL_REFRESH)
 endif
+ifneq ($(value TARGET),)
+export STICKINESS_TARGET := $(value TARGET)
+endif
+
+# the packages of a target other than the default
+engine := $(filter spark,$(value STICKINESS_TARGET))
 
 # without data of one's own it is the sample company, named here because what its data needs is installed with it
 ifeq ($(value STICKINESS_RAW_DIR)$(value STICKINESS_COMPANY),)
@@ -63,6 +69,11 @@ fi && \
 "$$found" tools/bootstrap.py $(1)
 endef
 
+# the section that the tests of Spark need, where they can run; where they cannot, a line that says why
+spark_if_possible = $$( \
+	if [ -n "$$STICKINESS_SPARK_HOST" ] || "$$found" -m tools.spark_cluster java >&2; then echo spark; \
+	else echo "The tests that need Spark are left out." >&2; fi)
+
 lint_all = $(python) -m ruff check . && $(python) -m ruff format --check . && $(python) -m tools.lint_sql
 
 # ---- targets --------------------------------------------------------------------------------------------------------
@@ -77,18 +88,29 @@ help: ## list the targets (this)
 	@echo "  make run RAW=../my-shop WAREHOUSE=/srv/dw  built and published elsewhere than warehouse/"
 	@echo "  make run FULL_REFRESH=1                    from nothing"
 	@echo "  make rollback WAREHOUSE=/srv/dw            back to the version published before"
+	@echo "  make run TARGET=spark COMPANY=cdnow        built and published on Spark, after make spark-up"
 
 run: ## build, test and publish the marts of a company or a raw folder
-	@$(call with,) && $(python) -m orchestration.cli refresh
+	@$(call with,$(engine)) && $(python) -m orchestration.cli refresh
 
 dev: ## Dagster's web interface on http://127.0.0.1:3000
-	@$(call with,) && $(python) -m orchestration.cli dev
+	@$(call with,$(engine)) && $(python) -m orchestration.cli dev
 
 rollback: ## publish the previous version again
-	@$(call with,) && $(python) -m orchestration.cli rollback
+	@$(call with,$(engine)) && $(python) -m orchestration.cli rollback
+
+spark-up: ## start a Spark cluster on this machine, to try the target spark
+	@$(call with,spark) && $(python) -m tools.spark_cluster up
+
+spark-down: ## stop the Spark cluster; its tables stay
+	@$(call with,) && $(python) -m tools.spark_cluster down
 
 test: ## everything that CI runs
-	@$(call with,dev complete-journey) && $(lint_all) && $(python) -m pytest -n 2 --dist loadgroup
+	@$(call with,dev complete-journey $(spark_if_possible)) && $(lint_all) && $(python) -m pytest -n 2 --dist loadgroup
+
+test-spark: ## build both targets and compare every mart
+	@$(call with,dev complete-journey spark) && \
+	{ [ -n "$$STICKINESS_SPARK_HOST" ] || $(python) -m tools.spark_cluster java; } && $(python) -m pytest -m spark
 
 lint: ## check the style of Python and SQL
 	@$(call with,dev) && $(lint_all)

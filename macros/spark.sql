@@ -20,6 +20,25 @@
     {{ return(found) }}
 {% endmacro %}
 
+{#-
+    Views. Iceberg's extension takes charge of a view whose name it can read, and in Spark's own session catalog does so halfway: what
+    is replaced goes on showing its first query, and what is dropped stays. It cannot read a name that is given as a text.
+-#}
+{% macro spark__create_view_as(relation, sql) %}
+    create or replace view {{ view_name(relation) }} as
+    {{ sql }}
+{% endmacro %}
+
+{% macro spark__drop_relation(relation) %}
+    {%- call statement('drop_relation', auto_begin=false) -%}
+        drop {{ relation.type }} if exists {{ view_name(relation) if relation.type == 'view' else relation }}
+    {%- endcall -%}
+{% endmacro %}
+
+{% macro view_name(relation) -%}
+    {{ "identifier('" ~ relation ~ "')" if relation.schema else relation }}
+{%- endmacro %}
+
 {#- The columns of a contract, of exactly its types. Iceberg tables made from a query have no `not null`, so the query itself stops. -#}
 {% macro spark__get_select_subquery(sql) %}
     select

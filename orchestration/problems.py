@@ -27,3 +27,7 @@ class BuildError(StickinessError):
 
 class PublicationError(StickinessError):
     """A build could not be published, or there is nothing to roll back to."""
+
+
+class SparkError(StickinessError):
+    """Spark cannot be reached, or refuses a statement."""

@@ -11,7 +11,7 @@ import contextlib
 import os
 import secrets
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -46,7 +46,7 @@ def publish(
     recover(warehouse)
     ledger, replaced = Ledger(warehouse), current_id(warehouse)
     with _told_as_publication_error(warehouse):
-        publication_id = _new_id(warehouse)
+        publication_id = new_id(lambda name: (warehouse / "versions" / name).exists())
         folder = warehouse / "versions" / f"{publication_id}.tmp"
         publication = make_version(build_db, folder, publication_id, facts, tables, ledger.publications())
         complete(folder, warehouse / "versions" / publication_id)
@@ -67,15 +67,7 @@ def rollback(warehouse: Path, to: str | None = None) -> Publication:
     replaced = current_id(warehouse)
     if replaced is None:
         raise PublicationError(f"Nothing is published in {warehouse}, so there is nothing to roll back. Refresh first.")
-    kept = kept_versions(warehouse)
-    if to is None:
-        to = _predecessor(warehouse, replaced, kept)
-        if to is None:
-            raise PublicationError(f"There is no version before {replaced}; kept are {', '.join(kept)}.")
-    elif to == replaced:
-        raise PublicationError(f"{to} is already the published version.")
-    elif to not in kept:
-        raise PublicationError(f"There is no version {to} in {warehouse / 'versions'}; kept are {', '.join(kept)}.")
+    to = rollback_target(Ledger(warehouse).events(), replaced, kept_versions(warehouse), to, warehouse / "versions")
     publication = _read_facts(warehouse / "versions" / to)
     switch(warehouse, to)
     Ledger(warehouse).append(Event("rolled_back", datetime.now(UTC).replace(tzinfo=None), to, replaced))
@@ -124,12 +116,8 @@ def switch(warehouse: Path, publication_id: str) -> None:
 
 def prune(warehouse: Path, keep: int) -> None:
     """Delete all but the `keep` versions that were published last; one that was rolled back to counts from then."""
-    last_published = {event.publication_id: position for position, event in enumerate(Ledger(warehouse).events())}
-    newest_first = sorted(kept_versions(warehouse), key=lambda name: (last_published.get(name, -1), name), reverse=True)
-    published = current_id(warehouse)
-    for name in newest_first[max(keep, 1) :]:
-        if name != published:
-            _delete_version(warehouse / "versions" / name)
+    for name in outdated(Ledger(warehouse).events(), current_id(warehouse), kept_versions(warehouse), max(keep, 1)):
+        _delete_version(warehouse / "versions" / name)
 
 
 def recover(warehouse: Path) -> None:
@@ -174,14 +162,34 @@ def _told_as_publication_error(warehouse: Path) -> Iterator[None]:
         ) from error
 
 
-def _predecessor(warehouse: Path, publication_id: str, kept: Sequence[str]) -> str | None:
+def rollback_target(
+    events: Sequence[Event], published: str, kept: Sequence[str], to: str | None, where: str | Path
+) -> str:
+    """The version to roll back to: the one named, else the one before the published; PublicationError if it is none."""
+    if to == published:
+        raise PublicationError(f"{to} is already the published version.")
+    if to is not None and to not in kept:
+        raise PublicationError(f"There is no version {to} in {where}; kept are {', '.join(kept)}.")
+    to = to or _predecessor(events, published, kept)
+    if to is None:
+        raise PublicationError(f"There is no version before {published}; kept are {', '.join(kept)}.")
+    return to
+
+
+def _predecessor(events: Sequence[Event], publication_id: str, kept: Sequence[str]) -> str | None:
     """The version that this one replaced when it was published, or the newest before that which is still kept."""
-    events = Ledger(warehouse).events()
     replaced = {event.publication_id: event.replaced for event in events if event.kind == "published"}
     before = replaced.pop(publication_id, None)
     while before is not None and before not in kept:
         before = replaced.pop(before, None)
     return before
+
+
+def outdated(events: Sequence[Event], published: str | None, kept: Sequence[str], keep: int) -> list[str]:
+    """All of the kept versions but the published one and the `keep` that were published or rolled back to last."""
+    last_published = {event.publication_id: position for position, event in enumerate(events)}
+    newest_first = sorted(kept, key=lambda name: (last_published.get(name, -1), name), reverse=True)
+    return [name for name in newest_first[keep:] if name != published]
 
 
 def _delete_version(version: Path) -> None:
@@ -192,12 +200,12 @@ def _delete_version(version: Path) -> None:
         shutil.rmtree(doomed, ignore_errors=True)
 
 
-def _new_id(warehouse: Path) -> str:
+def new_id(is_taken: Callable[[str], bool]) -> str:
     """An id that sorts by time, of a version that does not exist."""
     moment = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
     while True:
         publication_id = f"{moment}-{secrets.token_hex(2)}"
-        if not (warehouse / "versions" / publication_id).exists():
+        if not is_taken(publication_id):
             return publication_id
 
 

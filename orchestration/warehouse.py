@@ -90,8 +90,9 @@ def register(
         connection.execute("BEGIN")
         _register_raw_tables(connection, landing, contract)
         connection.execute("CREATE SCHEMA IF NOT EXISTS operations")
-        _register_run_parameters(connection, settings, run_id, started_at)
-        _register_raw_files(connection, landing.files)
+        kinds, values = run_parameters(settings, run_id, started_at)
+        _write_table(connection, "run_parameters", kinds, [values])
+        _write_table(connection, "raw_files", RAW_FILE_COLUMNS, raw_files(landing.files))
         connection.execute("COMMIT")
 
 
@@ -140,9 +141,8 @@ def raw_table_query(table: RawTable, files: Sequence[Path]) -> str:
     return f"SELECT {names} FROM read_parquet({file_list(files)}, hive_partitioning = false)"
 
 
-def _register_run_parameters(
-    connection: duckdb.DuckDBPyConnection, settings: Settings, run_id: str, started_at: datetime
-) -> None:
+def run_parameters(settings: Settings, run_id: str, started_at: datetime) -> tuple[dict[str, str], tuple[object, ...]]:
+    """The columns of operations.run_parameters with their types, and its one row; `started_at` carries its zone."""
     zone = ZoneInfo(str(settings.variable("business_timezone")))
     values = {
         "run_id": run_id,
@@ -152,7 +152,7 @@ def _register_run_parameters(
         **{name: settings.variables.get(name) for name in settings.defaults},
     }
     kinds = RUN_COLUMNS | {name: _variable_type(name, default) for name, default in settings.defaults.items()}
-    _write_table(connection, "run_parameters", kinds, [tuple(values[name] for name in kinds)])
+    return kinds, tuple(values[name] for name in kinds)
 
 
 def _variable_type(name: str, default: object) -> str:
@@ -166,8 +166,9 @@ def business_yesterday(moment: datetime, zone: ZoneInfo) -> date:
     return moment.astimezone(zone).date() - timedelta(days=1)
 
 
-def _register_raw_files(connection: duckdb.DuckDBPyConnection, files: Sequence[LandedFile]) -> None:
-    rows = [
+def raw_files(files: Sequence[LandedFile]) -> list[tuple[object, ...]]:
+    """The rows of operations.raw_files, whose columns are RAW_FILE_COLUMNS."""
+    return [
         (
             landed.table,
             landed.file_name,
@@ -182,7 +183,6 @@ def _register_raw_files(connection: duckdb.DuckDBPyConnection, files: Sequence[L
         )
         for landed in files
     ]
-    _write_table(connection, "raw_files", RAW_FILE_COLUMNS, rows)
 
 
 def _write_table(

@@ -1,11 +1,12 @@
-"""What tests share: one parse of the dbt project, and warehouses built from raw folders ("worlds")."""
+"""What tests share: one parse of the dbt project for each engine, and warehouses built from raw folders ("worlds")."""
 
 from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+import secrets
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,8 @@ import pandas as pd
 import pytest
 from dbt.adapters.duckdb.connections import DuckDBConnectionManager
 from dbt.cli.main import dbtRunner
+from raw_company import RawCompany, write_raw_company
+from spark_world import SparkServer, find_server
 
 from orchestration.company import company_raw_folder
 from orchestration.contract import Contract, load_contract
@@ -22,6 +25,7 @@ from orchestration.settings import ROOT, WAREHOUSE_DIR, Settings, load_settings
 from orchestration.warehouse import open_build, register
 
 BUILD = ("build", "--exclude-resource-type", "unit_test")
+STARTED_AT = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 
 
 @dataclass(frozen=True)
@@ -52,30 +56,40 @@ class World:
 
 
 @contextlib.contextmanager
-def _warehouse_dir(warehouse: Path) -> Iterator[None]:
-    before = os.environ.get(WAREHOUSE_DIR)
-    os.environ[WAREHOUSE_DIR] = str(warehouse)
+def environment(variables: Mapping[str, str]) -> Iterator[None]:
+    """Set environment variables for a while."""
+    before = {name: os.environ.get(name) for name in variables}
+    os.environ.update(variables)
     try:
         yield
     finally:
-        if before is None:
-            del os.environ[WAREHOUSE_DIR]
-        else:
-            os.environ[WAREHOUSE_DIR] = before
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
 
 
+@dataclass
 class Dbt:
-    """The dbt project, parsed once, to be run on any warehouse."""
+    """The dbt project, parsed once for an engine, to be run on any warehouse.
 
-    def __init__(self, target: Path) -> None:
-        self.target = target
-        self._manifest: Any = None
+    Attributes:
+        target: folder that dbt writes about its runs to.
+        engine: target of the profile.
+        environ: what the profile reads of the environment, beside the folder of the warehouse.
+    """
+
+    target: Path
+    engine: str = "duckdb"
+    environ: Mapping[str, str] = field(default_factory=dict)
+    _manifest: Any = None
 
     @property
     def manifest(self) -> Any:
         """The parsed project, as dbt's own Manifest."""
         if self._manifest is None:
-            with _warehouse_dir(self.target):
+            with environment({WAREHOUSE_DIR: str(self.target), **self.environ}):
                 parsed = dbtRunner().invoke(["parse", *self._common])
             assert parsed.success, parsed.exception
             self._manifest = parsed.result
@@ -83,7 +97,8 @@ class Dbt:
 
     @property
     def _common(self) -> list[str]:
-        return ["--project-dir", str(ROOT), "--profiles-dir", str(ROOT), "--target-path", str(self.target), "--quiet"]
+        places = ["--project-dir", str(ROOT), "--profiles-dir", str(ROOT), "--target-path", str(self.target)]
+        return [*places, "--target", self.engine, "--quiet"]
 
     def invoke(self, warehouse: Path, *arguments: str) -> dict[str, str]:
         """Run dbt in this process; the status of every node by name. Raises AssertionError with dbt's messages."""
@@ -94,7 +109,7 @@ class Dbt:
     def attempt(self, warehouse: Path, *arguments: str) -> tuple[dict[str, str], list[str]]:
         """The same, but what went wrong is returned, not raised."""
         manifest = self.manifest
-        with _warehouse_dir(warehouse):
+        with environment({WAREHOUSE_DIR: str(warehouse), **self.environ}):
             try:
                 done = dbtRunner(manifest=manifest).invoke([*arguments, *self._common])
             finally:
@@ -144,7 +159,7 @@ def build_into(
     settings = load_settings({"STICKINESS_RAW_DIR": str(raw_dir), WAREHOUSE_DIR: str(warehouse)})
     settings = replace(settings, as_of=as_of)
     landing = land(settings.raw_dir, settings.landing_dir, contract, settings.dialects)
-    register(landing, settings, contract, settings.build_db, "test", datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC))
+    register(landing, settings, contract, settings.build_db, "test", STARTED_AT)
     return World(settings, landing, dbt.invoke(warehouse, *arguments))
 
 
@@ -161,3 +176,41 @@ def cdnow_world(build_world: Callable[..., World], cdnow_raw: Path) -> Iterator[
 @pytest.fixture(scope="session")
 def empty_world(build_world: Callable[..., World], tmp_path_factory: pytest.TempPathFactory) -> World:
     return build_world(tmp_path_factory.mktemp("no_tables"), "empty")
+
+
+@pytest.fixture(scope="session")
+def raw_company(tmp_path_factory: pytest.TempPathFactory, contract: Contract) -> RawCompany:
+    return write_raw_company(tmp_path_factory.mktemp("raw") / "company", contract)
+
+
+@pytest.fixture(scope="session")
+def spark_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkServer]:
+    """A Spark server with schemas of its own: the one that is named, the one that runs, or one for these tests."""
+    with find_server(f"test_{secrets.token_hex(4)}", tmp_path_factory.mktemp("spark")) as server:
+        try:
+            yield server
+        finally:
+            server.drop_schemas()
+
+
+@pytest.fixture(scope="session")
+def spark_dbt(spark_server: SparkServer, tmp_path_factory: pytest.TempPathFactory) -> Dbt:
+    return Dbt(tmp_path_factory.mktemp("spark_target"), "spark", spark_server.environ)
+
+
+def build_on_spark(world: World, server: SparkServer, dbt: Dbt, contract: Contract, arguments: tuple[str, ...]) -> None:
+    """Build on Spark what a world has built on DuckDB: the same landed rows, settings and run."""
+    server.engine.register(world.landing, world.settings, contract, "test", STARTED_AT)
+    dbt.invoke(world.settings.warehouse, *arguments)
+
+
+# the name of a property of a test: what it wants to be shown at the end, also by a worker whose output nobody sees
+SHOWN = "shown at the end"
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    for outcome in ("passed", "failed"):
+        for test in terminalreporter.getreports(outcome):
+            for name, text in test.user_properties:
+                if name == SHOWN:
+                    terminalreporter.write_line(f"\n{text}")

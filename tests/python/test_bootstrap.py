@@ -253,7 +253,9 @@ class Checkout:
         for module in ("tools/bootstrap.py", "orchestration/cli.py"):
             (self.root / module).parent.mkdir(parents=True)
         shutil.copy(ROOT / "Makefile", self.root)
-        (self.root / "tools/bootstrap.py").touch()
+        (self.root / "tools/bootstrap.py").write_text(
+            "import sys\nprint('sections:', *sys.argv[1:])\n", encoding="utf-8"
+        )
         (self.root / "orchestration/cli.py").write_text(
             "import json, os, sys\nprint(json.dumps({**os.environ, 'cwd': os.getcwd(), 'command': sys.argv[1:]}))\n",
             encoding="utf-8",
@@ -327,6 +329,32 @@ def test_without_a_raw_folder_it_is_the_default_company(checkout: Checkout) -> N
     assert got["STICKINESS_COMPANY"] == DEFAULT_COMPANY
     assert "STICKINESS_RAW_DIR" not in got
     assert checkout.run("run", "COMPANY=cdnow", cwd=checkout.root)["STICKINESS_COMPANY"] == "cdnow"
+
+
+@pytest.mark.parametrize("goal", ["run", "dev", "rollback"])
+def test_the_packages_of_spark_are_installed_for_the_target_spark_alone(checkout: Checkout, goal: str) -> None:
+    root = checkout.root
+    assert "sections:\n" in checkout.make(goal, "COMPANY=cdnow", cwd=root)
+    assert "STICKINESS_TARGET" not in checkout.run(goal, cwd=root)
+    assert "sections:\n" in checkout.make(goal, "TARGET=duckdb", cwd=root)
+    assert checkout.run(goal, "TARGET=duckdb", cwd=root)["STICKINESS_TARGET"] == "duckdb"
+    assert "sections: spark\n" in checkout.make(goal, "TARGET=spark", cwd=root)
+    assert checkout.run(goal, "TARGET=spark", cwd=root)["STICKINESS_TARGET"] == "spark"
+    assert "sections: spark\n" in checkout.make(goal, cwd=root, STICKINESS_TARGET="spark")
+    assert checkout.run(goal, f"TARGET={AWKWARD}", cwd=root)["STICKINESS_TARGET"] == AWKWARD
+
+
+@pytest.mark.parametrize(("java", "host", "sections"), [(0, "", "spark"), (1, "db", "spark"), (1, "", "")])
+def test_the_tests_of_spark_are_run_where_they_can(checkout: Checkout, java: int, host: str, sections: str) -> None:
+    (checkout.root / "tools/__init__.py").touch()
+    (checkout.root / "tools/spark_cluster.py").write_text(f"import sys; sys.exit({java})\n", encoding="utf-8")
+    (checkout.root / ".venv/bin/python").unlink()
+    # the linters and pytest succeed; all else is run by the real one
+    python = f'#!/bin/sh\ncase "$*" in *ruff*|*lint_sql*|*pytest*) exit 0;; *) exec {sys.executable} "$@";; esac\n'
+    (checkout.root / ".venv/bin/python").write_text(python, encoding="utf-8")
+    (checkout.root / ".venv/bin/python").chmod(0o755)
+    printed = checkout.make("test", cwd=checkout.root, STICKINESS_SPARK_HOST=host)
+    assert f"sections: dev complete-journey {sections}".strip() in printed.splitlines()
 
 
 def test_no_program_is_allowed_to_report_its_use(checkout: Checkout) -> None:

@@ -1,0 +1,68 @@
+"""Spark with Iceberg: the build and what is published are schemas of one catalog."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from orchestration.contract import Contract
+from orchestration.engines import Answer, Ask
+from orchestration.landing import Landing
+from orchestration.ledger import Publication
+from orchestration.problems import SparkError
+from orchestration.settings import Settings
+from orchestration.spark import publication, raw_tables
+from orchestration.spark.connection import SparkSettings, session
+from orchestration.version import PUBLISHED_SCHEMAS, PublicationFacts, Table
+
+
+@dataclass(frozen=True)
+class SparkEngine:
+    """The schemas of a catalog that begin with a prefix."""
+
+    settings: SparkSettings
+
+    @staticmethod
+    def from_environ(environ: Mapping[str, str] = os.environ) -> SparkEngine:
+        """The engine that the environment names; `SettingsError` if what it says is wrong."""
+        return SparkEngine(SparkSettings.from_environ(environ))
+
+    def register(
+        self, landing: Landing, settings: Settings, contract: Contract, run_id: str, started_at: datetime
+    ) -> None:
+        raw_tables.register(self.settings, landing, settings, contract, run_id, started_at)
+
+    def read_build(self, query: str) -> Answer:
+        with session(self.settings) as spark:
+            return spark.table(query)
+
+    def publish(self, tables: Mapping[Table, Sequence[str]], facts: PublicationFacts, keep: int) -> Publication:
+        return publication.publish(self.settings, list(tables), facts, keep)
+
+    def rollback(self, to: str | None) -> Publication:
+        return publication.rollback(self.settings, to)
+
+    def current(self) -> Publication | None:
+        return publication.current(self.settings)
+
+    @contextlib.contextmanager
+    def read_published(self) -> Iterator[Ask]:
+        schemas = {layer: self.settings.published_schema(layer) for layer in PUBLISHED_SCHEMAS}
+        with session(self.settings) as spark:
+
+            def ask(query: str) -> list[tuple]:
+                try:
+                    return spark.rows(query.format(**schemas))
+                except SparkError as error:
+                    # a company may have fewer marts, or marts with other columns
+                    if "[TABLE_OR_VIEW_NOT_FOUND]" in str(error) or "[UNRESOLVED_COLUMN" in str(error):
+                        return []
+                    raise
+
+            yield ask
+
+    def places(self) -> list[str]:
+        return [f"{self.settings.published_schema(layer)} on {self.settings.address}" for layer in PUBLISHED_SCHEMAS]

@@ -1,0 +1,143 @@
+"""The company with every table has what it is for: every table, every way to break the contract, every kind of row."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
+from pathlib import Path
+
+import pytest
+from conftest import World
+from raw_company import WHITE_SPACE, RawCompany, write_raw_company
+
+from orchestration.contract import Contract, RawTable
+from orchestration.landing import land
+
+pytestmark = pytest.mark.xdist_group("raw_company")
+
+EXCEPT_TESTS = ("--exclude-resource-type", "test", "--exclude-resource-type", "unit_test")
+REJECTED_ROWS = ("build", "--select", "+rejected_rows", *EXCEPT_TESTS)
+
+
+def test_the_same_code_writes_the_same_files(raw_company: RawCompany, contract: Contract, tmp_path: Path) -> None:
+    again = write_raw_company(tmp_path, contract)
+    assert again.broken == raw_company.broken
+    assert contents(again.folder) == contents(raw_company.folder)
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_every_table_comes_as_csv_as_a_batch_and_as_parquet(
+    raw_company: RawCompany, contract: Contract, tmp_path: Path
+) -> None:
+    landing = land(raw_company.folder, tmp_path, contract)
+    assert not landing.absent_tables
+    for table in contract.tables:
+        files = [landed for landed in landing.files if landed.table == table]
+        assert sorted(landed.file_format for landed in files) == ["csv", "csv", "parquet"]
+        assert all(landed.rows for landed in files)
+        assert any("/" in landed.file_name for landed in files)
+        assert any(landed.ignored_columns for landed in files)
+
+
+@pytest.fixture(scope="module")
+def world(build_world: Callable[..., World], raw_company: RawCompany) -> World:
+    return build_world(raw_company.folder, "raw_company", raw_company.as_of, REJECTED_ROWS)
+
+
+def reason_codes(table: RawTable) -> Iterator[str]:
+    """The reasons for which a row of the table can be rejected."""
+    yield from ("malformed_row", "missing_key")
+    if set(table.required_columns) - set(table.key):
+        yield "missing_value"
+    if any(column.data_type != "text" for column in table.columns):
+        yield "unparseable_value"
+    if any(
+        column.values or column.minimum is not None or column.scale or column.sign or column.seed
+        for column in table.columns
+    ):
+        yield "out_of_domain"
+    if table.references:
+        yield "unknown_reference"
+
+
+@pytest.mark.worlds
+def test_rows_of_every_table_are_rejected_for_every_reason_that_there_is(world: World, contract: Contract) -> None:
+    rows = world.rows("select distinct table_name, reason_code from quality.rejected_rows")
+    assert set(rows) == {(table.name, code) for table in contract.tables.values() for code in reason_codes(table)}
+
+
+@pytest.mark.worlds
+def test_a_row_that_breaks_one_rule_is_rejected_for_it(world: World, raw_company: RawCompany) -> None:
+    rows = world.rows("select table_name, reason_code, row_key from quality.rejected_rows")
+    assert {(row.table, row.reason_code, row.row_key) for row in raw_company.broken} <= set(rows)
+
+
+@pytest.mark.worlds
+def test_rows_of_every_table_are_accepted_and_superseded(world: World, contract: Contract) -> None:
+    for table in contract.tables:
+        statuses = dict(world.rows(f"select row_status, count(*) from staging.base_{table} group by 1"))
+        assert statuses["accepted"] > 20 and statuses["superseded"] > 5, table
+
+
+@pytest.mark.worlds
+@pytest.mark.parametrize(
+    ("table", "kind"),
+    [
+        ("customers", "is_deleted"),
+        ("customers", "birth_date is null"),
+        ("customers", "registered_at > timestamp '2024-04-01 04:00'"),
+        ("erasure_requests", "customer_id in (select customer_id from staging.base_customers)"),
+        ("consents", "not is_granted"),
+        ("orders", "status = 'cancelled'"),
+        ("orders", "refund_amount = order_amount and refunded_at is not null"),
+        ("orders", "refund_amount > 0 and refunded_at is null"),
+        ("orders", "refund_amount > order_amount"),
+        ("orders", "order_amount = 0"),
+        ("orders", "cost_amount is null"),
+        ("orders", "ordered_at > timestamp '2024-04-01 04:00'"),
+        ("orders", "cast(ordered_at as date) = date '2024-02-29'"),
+        ("orders", "customer_id not in (select customer_id from staging.base_customers where customer_id is not null)"),
+        (
+            "order_items",
+            "product_id not in (select product_id from staging.base_products where product_id is not null)",
+        ),
+        ("order_items", "quantity <> round(quantity)"),
+        ("memberships", "status = 'closed'"),
+    ],
+)
+def test_there_are_accepted_rows_of_every_kind(world: World, table: str, kind: str) -> None:
+    [(count,)] = world.rows(f"select count(*) from staging.base_{table} where row_status = 'accepted' and {kind}")
+    assert count > 2
+
+
+@pytest.mark.worlds
+def test_numbers_are_what_python_makes_of_their_texts(world: World, contract: Contract) -> None:
+    wrong, seen = [], 0
+    for table in contract.tables.values():
+        for column in (column for column in table.columns if column.data_type == "number"):
+            rows = world.rows(
+                f"select raw.{column.name}, base.{column.name} from raw.{table.name} as raw "
+                f"join staging.base_{table.name} as base on (raw._file_name, raw._row_number) = "
+                f"(base.file_name, base.row_number)"
+            )
+            seen += len(rows)
+            wrong += [(table.name, text, value) for text, value in rows if value != amount(text)]
+    assert not wrong
+    assert seen > 5_000
+
+
+def amount(text: str | None) -> Decimal | None:
+    """A number as the contract means it; None where the text is none, or no decimal(18, 4)."""
+    text = (text or "").strip(WHITE_SPACE)
+    _, _, exponent = text.lower().partition("e")
+    # Python reads these, the contract does not
+    if not text.isascii() or "_" in text or (exponent.isdigit() and int(exponent) > 19):
+        return None
+    try:
+        value = Decimal(text).quantize(Decimal("0.0001"), ROUND_HALF_UP)
+    except InvalidOperation:
+        return None
+    return value if value.is_finite() and abs(value) < Decimal(10) ** 14 else None
