@@ -4,9 +4,12 @@
 
 {#-
     The tables of a schema. Spark calls an Iceberg table in its session catalog one of the provider `hive`; dbt, taking it for none
-    that can be replaced in one step, would drop it first.
+    that can be replaced in one step, would drop it first. A catalog of Iceberg's own lists tables and views, and tells no more.
 -#}
 {% macro spark__list_relations_without_caching(relation) %}
+    {%- if not in_session_catalog() -%}
+        {{ return(list_iceberg_relations(relation.schema)) }}
+    {%- endif -%}
     {%- call statement('list_relations_without_caching', fetch_result=true) -%}
         show table extended in {{ relation.schema }} like '*'
     {%- endcall -%}
@@ -18,6 +21,24 @@
         {%- do found.append([schema, name, is_temporary, information]) -%}
     {%- endfor -%}
     {{ return(found) }}
+{% endmacro %}
+
+{% macro list_iceberg_relations(schema) %}
+    {%- set found = [] -%}
+    {%- for kind, information in [('tables', 'Provider: iceberg'), ('views', 'Type: VIEW')] -%}
+        {%- call statement('list_' ~ kind, fetch_result=true) -%}
+            show {{ kind }} in {{ schema }}
+        {%- endcall -%}
+        {%- for namespace, name, is_temporary in load_result('list_' ~ kind).table -%}
+            {%- do found.append([namespace, name, is_temporary, information]) -%}
+        {%- endfor -%}
+    {%- endfor -%}
+    {{ return(found) }}
+{% endmacro %}
+
+{#- Whether the target's catalog is Spark's own, in which Iceberg is a guest. -#}
+{% macro in_session_catalog() %}
+    {{ return(env_var('STICKINESS_SPARK_CATALOG', 'spark_catalog') == 'spark_catalog') }}
 {% endmacro %}
 
 {#-
@@ -36,7 +57,7 @@
 {% endmacro %}
 
 {% macro view_name(relation) -%}
-    {{ "identifier('" ~ relation ~ "')" if relation.schema else relation }}
+    {{ "identifier('" ~ relation ~ "')" if relation.schema and in_session_catalog() else relation }}
 {%- endmacro %}
 
 {#- The columns of a contract, of exactly its types. Iceberg tables made from a query have no `not null`, so the query itself stops. -#}

@@ -313,6 +313,8 @@ class Cluster:
             "hive.metastore.warehouse.dir": str(self.folder / "warehouse"),
             "datanucleus.schema.autoCreateAll": "true",
             "hive.metastore.schema.verification": "false",
+            # a model may put a column of another type between two that there are
+            "hive.metastore.disallow.incompatible.col.type.changes": "false",
             "hive.async.log.enabled": "false",
         }
 
@@ -339,6 +341,10 @@ class Cluster:
             f"{catalog}.type": "hive",
             # a session that remembers what a table was would not see the publication of another
             f"{catalog}.cache-enabled": "false",
+            # a second one, of Iceberg's own, to try STICKINESS_SPARK_CATALOG on
+            "spark.sql.catalog.iceberg": "org.apache.iceberg.spark.SparkCatalog",
+            "spark.sql.catalog.iceberg.type": "hive",
+            "spark.sql.catalog.iceberg.cache-enabled": "false",
             "spark.hadoop.hive.metastore.uris": f"thrift://{HOST}:{self.ports.metastore}",
             # the metastore in a Derby file cannot hand out locks; a real one must
             "spark.hadoop.iceberg.engine.hive.lock-enabled": "false",

@@ -12,6 +12,7 @@ from datetime import date
 from typing import Any, TypeVar
 
 from orchestration.problems import SettingsError, SparkError
+from orchestration.spark import sql
 
 HOST = "STICKINESS_SPARK_HOST"
 PORT = "STICKINESS_SPARK_PORT"
@@ -21,6 +22,8 @@ PASSWORD = "DBT_ENV_SECRET_SPARK_PASSWORD"
 SCHEMA = "STICKINESS_SPARK_SCHEMA"
 CATALOG = "STICKINESS_SPARK_CATALOG"
 LANDING_URI = "STICKINESS_SPARK_LANDING_URI"
+
+SESSION_CATALOG = "spark_catalog"
 
 # statements that run at the same time, where their order does not matter
 SESSIONS = 4
@@ -57,7 +60,7 @@ class SparkSettings:
     auth: str = "NONE"
     password: str | None = field(default=None, repr=False)
     prefix: str = "stickiness"
-    catalog: str = "spark_catalog"
+    catalog: str = SESSION_CATALOG
     landing_uri: str | None = None
 
     @staticmethod
@@ -81,12 +84,26 @@ class SparkSettings:
         )
 
     @property
+    def in_session_catalog(self) -> bool:
+        """Whether the catalog is Spark's own, in which Iceberg is a guest; else it is one of Iceberg's."""
+        return self.catalog == SESSION_CATALOG
+
+    @property
     def address(self) -> str:
         return f"{self.host}:{self.port}"
 
     def build_schema(self, layer: str) -> str:
         """Where dbt builds the models of a layer, such as `marts`."""
         return f"{self.prefix}_build_{layer}"
+
+    def view_name(self, schema: str, view: str) -> str:
+        """How a view is named where it is made, replaced or dropped.
+
+        In Spark's own catalog, in a way that Iceberg's extension does not see: it would take charge of the view by
+        halves, and readers of what is replaced would go on reading what was there before.
+        """
+        name = sql.identifier(schema, view)
+        return f"identifier({sql.text(name)})" if self.in_session_catalog else name
 
     def published_schema(self, layer: str) -> str:
         """Where readers find a published layer, `marts` or `quality`."""

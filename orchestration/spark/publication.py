@@ -333,27 +333,27 @@ def _kinds(opened: Session, relation: str) -> dict[str, str]:
 
 
 def _views(opened: Session) -> dict[Table, str]:
-    """What Spark tells of each view of the published schemas, its query among the rest."""
+    """What Spark tells of each view of the published schemas: in its own catalog, the query among the rest."""
     found = {}
     for layer in PUBLISHED_SCHEMAS:
+        if not opened.settings.in_session_catalog:
+            rows = opened.rows(f"show views in {sql.identifier(_schema(opened, layer))}")
+            found.update({(layer, name): "" for _, name, _ in rows})
+            continue
         rows = opened.rows(f"show table extended in {sql.identifier(_schema(opened, layer))} like '*'")
         found.update({(layer, name): information for _, name, _, information in rows})
     return found
 
 
 def _replace_view(opened: Session, table: Table, query: str, *, exists: bool) -> None:
-    """Make a view, or replace it in one step.
-
-    `create or replace` is no such step: it drops the view first or, where the view is one of Iceberg's in the session
-    catalog, goes on showing what it was made with. Iceberg takes charge of every view but one that is named by
-    `identifier`.
-    """
-    name = _view_name(opened, table)
-    opened.execute(f"{'alter' if exists else 'create'} view {name} as {query}")
+    """Make a view, or replace it in one step: in Spark's own catalog `create or replace` is two, a drop the first."""
+    in_two_steps = opened.settings.in_session_catalog
+    verb = ("alter" if exists else "create") if in_two_steps else "create or replace"
+    opened.execute(f"{verb} view {_view_name(opened, table)} as {query}")
 
 
 def _view_name(opened: Session, table: Table) -> str:
-    return sql.named_by_text(_schema(opened, table[0]), table[1])
+    return opened.settings.view_name(_schema(opened, table[0]), table[1])
 
 
 # Step 3: the switch. Step 4: plain views

@@ -55,17 +55,22 @@ def register(
     folders = place_landing(landing.files, contract.tables, settings.landing_dir, spark.landing_uri)
     raw, operations = spark.build_schema("raw"), spark.build_schema("operations")
     kinds, values = run_parameters(settings, run_id, started_at)
-    statements = [
-        # named in this way, for else a view goes on showing the files that it was made over
-        [f"create or replace view {sql.named_by_text(raw, table.name)} as {_raw_query(table, folders)}"]
-        for table in contract.tables.values()
-    ]
+    statements = [_raw_table(spark, table.name, _raw_query(table, folders)) for table in contract.tables.values()]
     statements.append(_table(operations, "run_parameters", kinds, [values]))
     statements.append(_table(operations, "raw_files", RAW_FILE_COLUMNS, raw_files(landing.files)))
     with session(spark) as opened:
         for schema in (raw, operations):
             opened.execute(f"create schema if not exists {sql.identifier(schema)}")
         opened.for_each(statements, _execute_in_order)
+
+
+def _raw_table(spark: SparkSettings, name: str, query: str) -> list[str]:
+    schema = spark.build_schema("raw")
+    if spark.in_session_catalog:
+        return [f"create or replace view {spark.view_name(schema, name)} as {query}"]
+    # a view in another catalog cannot read files, so the rows are copied
+    table = sql.identifier(schema, name)
+    return [f"drop table if exists {table}", f"create table {table} using iceberg as {query}"]
 
 
 def _execute_in_order(opened: Session, statements: Sequence[str]) -> None:

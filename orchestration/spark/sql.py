@@ -12,11 +12,6 @@ def identifier(*parts: str) -> str:
     return ".".join("`" + part.replace("`", "``") + "`" for part in parts)
 
 
-def named_by_text(*parts: str) -> str:
-    """The same name, given as a text: Iceberg's extension, which takes charge of views, does not see it in time."""
-    return f"identifier({text(identifier(*parts))})"
-
-
 def text(value: str) -> str:
     """A text literal."""
     return "'" + value.replace("\\", "\\\\").replace("'", "\\'") + "'"
