@@ -4,7 +4,7 @@
 # a shell command, so spaces, quotes, dollar signs and non-ASCII letters are safe.
 
 .DEFAULT_GOAL := help
-.PHONY: help run dev rollback spark-up spark-down test test-spark lint format lock bench clean
+.PHONY: help run dev rollback spark-up spark-down test test-spark lint format lock bench bench-growth clean
 
 # ---- settings -------------------------------------------------------------------------------------------------------
 
@@ -79,7 +79,7 @@ lint_all = $(python) -m ruff check . && $(python) -m ruff format --check . && $(
 # ---- targets --------------------------------------------------------------------------------------------------------
 
 help: ## list the targets (this)
-	@$(IN_ROOT) && awk -F ':.*## ' '/^[a-z][a-z-]*:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
+	@$(IN_ROOT) && awk -F ':.*## ' '/^[a-z][a-z-]*:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
 	@echo
 	@echo "Examples:"
 	@echo "  make run                                   the sample company"
@@ -123,6 +123,9 @@ lock: ## rewrite requirements.lock from pyproject.toml (UPGRADE=1: newest versio
 
 bench: ## measure how long a refresh takes
 	@$(call with,) && $(python) -m benchmarks
+
+bench-growth: ## measure both targets as a company grows, after make spark-up
+	@$(call with,spark) && $(python) -m benchmarks.growth
 
 clean: ## remove what a run can make again; published versions and your own raw folders stay
 	@$(IN_ROOT) && { \

@@ -1,12 +1,12 @@
 """How one gets to Spark, and what is said when one does not."""
 
-import os
 import socket
 from collections.abc import Iterator
 from datetime import date, datetime
 from decimal import Decimal
 
 import pytest
+from spark_world import SparkServer
 
 from orchestration.problems import SettingsError, SparkError
 from orchestration.spark.connection import Session, SparkSettings, session
@@ -75,14 +75,12 @@ def test_a_server_that_does_not_answer_is_told_with_what_to_do() -> None:
 
 
 @pytest.fixture(scope="module")
-def opened() -> Iterator[Session]:
-    try:
-        with session(SparkSettings.from_environ(os.environ)) as opened:
-            yield opened
-    except SparkError as error:
-        pytest.skip(str(error))
+def opened(spark_server: SparkServer) -> Iterator[Session]:
+    with session(spark_server.engine.settings) as opened:
+        yield opened
 
 
+@pytest.mark.xdist_group("spark")
 @pytest.mark.spark
 def test_values_come_back_as_python_has_them(opened: Session) -> None:
     columns, rows = opened.table(
@@ -94,6 +92,7 @@ def test_values_come_back_as_python_has_them(opened: Session) -> None:
     assert rows == [("北京 ${env:HOME}", date(2026, 11, 21), moment, Decimal("1.50"), None, "UTC")]
 
 
+@pytest.mark.xdist_group("spark")
 @pytest.mark.spark
 @pytest.mark.parametrize(
     ("query", "message"),
@@ -110,6 +109,7 @@ def test_an_error_of_spark_is_its_message_alone(opened: Session, query: str, mes
         assert beside not in str(told.value)
 
 
+@pytest.mark.xdist_group("spark")
 @pytest.mark.spark
 def test_work_for_several_sessions_is_done_in_all_and_its_results_are_in_order(opened: Session) -> None:
     results = opened.for_each(range(9), lambda other, number: other.rows(f"select {number}")[0][0])

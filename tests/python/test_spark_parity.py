@@ -122,3 +122,10 @@ def test_there_are_rows_to_compare(
     # no row of CDNOW breaks the contract
     expected = {"rejected_rows"} if world == "cdnow_sample" else set()
     assert {name for name, comparison in comparisons.items() if not comparison.rows} == expected
+
+
+def test_the_hand_worked_examples_hold_on_spark(company: Comparisons, spark_dbt: Dbt, tmp_path: Path) -> None:
+    # the tables of the company lend their columns
+    statuses = spark_dbt.invoke(tmp_path, "test", "--select", "test_type:unit")
+    assert len(statuses) > 100
+    assert set(statuses.values()) == {"pass"}

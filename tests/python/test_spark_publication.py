@@ -1,7 +1,6 @@
 """Publication on Spark: readers see one whole version after another, whatever happens on the way."""
 
 import contextlib
-import os
 import secrets
 import threading
 import time
@@ -11,6 +10,7 @@ from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
+from spark_world import SparkServer
 
 from orchestration.ledger import Publication
 from orchestration.problems import PublicationError, SparkError
@@ -19,7 +19,7 @@ from orchestration.spark.connection import Session, SparkSettings, session
 from orchestration.spark.publication import current, publish, rollback
 from orchestration.version import PublicationFacts, Table
 
-pytestmark = pytest.mark.spark
+pytestmark = [pytest.mark.spark, pytest.mark.long, pytest.mark.xdist_group("spark")]
 
 ORDERS, CHECKS = ("marts", "orders"), ("quality", "checks")
 TABLES = [CHECKS, ORDERS]
@@ -27,14 +27,8 @@ PUBLICATIONS = ("quality", "publications")
 
 
 @pytest.fixture(scope="module")
-def server() -> SparkSettings:
-    """The server that is named or runs here; without one, nothing of this can be tested."""
-    settings = SparkSettings.from_environ(os.environ)
-    try:
-        with session(settings):
-            return settings
-    except SparkError as error:
-        pytest.skip(str(error))
+def server(spark_server: SparkServer) -> SparkSettings:
+    return spark_server.engine.settings
 
 
 @pytest.fixture
@@ -139,6 +133,24 @@ def test_the_tables_that_are_named_are_published_and_nothing_else_is(opened: Ses
     build(opened, {("marts", "private"): "select 1 as secret"})
     publish(opened.settings, TABLES, facts(), settle_seconds=0)
     assert views(opened) == sorted([*TABLES, PUBLICATIONS])
+
+
+def test_a_catalog_of_icebergs_own_publishes_in_the_same_way(spark_server: SparkServer, opened: Session) -> None:
+    if spark_server.cluster is None:
+        pytest.skip("which catalogs that Spark server has beside its own is not known")
+    with session(replace(opened.settings, catalog="iceberg")) as other:
+        first = published(other, "one", marts_extra="select 'one' as version")
+        assert shown(other, *TABLES, ("marts", "extra")) == {"one"}
+        second = published(other, "two", marts_orders="select 1.5 as added, 'two' as version, 'x' as n")
+        assert shown(other) == {"two"}
+        assert listed(other) == [first.publication_id, second.publication_id]
+        with pytest.raises(SparkError, match="TABLE_OR_VIEW_NOT_FOUND"):
+            shown(other, ("marts", "extra"))
+        assert rollback(other.settings, settle_seconds=0) == first
+        assert shown(other, *TABLES, ("marts", "extra")) == {"one"}
+        third, fourth = (published(other, name, keep=2) for name in ("three", "four"))
+        assert shown(other) == {"four"}
+        assert kept(other) == version_schemas(other, third.publication_id, fourth.publication_id)
 
 
 def test_publications_lists_every_publication_and_this_one(opened: Session) -> None:

@@ -1,24 +1,25 @@
 """What dbt finds on Spark before it builds, asked of a real server."""
 
-import contextlib
 import os
 import uuid
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
 
 import duckdb
 import pytest
+from spark_world import SparkServer
 
 from orchestration.contract import Contract, RawColumn, RawTable
 from orchestration.landing import LandedFile, Landing
-from orchestration.problems import SparkError, WarehouseError
+from orchestration.problems import WarehouseError
 from orchestration.settings import Settings
 from orchestration.spark.connection import Session, SparkSettings, session
 from orchestration.spark.raw_tables import place_landing, register
 
-pytestmark = pytest.mark.spark
+pytestmark = [pytest.mark.spark, pytest.mark.long, pytest.mark.xdist_group("spark")]
 
 DEFAULTS = {
     "company_name": "Company",
@@ -40,14 +41,10 @@ STRANGE = "o'hara=1 [new] {a,b} *? 测试 `x` \\n %41 #1 ${HOME}"
 
 
 @pytest.fixture(scope="module")
-def opened() -> Iterator[Session]:
-    """A session with schemas of its own on the server that is named or runs here."""
-    settings = SparkSettings.from_environ(os.environ | {"STICKINESS_SPARK_SCHEMA": f"test_{uuid.uuid4().hex[:8]}"})
-    with contextlib.ExitStack() as stack:
-        try:
-            opened = stack.enter_context(session(settings))
-        except SparkError as error:
-            pytest.skip(str(error))
+def opened(spark_server: SparkServer) -> Iterator[Session]:
+    """A session with schemas of its own."""
+    settings = replace(spark_server.engine.settings, prefix=f"test_{uuid.uuid4().hex[:8]}")
+    with session(settings) as opened:
         yield opened
         for (schema,) in opened.rows(f"show schemas like '{settings.prefix}_*'"):
             opened.execute(f"drop schema {schema} cascade")
@@ -138,6 +135,19 @@ def test_a_second_run_forgets_the_files_of_the_first(opened: Session, tmp_path: 
 
 
 @pytest.mark.parametrize("with_others", [False, True], ids=["the_folder", "some_files_of_the_folder"])
+def test_a_catalog_of_icebergs_own_has_the_same_raw_tables(
+    spark_server: SparkServer, opened: Session, tmp_path: Path
+) -> None:
+    if spark_server.cluster is None:
+        pytest.skip("which catalogs that Spark server has beside its own is not known")
+    with session(replace(opened.settings, catalog="iceberg", prefix=f"{opened.settings.prefix}_own")) as other:
+        registered(other, tmp_path, landed(tmp_path, "a.csv", "O1", "订单"))
+        assert order_ids(other) == ["O1", "订单"]
+        registered(other, tmp_path, landed(tmp_path, "b.csv", "O3"))
+        assert order_ids(other) == ["O3"]
+        assert ask(other, "select count(*) from {raw}.tickets") == [(0,)]
+
+
 def test_a_folder_whose_name_is_a_pattern_is_that_folder_alone(
     opened: Session, tmp_path: Path, with_others: bool
 ) -> None:
