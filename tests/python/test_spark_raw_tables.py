@@ -134,7 +134,6 @@ def test_a_second_run_forgets_the_files_of_the_first(opened: Session, tmp_path: 
     assert ask(opened, "select count(*) from {operations}.raw_files") == [(0,)]
 
 
-@pytest.mark.parametrize("with_others", [False, True], ids=["the_folder", "some_files_of_the_folder"])
 def test_a_catalog_of_icebergs_own_has_the_same_raw_tables(
     spark_server: SparkServer, opened: Session, tmp_path: Path
 ) -> None:
@@ -148,6 +147,7 @@ def test_a_catalog_of_icebergs_own_has_the_same_raw_tables(
         assert ask(other, "select count(*) from {raw}.tickets") == [(0,)]
 
 
+@pytest.mark.parametrize("with_others", [False, True], ids=["the_folder", "some_files_of_the_folder"])
 def test_a_folder_whose_name_is_a_pattern_is_that_folder_alone(
     opened: Session, tmp_path: Path, with_others: bool
 ) -> None:
