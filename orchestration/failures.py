@@ -28,6 +28,8 @@ _QUOTED_VALUES = (
     re.compile(r"((?:string|value) )'[^']*'", re.IGNORECASE),
     re.compile(r'((?:Duplicate key|key) )"[^"]*"', re.IGNORECASE),
 )
+# what Spark adds to a message: Java's stack, the whole query
+_BESIDE_THE_POINT = re.compile(r"\n\s*(at [\w$.]+\(|== SQL|Driver stacktrace).*$", re.DOTALL)
 _PLACE_OF_CODE = re.compile(r"\n?\s*compiled code at .*$", re.DOTALL)
 
 
@@ -218,8 +220,8 @@ def _value_text(value: Any) -> str:
 
 
 def _database_message(message: str | None) -> str:
-    """What the database or dbt said, without the place of generated files and without values that rows hold."""
-    text = _PLACE_OF_CODE.sub("", message or "no message was given").strip()
+    """What the database or dbt said, without generated files, stacks and queries, and without values that rows hold."""
+    text = _BESIDE_THE_POINT.sub("", _PLACE_OF_CODE.sub("", message or "no message was given")).strip()
     heading, _, rest = text.partition("\n")
     if rest.strip() and re.match(r"\w+ Error in ", heading):
         text = rest

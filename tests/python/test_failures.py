@@ -173,6 +173,19 @@ def test_messages_of_the_database_show_no_values_of_rows(build_db: Path, message
     assert "ada@" not in text
 
 
+def test_of_a_message_of_spark_the_stack_and_the_query_are_left_out(build_db: Path) -> None:
+    message = (
+        "Runtime Error in model orders (models/marts/orders.sql)\n  Database Error\n"
+        "    org.apache.hive.service.cli.HiveSQLException: Error running query: [DIVIDE_BY_ZERO] Division by zero.\n"
+        "    == SQL (line 1, position 8) ==\n    select 1/0\n"
+        "    \tat org.apache.spark.sql.hive.thriftserver.Errors$.error(Errors.scala:43)\n    Caused by: more\n"
+    )
+    text = report(build_db, result(unique_id=MODEL, status="error", message=message))
+    assert "[DIVIDE_BY_ZERO] Division by zero." in text
+    assert "select 1/0" not in text
+    assert "Errors.scala" not in text and "Caused by" not in text
+
+
 def test_a_test_that_could_not_be_run_says_so(build_db: Path) -> None:
     text = report(build_db, result(status="error", failures=None, message="Binder Error: no column amount"))
     assert "The test order_amounts_are_positive of orders could not be run." in text
