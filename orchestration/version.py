@@ -53,6 +53,23 @@ class PublicationFacts:
     started_at: datetime
 
 
+def describe(
+    publication_id: str, facts: PublicationFacts, counts: Mapping[Table, int], earlier: Sequence[Publication]
+) -> Publication:
+    """What is told of a version that is published now: the rows of its tables, and those of quality.publications."""
+    return Publication(
+        publication_id=publication_id,
+        published_at=datetime.now(UTC).replace(tzinfo=None),
+        as_of_date=facts.as_of_date,
+        code_version=facts.code_version,
+        tables=len(counts) + 1,
+        rows=sum(counts.values()) + len(earlier) + 1,
+        tests_passed=facts.tests_passed,
+        tests_warned=facts.tests_warned,
+        duration_seconds=round((datetime.now(UTC) - facts.started_at).total_seconds(), 1),
+    )
+
+
 def make_version(
     build_db: Path,
     folder: Path,
@@ -79,17 +96,7 @@ def make_version(
     folder.mkdir(parents=True)
     with _connection(folder) as connection:
         counts = copy_tables(connection, build_db, folder, tables)
-        publication = Publication(
-            publication_id=publication_id,
-            published_at=datetime.now(UTC).replace(tzinfo=None),
-            as_of_date=facts.as_of_date,
-            code_version=facts.code_version,
-            tables=len(counts) + 1,
-            rows=sum(counts.values()) + len(earlier) + 1,
-            tests_passed=facts.tests_passed,
-            tests_warned=facts.tests_warned,
-            duration_seconds=round((datetime.now(UTC) - facts.started_at).total_seconds(), 1),
-        )
+        publication = describe(publication_id, facts, counts, earlier)
         counts[PUBLICATIONS] = add_publications(connection, [*earlier, publication])
         write_parquet(connection, folder, list(counts))
         verify(connection, folder, counts)

@@ -27,7 +27,14 @@ from orchestration.problems import PublicationError, SparkError
 from orchestration.publication import new_id, outdated, rollback_target
 from orchestration.spark import sql
 from orchestration.spark.connection import Session, SparkSettings, session
-from orchestration.version import PUBLICATION_COLUMNS, PUBLICATIONS, PUBLISHED_SCHEMAS, PublicationFacts, Table
+from orchestration.version import (
+    PUBLICATION_COLUMNS,
+    PUBLICATIONS,
+    PUBLISHED_SCHEMAS,
+    PublicationFacts,
+    Table,
+    describe,
+)
 
 # how long the analysis of a query may take, which may meet one view before and another after a step
 SETTLE_SECONDS = 5.0
@@ -223,17 +230,7 @@ def _make_version(opened: Session, tables: Sequence[Table], facts: PublicationFa
     opened.execute(f"create schema {sql.identifier(opened.settings.version_schema(publication_id))}")
     counts = _copy(opened, publication_id, wanted)
     earlier = list(_facts(state.events).values())
-    publication = Publication(
-        publication_id=publication_id,
-        published_at=_now(),
-        as_of_date=facts.as_of_date,
-        code_version=facts.code_version,
-        tables=len(counts) + 1,
-        rows=sum(counts.values()) + len(earlier) + 1,
-        tests_passed=facts.tests_passed,
-        tests_warned=facts.tests_warned,
-        duration_seconds=round((datetime.now(UTC) - facts.started_at).total_seconds(), 1),
-    )
+    publication = describe(publication_id, facts, counts, earlier)
     counts[PUBLICATIONS] = _add_publications(opened, publication_id, [*earlier, publication])
     _verify(opened, publication_id, counts)
     return Version(publication, tuple(counts))
