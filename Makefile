@@ -106,7 +106,7 @@ spark-down: ## stop the Spark cluster; its tables stay
 	@$(call with,) && $(python) -m tools.spark_cluster down
 
 test: ## everything that CI runs
-	@$(call with,dev complete-journey $(spark_if_possible)) && $(lint_all) && $(python) -m pytest -n 2 --dist loadgroup
+	@$(call with,dev complete-journey $(spark_if_possible)) && $(lint_all) && $(python) -m pytest -n 2 --dist loadgroup -m "not nightly"
 
 test-spark: ## build both targets and compare every mart
 	@$(call with,dev complete-journey spark) && \

@@ -15,7 +15,7 @@ from spark_world import SparkServer
 from orchestration.ledger import Publication
 from orchestration.settings import ROOT
 
-pytestmark = [pytest.mark.spark, pytest.mark.long, pytest.mark.xdist_group("spark")]
+pytestmark = [pytest.mark.spark, pytest.mark.nightly, pytest.mark.xdist_group("spark")]
 
 RAW = ROOT / "docs" / "example"
 
