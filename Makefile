@@ -79,7 +79,7 @@ lint_all = $(python) -m ruff check . && $(python) -m ruff format --check . && $(
 # ---- targets --------------------------------------------------------------------------------------------------------
 
 help: ## list the targets (this)
-	@$(IN_ROOT) && awk -F ':.*## ' '/^[a-z][a-z-]*:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
+	@$(IN_ROOT) && awk -F ':.*## ' '/^[a-z][a-z-]*:.*## / {printf "  make %-13s %s\n", $$1, $$2}' Makefile
 	@echo
 	@echo "Examples:"
 	@echo "  make run                                   the sample company"
