@@ -12,7 +12,6 @@ import socket
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -508,9 +507,7 @@ class TestSpark:
         assert ask(cluster, "select count(*) from default.numbers") == [(1000,)]
 
     def test_down_leaves_no_process_behind(self, cluster: Cluster) -> None:
-        begun = time.monotonic()
         cluster.down()
         assert cluster.processes() == []
-        assert time.monotonic() - begun < spark_cluster.STOP_SECONDS
         marks = subprocess.run(["ps", "-A", "-ww", "-o", "args="], capture_output=True, text=True).stdout
         assert str(cluster.folder) not in marks
