@@ -53,6 +53,10 @@ settings as (
             ('reactivated_customer_days', 'integer'),
             ('lapsed_days', 'integer'),
             ('loyal_purchase_days', 'integer'),
+            ('survey_followup_days', 'integer'),
+            ('ticket_followup_days', 'integer'),
+            ('point_value', 'decimal(18, 6)'),
+            ('points_usage_target', 'decimal(9, 6)'),
         ] %}
         cast(coalesce({{ name }}, {{ var(name) }}) as {{ type }}) as {{ name }}{% if not loop.last %},{% endif %}
         {% endfor %}
@@ -79,7 +83,11 @@ final as (
         settings.new_customer_days,
         settings.reactivated_customer_days,
         settings.lapsed_days,
-        settings.loyal_purchase_days
+        settings.loyal_purchase_days,
+        settings.survey_followup_days,
+        settings.ticket_followup_days,
+        settings.point_value,
+        settings.points_usage_target
     from settings
     cross join latest_order
     cross join latest_event

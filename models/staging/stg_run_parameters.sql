@@ -20,7 +20,11 @@ final as (
         cast(new_customer_days as integer) as new_customer_days,
         cast(reactivated_customer_days as integer) as reactivated_customer_days,
         cast(lapsed_days as integer) as lapsed_days,
-        cast(loyal_purchase_days as integer) as loyal_purchase_days
+        cast(loyal_purchase_days as integer) as loyal_purchase_days,
+        cast(survey_followup_days as integer) as survey_followup_days,
+        cast(ticket_followup_days as integer) as ticket_followup_days,
+        cast(point_value as decimal(18, 6)) as point_value,
+        cast(points_usage_target as decimal(9, 6)) as points_usage_target
     from run_parameters
 )
 

@@ -4,18 +4,23 @@ consents as (
     select * from {{ ref('stg_consents') }}
 ),
 
+aliases as (
+    select * from {{ ref('int_customer_aliases_listed') }}
+),
+
 run_context as (
     select as_of_date, business_timezone from {{ ref('run_context') }}
 ),
 
 known_consents as (
     select
-        consents.customer_id,
+        coalesce(aliases.customer_id, consents.customer_id) as customer_id,
         consents.channel,
         consents.is_granted,
         consents.recorded_at
     from consents
     cross join run_context
+    left join aliases on consents.customer_id = aliases.alias_id
     where {{ business_day('consents.recorded_at', 'run_context.business_timezone') }} <= run_context.as_of_date
 ),
 

@@ -24,6 +24,10 @@ age_bands as (
     select * from {{ ref('age_bands') }}
 ),
 
+aliases as (
+    select * from {{ ref('int_customer_aliases_listed') }}
+),
+
 run_context as (
     select as_of_date, business_timezone from {{ ref('run_context') }}
 ),
@@ -31,9 +35,11 @@ run_context as (
 dated_customers as (
     select
         customers.*,
+        coalesce(aliases.customer_id, customers.referred_by_customer_id) as referrer_customer_id,
         {{ business_day('customers.registered_at', 'run_context.business_timezone') }} as registered_on
     from customers
     cross join run_context
+    left join aliases on customers.referred_by_customer_id = aliases.alias_id
 ),
 
 -- who registers after the as-of date is not a registered customer yet: a guest with an order by then, else nobody
@@ -61,11 +67,12 @@ contactable_channels as (
 ),
 
 erased_customers as (
-    select erasure_requests.customer_id
+    select coalesce(aliases.customer_id, erasure_requests.customer_id) as customer_id
     from erasure_requests
     cross join run_context
+    left join aliases on erasure_requests.customer_id = aliases.alias_id
     where {{ business_day('erasure_requests.requested_at', 'run_context.business_timezone') }} <= run_context.as_of_date
-    group by erasure_requests.customer_id
+    group by coalesce(aliases.customer_id, erasure_requests.customer_id)
 ),
 
 -- a guest is in orders alone, a prospect in customers alone
@@ -84,7 +91,7 @@ every_customer as (
         registrations.birth_date,
         registrations.income_band,
         registrations.occupation,
-        registrations.referred_by_customer_id,
+        registrations.referrer_customer_id as referred_by_customer_id,
         coalesce(registrations.is_deleted, false) as is_deleted
     from registrations
     full outer join first_orders on registrations.customer_id = first_orders.customer_id

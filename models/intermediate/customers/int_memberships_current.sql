@@ -4,14 +4,25 @@ memberships as (
     select * from {{ ref('stg_memberships') }}
 ),
 
+aliases as (
+    select * from {{ ref('int_customer_aliases_listed') }}
+),
+
 run_context as (
     select as_of_date, business_timezone from {{ ref('run_context') }}
 ),
 
 known_versions as (
-    select memberships.*
+    select
+        memberships.member_id,
+        coalesce(aliases.customer_id, memberships.customer_id) as customer_id,
+        memberships.enrolled_at,
+        memberships.tier,
+        memberships.status,
+        memberships.updated_at
     from memberships
     cross join run_context
+    left join aliases on memberships.customer_id = aliases.alias_id
     where
         {{ business_day('memberships.updated_at', 'run_context.business_timezone') }} <= run_context.as_of_date
         and {{ business_day('memberships.enrolled_at', 'run_context.business_timezone') }} <= run_context.as_of_date

@@ -4,6 +4,10 @@ orders as (
     select * from {{ ref('stg_orders') }}
 ),
 
+aliases as (
+    select * from {{ ref('int_customer_aliases_listed') }}
+),
+
 run_context as (
     select as_of_date, business_timezone, default_margin_rate from {{ ref('run_context') }}
 ),
@@ -11,7 +15,7 @@ run_context as (
 dated_orders as (
     select
         orders.order_id,
-        orders.customer_id,
+        coalesce(aliases.customer_id, orders.customer_id) as customer_id,
         orders.ordered_at,
         {{ to_local_time('orders.ordered_at', 'run_context.business_timezone') }} as ordered_at_local,
         {{ business_day('orders.ordered_at', 'run_context.business_timezone') }} as ordered_on,
@@ -28,6 +32,7 @@ dated_orders as (
         run_context.default_margin_rate
     from orders
     cross join run_context
+    left join aliases on orders.customer_id = aliases.alias_id
 ),
 
 known_orders as (

@@ -1,0 +1,68 @@
+{#-
+    What is told about a person in two systems, written alike. Arguments are SQL expressions of text; null where the text names nobody.
+-#}
+
+{#- `text` with everything that matches the regular expression taken out. -#}
+{% macro without_matches(text, pattern) -%}
+    {{ return(adapter.dispatch('without_matches')(text, pattern)) }}
+{%- endmacro %}
+
+{% macro default__without_matches(text, pattern) -%}
+    regexp_replace({{ text }}, '{{ pattern }}', '', 'g')
+{%- endmacro %}
+
+{% macro spark__without_matches(text, pattern) -%}
+    regexp_replace({{ text }}, '{{ pattern }}', '')
+{%- endmacro %}
+
+{#- An e-mail address in lower case without spaces; null where it is not a name and a domain around one @. -#}
+{% macro normalised_email(email) -%}
+    {%- set plain = "lower(translate(" ~ email ~ ", ' \t\n\r\u00a0\u3000', ''))" -%}
+    case when {{ matches(plain, '^[^@]+@[^@]+[.][^@]+$') }} then {{ plain }} end
+{%- endmacro %}
+
+{#-
+    A phone number as digits: without signs and the international prefix `00`, and without China's country code before a mobile number.
+    Null where fewer than seven digits are left.
+-#}
+{% macro normalised_phone(phone) -%}
+    {%- set ascii = "translate(" ~ phone ~ ", '０１２３４５６７８９', '0123456789')" -%}
+    {%- set digits = without_matches(without_matches(ascii, '[^0-9]+'), '^00') -%}
+    case
+        when {{ matches(digits, '^861[0-9]{10}$') }} then substr({{ digits }}, 3)
+        when length({{ digits }}) >= 7 then {{ digits }}
+    end
+{%- endmacro %}
+
+{#-
+    The answer of a chain of links (see int_identities_linked) after one more claim: its order is put among those before it, latest first.
+    An answer that reaches no customer stays what it is; null where the claim is ambiguous and leads nowhere.
+-#}
+{% macro answer_after(answer, claim_order, is_ambiguous) -%}
+    case
+        when {{ is_ambiguous }} then null
+        when substr({{ answer }}, 1, 1) = '0' then
+            '0'
+            || {{ with_claim_order("substr(" ~ answer ~ ", 2, instr(" ~ answer ~ ", ' ') - 2)", claim_order) }}
+            || substr({{ answer }}, instr({{ answer }}, ' '))
+        else {{ answer }}
+    end
+{%- endmacro %}
+
+{#- Who an answer leads to. -#}
+{% macro customer_of_answer(answer) -%}
+    substr({{ answer }}, instr({{ answer }}, ' ') + 1)
+{%- endmacro %}
+
+{#- Orders of claims, joined by points, with one more: all of one width, the greatest first. -#}
+{% macro with_claim_order(orders, claim_order) -%}
+    {{ return(adapter.dispatch('with_claim_order')(orders, claim_order)) }}
+{%- endmacro %}
+
+{% macro default__with_claim_order(orders, claim_order) -%}
+    array_to_string(list_reverse_sort(list_append(string_split({{ orders }}, '.'), {{ claim_order }})), '.')
+{%- endmacro %}
+
+{% macro spark__with_claim_order(orders, claim_order) -%}
+    array_join(sort_array(array_append(split({{ orders }}, '[.]'), {{ claim_order }}), false), '.')
+{%- endmacro %}
