@@ -4,7 +4,7 @@
 # a shell command, so spaces, quotes, dollar signs and non-ASCII letters are safe.
 
 .DEFAULT_GOAL := help
-.PHONY: help run dev rollback spark-up spark-down test test-spark lint format lock bench bench-growth clean
+.PHONY: help run dev rollback sample coverage spark-up spark-down test test-spark lint format lock bench bench-growth clean
 
 # ---- settings -------------------------------------------------------------------------------------------------------
 
@@ -28,12 +28,22 @@ ifneq ($(value TARGET),)
 export STICKINESS_TARGET := $(value TARGET)
 endif
 
+ifneq ($(value SIZE),)
+export STICKINESS_SAMPLE_SIZE := $(value SIZE)
+endif
+ifneq ($(value SEED),)
+export STICKINESS_SAMPLE_SEED := $(value SEED)
+endif
+ifneq ($(value SEEDS),)
+export STICKINESS_SAMPLE_SEEDS := $(value SEEDS)
+endif
+
 # the packages of a target other than the default
 engine := $(filter spark,$(value STICKINESS_TARGET))
 
-# without data of one's own it is the sample company, named here because what its data needs is installed with it
+# without data of one's own it is the sample company
 ifeq ($(value STICKINESS_RAW_DIR)$(value STICKINESS_COMPANY),)
-export STICKINESS_COMPANY := complete_journey
+export STICKINESS_COMPANY := sample
 endif
 
 # Relative paths count from where the user stood. `make -C` leaves that folder in PWD only, and shows itself by the flag w,
@@ -83,10 +93,11 @@ help: ## list the targets (this)
 	@echo
 	@echo "Examples:"
 	@echo "  make run                                   the sample company"
-	@echo "  make run COMPANY=complete_journey          another folder of companies/"
+	@echo "  make run COMPANY=complete_journey          another folder of companies/, here a real one"
 	@echo "  make run RAW=../my-shop AS_OF=2026-11-21   your own data, as of a day"
 	@echo "  make run RAW=../my-shop WAREHOUSE=/srv/dw  built and published elsewhere than warehouse/"
 	@echo "  make run FULL_REFRESH=1                    from nothing"
+	@echo "  make sample SIZE=medium SEED=2             a simulated company of 100,000 customers, with its truth"
 	@echo "  make rollback WAREHOUSE=/srv/dw            back to the version published before"
 	@echo "  make run TARGET=spark COMPANY=cdnow        built and published on Spark, after make spark-up"
 
@@ -98,6 +109,12 @@ dev: ## Dagster's web interface on http://127.0.0.1:3000
 
 rollback: ## publish the previous version again
 	@$(call with,$(engine)) && $(python) -m orchestration.cli rollback
+
+sample: ## simulate a company whose truth is known (SIZE=small|medium|large, SEED=1)
+	@$(call with,) && $(python) -m companies.sample.simulator
+
+coverage: ## count how often intervals hold the truth of simulated companies (SEEDS=40)
+	@$(call with,dev) && $(python) -m tools.coverage
 
 spark-up: ## start a Spark cluster on this machine, to try the target spark
 	@$(call with,spark) && $(python) -m tools.spark_cluster up
@@ -133,7 +150,7 @@ clean: ## remove what a run can make again; published versions and your own raw 
 			if [ -e "$$made" ]; then echo "removing $$made"; rm -rf -- "$$made"; fi; \
 		done; \
 		for recipe in companies/*/prepare.py; do \
-			for made in "$${recipe%prepare.py}"raw "$${recipe%prepare.py}"raw.*; do \
+			for made in "$${recipe%prepare.py}"raw "$${recipe%prepare.py}"raw.* "$${recipe%prepare.py}"truth; do \
 				if [ -e "$$made" ]; then echo "removing $$made"; rm -rf -- "$$made"; fi; \
 			done; \
 		done; \

@@ -17,6 +17,8 @@ from orchestration.problems import SettingsError
 PREPARE_FILE = "prepare.py"
 COMPANY_FILE = "company.yml"
 RAW_FOLDER = "raw"
+# what a simulated company writes beside it, for tests to compare with
+TRUTH_FOLDER = "truth"
 # begins with a dot, so landing does not take it for a table
 STAMP_FILE = ".prepared"
 
@@ -71,7 +73,7 @@ def _stamp(folder: Path) -> str:
 def _source_files(folder: Path) -> Iterator[Path]:
     for path in sorted(folder.rglob("*")):
         parts = path.relative_to(folder).parts
-        made = parts[0].startswith(RAW_FOLDER + ".") or parts[0] == RAW_FOLDER or "__pycache__" in parts
+        made = parts[0] in (RAW_FOLDER, TRUTH_FOLDER) or parts[0].startswith(RAW_FOLDER + ".") or "__pycache__" in parts
         if path.is_file() and not made:
             yield path
 

@@ -20,7 +20,7 @@ from orchestration.landing import FileDialect
 from orchestration.problems import SettingsError
 
 ROOT = Path(__file__).resolve().parent.parent
-DEFAULT_COMPANY = "complete_journey"
+DEFAULT_COMPANY = "sample"
 COMPANY_FILE = "company.yml"
 FILES_KEY = "files"
 

@@ -174,6 +174,12 @@ def cdnow_world(build_world: Callable[..., World], cdnow_raw: Path) -> Iterator[
 
 
 @pytest.fixture(scope="session")
+def sample_world(build_world: Callable[..., World]) -> World:
+    """The simulated company that make run builds; a test that uses it belongs to the xdist_group "sample"."""
+    return build_world(company_raw_folder(ROOT / "companies", "sample"), "sample")
+
+
+@pytest.fixture(scope="session")
 def empty_world(build_world: Callable[..., World], tmp_path_factory: pytest.TempPathFactory) -> World:
     return build_world(tmp_path_factory.mktemp("no_tables"), "empty")
 

@@ -286,6 +286,15 @@ def test_a_company_is_made_again_when_what_it_is_made_from_changes(
     assert (acme / "raw" / "company.yml").read_text() == (acme / "company.yml").read_text()
 
 
+def test_a_company_is_not_made_again_for_the_truth_that_it_writes_beside(root: Path, acme: Path) -> None:
+    acme_settings(root)
+    (acme / "raw" / "orders.csv").write_text("kept")
+    (acme / "truth").mkdir()
+    (acme / "truth" / "truth.json").write_text("{}")
+    acme_settings(root)
+    assert (acme / "raw" / "orders.csv").read_text() == "kept"
+
+
 def test_a_company_is_made_again_when_a_package_that_it_imports_changes(
     root: Path, acme: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

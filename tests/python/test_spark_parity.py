@@ -119,9 +119,9 @@ def test_there_are_rows_to_compare(
 ) -> None:
     comparisons = request.getfixturevalue(world)
     record_property(SHOWN, report(world, comparisons))
-    # no row of CDNOW breaks the contract
-    expected = {"rejected_rows"} if world == "cdnow_sample" else set()
-    assert {name for name, comparison in comparisons.items() if not comparison.rows} == expected
+    empty = {name for name, comparison in comparisons.items() if not comparison.rows}
+    # CDNOW has orders alone, and no row of it breaks the contract
+    assert empty == set() if world == "company" else empty >= {"rejected_rows", "survey_responses", "memberships"}
 
 
 def test_the_hand_worked_examples_hold_on_spark(company: Comparisons, spark_dbt: Dbt, tmp_path: Path) -> None:

@@ -31,7 +31,7 @@ shares as (
         claim_order,
         count(*) over (partition by link_id) as ids_of_link,
         -- customers who have had the detail so far
-        count(*) filter (where is_customer) over (
+        sum(case when is_customer then 1 else 0 end) over (
             partition by link_id
             order by claim_order asc nulls last
             rows between unbounded preceding and current row

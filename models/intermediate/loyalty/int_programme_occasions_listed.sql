@@ -1,0 +1,96 @@
+with
+
+purchase_days as (
+    select * from {{ ref('int_purchase_days_numbered') }}
+),
+
+enrolments as (
+    select * from {{ ref('int_programme_enrolments_listed') }}
+),
+
+match_bands as (
+    select
+        covariate,
+        band_from,
+        lead(band_from) over (partition by covariate order by band_from asc nulls last) as band_below
+    from {{ ref('programme_match_bands') }}
+),
+
+settings as (
+    select monetary_ratio from {{ ref('programme_matching') }}
+),
+
+-- of a member the latest purchase day by the enrolment, of everybody else each purchase day
+occasions as (
+    select
+        purchase_days.customer_id,
+        enrolments.customer_id is not null as is_member,
+        purchase_days.purchase_on,
+        purchase_days.next_purchase_on,
+        {{ day_diff('purchase_days.purchase_on', 'enrolments.enrolled_on') }} as lag_days,
+        {{ period_start('month', 'purchase_days.purchase_on') }} as month_start,
+        purchase_days.purchase_number,
+        {{ day_diff('purchase_days.first_purchase_on', 'purchase_days.purchase_on') }} as tenure_days,
+        -- a first purchase comes in a band of its own, below that of a gap of one day
+        coalesce(purchase_days.days_since_previous_purchase, 0) as gap_days,
+        {{ money_per('purchase_days.net_revenue_to_date', 'purchase_days.purchase_number') }} as mean_net_revenue
+    from purchase_days
+    left join enrolments on purchase_days.customer_id = enrolments.customer_id
+    where
+        enrolments.customer_id is null
+        or (
+            purchase_days.purchase_on <= enrolments.enrolled_on
+            and (purchase_days.next_purchase_on > enrolments.enrolled_on or purchase_days.next_purchase_on is null)
+        )
+),
+
+banded_occasions as (
+    select
+        occasions.*,
+        purchase_bands.band_from as purchase_band,
+        tenure_bands.band_from as tenure_band,
+        gap_bands.band_from as gap_band,
+        -- bands of equal ratio, so that they fit any currency; the half keeps their borders off round amounts
+        cast(floor(
+            ln(cast(nullif(greatest(occasions.mean_net_revenue, 0), 0) as double))
+            / ln(cast(settings.monetary_ratio as double)) + 0.5e0
+        ) as integer) as monetary_band
+    from occasions
+    cross join settings
+    -- bands are half-open and do not overlap, so each of these finds one
+    inner join match_bands as purchase_bands
+        on purchase_bands.covariate = 'purchase_number'
+        and occasions.purchase_number >= purchase_bands.band_from
+        and (occasions.purchase_number < purchase_bands.band_below or purchase_bands.band_below is null)
+    inner join match_bands as tenure_bands
+        on tenure_bands.covariate = 'tenure_days'
+        and occasions.tenure_days >= tenure_bands.band_from
+        and (occasions.tenure_days < tenure_bands.band_below or tenure_bands.band_below is null)
+    inner join match_bands as gap_bands
+        on gap_bands.covariate = 'gap_days'
+        and occasions.gap_days >= gap_bands.band_from
+        and (occasions.gap_days < gap_bands.band_below or gap_bands.band_below is null)
+),
+
+final as (
+    select
+        customer_id,
+        is_member,
+        purchase_on,
+        next_purchase_on,
+        lag_days,
+        purchase_number,
+        tenure_days,
+        gap_days,
+        mean_net_revenue,
+        concat(
+            cast(month_start as {{ dbt.type_string() }}),
+            ' purchase ', cast(purchase_band as {{ dbt.type_string() }}),
+            ' tenure ', cast(tenure_band as {{ dbt.type_string() }}),
+            ' gap ', cast(gap_band as {{ dbt.type_string() }}),
+            ' value ', coalesce(cast(monetary_band as {{ dbt.type_string() }}), 'none')
+        ) as match_cell
+    from banded_occasions
+)
+
+select * from final

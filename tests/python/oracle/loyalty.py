@@ -1,0 +1,449 @@
+"""Memberships, tiers and points of a loyalty programme, one moment, one movement and one queue at a time."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict, deque
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime, time, timedelta
+from decimal import ROUND_HALF_UP, Decimal
+from math import inf
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pandas as pd
+
+from oracle.business_days import add_months, business_day, last_day_of_month, month_of, months_from_to
+
+TIER_RANKS = {"member": 1, "silver": 2, "gold": 3, "platinum": 4, "diamond": 5}
+ZERO = Decimal(0)
+DIRECTIONS = {"earned": "earn", "redeemed": "redeem", "expired": "expire", "adjusted": "adjust"}
+
+
+def share(part: Decimal | int, whole: Decimal | int) -> float | None:
+    """A part of a whole; None where there is nothing to take a part of."""
+    return float(part) / float(whole) if whole else None
+
+
+@dataclass(frozen=True)
+class Version:
+    """A version of a membership as the raw table has it; moments in UTC without an offset."""
+
+    member_id: str
+    customer_id: str
+    enrolled_at: datetime
+    tier: str
+    status: str | None
+    updated_at: datetime
+
+
+@dataclass(frozen=True)
+class Movement:
+    """A movement of points as the raw table has it; moments in UTC without an offset."""
+
+    points_transaction_id: str
+    member_id: str
+    type: str
+    points: Decimal
+    occurred_at: datetime
+    expires_at: datetime | None
+
+
+@dataclass(frozen=True)
+class Programme:
+    """Everything that is known of a loyalty programme by the end of a day.
+
+    Attributes:
+        aliases: customers for whom other ids stand.
+        point_value: worth of a point.
+        usage_target: share of issued points that should be redeemed.
+    """
+
+    versions: Sequence[Version]
+    movements: Sequence[Movement]
+    as_of: date
+    zone: ZoneInfo
+    aliases: Mapping[str, str] = field(default_factory=dict)
+    point_value: Decimal = Decimal("0.01")
+    usage_target: float = 0.5
+
+    def day(self, moment: datetime) -> date:
+        found = business_day(moment, self.zone)
+        assert found is not None
+        return found
+
+    def end_of(self, day: date) -> datetime:
+        """The first moment in UTC after a business day."""
+        local = datetime.combine(day + timedelta(days=1), time(), self.zone)
+        return local.astimezone(ZoneInfo("UTC")).replace(tzinfo=None)
+
+    @property
+    def versions_of(self) -> dict[str, list[Version]]:
+        """What is known of each member by the as-of date."""
+        found: dict[str, list[Version]] = defaultdict(list)
+        for version in self.versions:
+            if max(self.day(version.updated_at), self.day(version.enrolled_at)) <= self.as_of:
+                found[version.member_id].append(version)
+        return dict(found)
+
+    @property
+    def known_movements(self) -> dict[str, list[Movement]]:
+        """The movements of each member by the as-of date, in order: at one moment what leaves comes first."""
+        found: dict[str, list[Movement]] = defaultdict(list)
+        for movement in self.movements:
+            if self.day(movement.occurred_at) <= self.as_of:
+                found[movement.member_id].append(movement)
+        for movements in found.values():
+            movements.sort(key=lambda each: (each.occurred_at, each.points >= 0, each.points_transaction_id))
+        return dict(found)
+
+    def customer_of(self, version: Version) -> str:
+        return self.aliases.get(version.customer_id, version.customer_id)
+
+    def customers(self) -> dict[str, str]:
+        """The customer of each member on the as-of date."""
+        end = self.end_of(self.as_of)
+        held = {member: holding(versions, end) for member, versions in self.versions_of.items()}
+        return {member: self.customer_of(version) for member, version in held.items() if version}
+
+
+def holding(versions: Iterable[Version], before: datetime) -> Version | None:
+    """The version that holds just before a moment: the newest of those written, and about an enrolment, by then."""
+    effective = [version for version in versions if max(version.updated_at, version.enrolled_at) < before]
+    return max(effective, key=lambda version: version.updated_at, default=None)
+
+
+def memberships(programme: Programme) -> pd.DataFrame:
+    """One row per member and period, by asking at each moment at which something may change what holds."""
+    rows = []
+    for member_id, versions in programme.versions_of.items():
+        moments = sorted({max(version.updated_at, version.enrolled_at) for version in versions})
+        periods: list[dict[str, Any]] = []
+        for moment in moments:
+            version = holding(versions, moment + timedelta(microseconds=1))
+            assert version is not None
+            facts = {
+                "customer_id": programme.customer_of(version),
+                "tier": version.tier,
+                "tier_rank": TIER_RANKS[version.tier],
+                "status": version.status or "active",
+                "enrolled_on": programme.day(version.enrolled_at),
+            }
+            if periods and all(periods[-1][name] == value for name, value in facts.items()):
+                periods[-1]["held"].add(version.updated_at)
+                continue
+            if periods:
+                periods[-1]["valid_to"] = moment
+            periods.append({"valid_from": moment, "valid_to": None, "held": {version.updated_at}, **facts})
+        for number, period in enumerate(periods, start=1):
+            versions_held = len(period.pop("held"))
+            ends = period["valid_to"]
+            rows.append(
+                {
+                    "member_id": member_id,
+                    "period_number": number,
+                    "valid_from_on": programme.day(period["valid_from"]),
+                    "valid_to_on": programme.day(ends) if ends else None,
+                    "is_current": ends is None,
+                    "versions": versions_held,
+                    **period,
+                }
+            )
+    return pd.DataFrame(rows, dtype=object)
+
+
+def programme_months(programme: Programme) -> list[date]:
+    """The months from the first membership or movement to the as-of date."""
+    days = [
+        programme.day(max(version.updated_at, version.enrolled_at))
+        for versions in programme.versions_of.values()
+        for version in versions
+    ]
+    days += [programme.day(move.occurred_at) for moves in programme.known_movements.values() for move in moves]
+    return months_from_to(min(days), programme.as_of) if days else []
+
+
+def tiers_on(programme: Programme, day: date) -> dict[str, str]:
+    """The tier of each customer with an open membership at the end of a day."""
+    found: dict[str, list[Version]] = defaultdict(list)
+    for versions in programme.versions_of.values():
+        version = holding(versions, programme.end_of(day))
+        if version and (version.status or "active") == "active":
+            found[programme.customer_of(version)].append(version)
+    chosen = {}
+    for customer_id, versions in found.items():
+        latest = max(version.updated_at for version in versions)
+        chosen[customer_id] = min((v for v in versions if v.updated_at == latest), key=lambda v: v.member_id).tier
+    return chosen
+
+
+def tier_moves(programme: Programme) -> dict[date, Counter[tuple[str, str]]]:
+    """By month the customers of each pair of tiers: at the end of the month before, and of it or on the as-of date."""
+    before: dict[str, str] = {}
+    moves = {}
+    for month in programme_months(programme):
+        after = tiers_on(programme, min(last_day_of_month(month), programme.as_of))
+        everybody = before.keys() | after.keys()
+        moves[month] = Counter((before.get(each, "none"), after.get(each, "closed")) for each in everybody)
+        before = after
+    return moves
+
+
+def tier_transitions(programme: Programme) -> pd.DataFrame:
+    rows = []
+    for month, moves in tier_moves(programme).items():
+        for (from_tier, to_tier), customers in moves.items():
+            base = None
+            if from_tier != "none":
+                base = sum(count for (tier, _), count in moves.items() if tier == from_tier)
+            rows.append(
+                {
+                    "month": month,
+                    "from_tier": from_tier,
+                    "to_tier": to_tier,
+                    "customers": customers,
+                    "from_customers": base,
+                    "share_of_from_tier": None if base is None else share(customers, base),
+                    "is_complete": last_day_of_month(month) <= programme.as_of,
+                }
+            )
+    return pd.DataFrame(rows, dtype=object)
+
+
+def tier_monthly(programme: Programme) -> pd.DataFrame:
+    rows = []
+    for month, moves in tier_moves(programme).items():
+        everybody = sum(count for (_, to_tier), count in moves.items() if to_tier != "closed")
+        for tier, rank in TIER_RANKS.items():
+            others = [other for other in TIER_RANKS if other != tier]
+            members = sum(count for (_, to_tier), count in moves.items() if to_tier == tier)
+            rows.append(
+                {
+                    "month": month,
+                    "tier": tier,
+                    "tier_rank": rank,
+                    "members_before": sum(count for (from_tier, _), count in moves.items() if from_tier == tier),
+                    "joined": moves["none", tier],
+                    "moved_in": sum(moves[other, tier] for other in others),
+                    "moved_out": sum(moves[tier, other] for other in others),
+                    "members_left": moves[tier, "closed"],
+                    "members": members,
+                    "all_members": everybody,
+                    "share": share(members, everybody),
+                    "is_complete": last_day_of_month(month) <= programme.as_of,
+                }
+            )
+    return pd.DataFrame(rows, dtype=object)
+
+
+def points_movements(programme: Programme) -> pd.DataFrame:
+    customers = programme.customers()
+    rows = []
+    for member_id, movements in programme.known_movements.items():
+        balance = ZERO
+        for number, movement in enumerate(movements, start=1):
+            missing = max(-(balance + movement.points), ZERO) - max(-balance, ZERO)
+            balance += movement.points
+            rows.append(
+                {
+                    "points_transaction_id": movement.points_transaction_id,
+                    "member_id": member_id,
+                    "customer_id": customers.get(member_id),
+                    "type": movement.type,
+                    "points": movement.points,
+                    "occurred_at": movement.occurred_at,
+                    "occurred_on": programme.day(movement.occurred_at),
+                    "expires_on": _expiry_day(programme, movement),
+                    "movement_number": number,
+                    "balance_after": balance,
+                    "is_overdrawn": missing > 0,
+                    "overdrawn_points": max(missing, ZERO),
+                }
+            )
+    return pd.DataFrame(rows, dtype=object)
+
+
+def _expiry_day(programme: Programme, movement: Movement) -> date | None:
+    return programme.day(movement.expires_at) if movement.points > 0 and movement.expires_at else None
+
+
+@dataclass
+class Lot:
+    """Points that came at once, those that are left of them, and what became of the others: (movement, points)."""
+
+    movement: Movement
+    left: Decimal
+    uses: list[tuple[Movement, Decimal]] = field(default_factory=list)
+
+
+def lots_of(movements: Sequence[Movement]) -> tuple[list[Lot], Decimal]:
+    """The lots of one member after all movements, oldest first, and what the member owes."""
+    lots: list[Lot] = []
+    queue: deque[Lot] = deque()
+    debts: deque[list[Any]] = deque()
+    for movement in movements:
+        if movement.points > 0:
+            lot = Lot(movement, movement.points)
+            lots.append(lot)
+            while debts and lot.left > 0:
+                _use(lot, debts)
+            if lot.left > 0:
+                queue.append(lot)
+        elif movement.points < 0:
+            debts.append([movement, -movement.points])
+            while queue and debts:
+                _use(queue[0], debts)
+                if queue[0].left == 0:
+                    queue.popleft()
+    return lots, sum((debt for _, debt in debts), ZERO)
+
+
+def _use(lot: Lot, debts: deque[list[Any]]) -> None:
+    movement, wanted = debts[0]
+    taken = min(lot.left, wanted)
+    lot.left -= taken
+    lot.uses.append((movement, taken))
+    debts[0][1] -= taken
+    if debts[0][1] == 0:
+        debts.popleft()
+
+
+def points_balances(programme: Programme) -> pd.DataFrame:
+    customers, movements = programme.customers(), programme.known_movements
+    rows = []
+    for member_id in customers.keys() | movements.keys():
+        moves = movements.get(member_id, [])
+        lots, owed = lots_of(moves)
+        by_type = {
+            kind: sum((move.points for move in moves if move.type == kind), ZERO) for kind in DIRECTIONS.values()
+        }
+        outstanding = sum((lot.left for lot in lots), ZERO) - owed
+        left = [(_days_to_expiry(programme, lot), lot.left) for lot in lots]
+
+        def expiring(first: float, last: float, left: list[tuple[int | None, Decimal]] = left) -> Decimal:
+            return sum((points for days, points in left if days is not None and first <= days <= last), ZERO)
+
+        rows.append(
+            {
+                "member_id": member_id,
+                "customer_id": customers.get(member_id),
+                "movements": len(moves),
+                "last_movement_on": programme.day(moves[-1].occurred_at) if moves else None,
+                "points_issued": by_type["earn"],
+                "points_redeemed": -by_type["redeem"],
+                "points_expired": -by_type["expire"],
+                "points_adjusted": by_type["adjust"],
+                "points_outstanding": outstanding,
+                "overdrawn_points": owed,
+                "points_past_expiry": expiring(-inf, 0),
+                "points_expiring_30d": expiring(1, 30),
+                "points_expiring_90d": expiring(1, 90),
+                "points_expiring_later": expiring(91, inf),
+                "points_without_expiry": sum((points for days, points in left if days is None), ZERO),
+                "liability_amount": _money(outstanding * programme.point_value),
+            }
+        )
+    return pd.DataFrame(rows, dtype=object)
+
+
+def _days_to_expiry(programme: Programme, lot: Lot) -> int | None:
+    expires_on = _expiry_day(programme, lot.movement)
+    return None if expires_on is None else (expires_on - programme.as_of).days
+
+
+def _money(amount: Decimal) -> Decimal:
+    return amount.quantize(Decimal("0.0001"), rounding=ROUND_HALF_UP)
+
+
+def points_monthly(programme: Programme) -> pd.DataFrame:
+    moves = [
+        (month_of(programme.day(move.occurred_at)), move.type, move.points)
+        for movements in programme.known_movements.values()
+        for move in movements
+    ]
+
+    def moved(name: str, first: date, last: date) -> Decimal:
+        sign = -1 if name in ("redeemed", "expired") else 1
+        return sign * sum((p for month, kind, p in moves if kind == DIRECTIONS[name] and first <= month <= last), ZERO)
+
+    rows = []
+    for month in programme_months(programme):
+        year = add_months(month, -11)
+        to_date = {name: moved(name, date.min, month) for name in DIRECTIONS}
+        outstanding = sum((points for each, _, points in moves if each <= month), ZERO)
+        usage = share(to_date["redeemed"], to_date["earned"])
+        rows.append(
+            {
+                "month": month,
+                **{f"points_{name}": moved(name, month, month) for name in DIRECTIONS},
+                "points_outstanding": outstanding,
+                **{f"points_{name}_to_date": points for name, points in to_date.items()},
+                "points_earned_12m": moved("earned", year, month),
+                "points_redeemed_12m": moved("redeemed", year, month),
+                "usage_rate": usage,
+                "usage_rate_12m": share(moved("redeemed", year, month), moved("earned", year, month)),
+                "breakage_rate": share(to_date["expired"], to_date["earned"]),
+                "liability_amount": _money(outstanding * programme.point_value),
+                "is_below_target": None if usage is None else usage < programme.usage_target,
+                "is_complete": last_day_of_month(month) <= programme.as_of,
+            }
+        )
+    return pd.DataFrame(rows, dtype=object)
+
+
+def points_liability(programme: Programme) -> pd.DataFrame:
+    lots = [lot for movements in programme.known_movements.values() for lot in lots_of(movements)[0]]
+    buckets: dict[tuple[str, bool, date | None], list[Lot]] = defaultdict(list)
+    settled = []
+    for lot in lots:
+        expires_on = _expiry_day(programme, lot.movement)
+        is_past = expires_on is not None and expires_on <= programme.as_of
+        if is_past:
+            settled.append(lot)
+        if lot.left > 0:
+            name = "no expiry" if expires_on is None else f"{expires_on:%Y-%m}"
+            buckets[name, is_past, expires_on and month_of(expires_on)].append(lot)
+    rows = []
+    for (name, is_past, month), open_lots in buckets.items():
+        outstanding = sum((lot.left for lot in open_lots), ZERO)
+        there, redeemed = _fate(programme, settled, month)
+        rate = None if month is None else share(redeemed, there)
+        expected = None if rate is None else _money(outstanding * Decimal(rate))
+        rows.append(
+            {
+                "expiry_bucket": name,
+                "is_past_expiry": is_past,
+                "expiry_month": month,
+                "lots": len(open_lots),
+                "outstanding_points": outstanding,
+                "settled_points": None if rate is None else there,
+                "settled_redeemed_points": None if rate is None else redeemed,
+                "expected_redemption_rate": rate,
+                "expected_redeemed_points": expected,
+                "expected_breakage_points": None if expected is None else outstanding - expected,
+                "liability_amount": _money(outstanding * programme.point_value),
+                "expected_liability_amount": None if expected is None else _money(expected * programme.point_value),
+            }
+        )
+    return pd.DataFrame(rows, dtype=object)
+
+
+def _fate(programme: Programme, settled: Sequence[Lot], month: date | None) -> tuple[Decimal, Decimal]:
+    """Points of settled lots that were there as long before the end of their month as it is to that of `month`.
+
+    Returns them, and those of them that were redeemed after.
+    """
+    if month is None:
+        return ZERO, ZERO
+    days_left = timedelta(days=max((last_day_of_month(month) - programme.as_of).days, 0))
+    there = redeemed = ZERO
+    for lot in settled:
+        expires_on = _expiry_day(programme, lot.movement)
+        assert expires_on is not None
+        looked_at_on = last_day_of_month(expires_on) - days_left
+        if programme.day(lot.movement.occurred_at) > looked_at_on:
+            continue
+        later = [(use, points) for use, points in lot.uses if programme.day(use.occurred_at) > looked_at_on]
+        there += lot.left + sum((points for _, points in later), ZERO)
+        redeemed += sum((points for use, points in later if use.type == "redeem"), ZERO)
+    return there, redeemed

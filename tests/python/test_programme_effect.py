@@ -1,0 +1,272 @@
+"""The effect of the loyalty programme on a simulated company, of which it is known what members would have done."""
+
+from __future__ import annotations
+
+import csv
+import json
+from bisect import bisect_right
+from collections import Counter, defaultdict
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date, timedelta
+from math import sqrt
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+from conftest import World
+from oracle.comparison import assert_frames_equal
+
+from companies.sample.simulator import simulate
+from orchestration.settings import ROOT
+
+CUSTOMERS, SEED = 10_000, 7
+HORIZONS = (90, 180, 365)
+# of each metric, what the truth calls it with the programme and without
+TRUTHS = {
+    "purchase_days": ("purchase_days_with", "purchase_days_without"),
+    "net_revenue": ("net_revenue_with", "net_revenue_without"),
+    "churn": ("churned_with", "churned_without"),
+}
+Z_95 = 1.959963984540054
+BUILD_EFFECT = ("build", "--exclude-resource-type", "unit_test", "--indirect-selection", "buildable")
+
+pytestmark = [pytest.mark.worlds, pytest.mark.long, pytest.mark.xdist_group("programme_effect")]
+
+
+@dataclass(frozen=True)
+class Days:
+    """The purchase days of one customer, in order, and what each brought."""
+
+    days: tuple[date, ...]
+    net: tuple[float, ...]
+
+    def between(self, after: date, until: date) -> tuple[int, float]:
+        first, last = bisect_right(self.days, after), bisect_right(self.days, until)
+        return last - first, sum(self.net[first:last])
+
+
+@pytest.fixture(scope="module")
+def sample(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("sample") / "company"
+    simulate(folder, CUSTOMERS, SEED)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def world(sample: Path, build_world: Callable[..., World]) -> World:
+    return build_world(sample / "raw", "programme_effect", arguments=(*BUILD_EFFECT, "--select", "+programme_effect"))
+
+
+@pytest.fixture(scope="module")
+def effects(world: World) -> pd.DataFrame:
+    return world.mart("programme_effect").set_index(["metric", "horizon_days"])
+
+
+@pytest.fixture(scope="module")
+def pairs(world: World) -> pd.DataFrame:
+    return world.frame("select * from intermediate.int_programme_pairs_matched")
+
+
+@pytest.fixture(scope="module")
+def truth(sample: Path, pairs: pd.DataFrame) -> dict[tuple[str, int], float]:
+    """What the programme changed for the matched members, by metric and horizon."""
+    members = pd.read_parquet(sample / "truth" / "programme_members.parquet")
+    matched = pairs.rename(columns={"member_customer_id": "customer_id"})[["customer_id", "horizon_days"]]
+    members = matched.merge(members, on=["customer_id", "horizon_days"], validate="one_to_one")
+    assert len(members) == len(matched)
+    return {
+        (metric, horizon): float((rows[given].astype(float) - rows[without].astype(float)).mean())
+        for horizon, rows in members.groupby("horizon_days")
+        for metric, (given, without) in TRUTHS.items()
+    }
+
+
+@pytest.fixture(scope="module")
+def bought(world: World) -> dict[str, Days]:
+    frame = world.frame(
+        "select customer_id, purchase_on, net_revenue from intermediate.int_customer_days_summed order by 1, 2"
+    )
+    return {
+        customer_id: Days(tuple(rows.purchase_on), tuple(map(float, rows.net_revenue)))
+        for customer_id, rows in frame.groupby("customer_id")
+    }
+
+
+@pytest.fixture(scope="module")
+def enrolled_on(world: World) -> dict[str, date]:
+    """The day of the first enrolment of each member, from the memberships as they were accepted."""
+    rows = world.rows(
+        "select coalesce(aliases.customer_id, memberships.customer_id), min(enrolled_at + interval 8 hour)::date "
+        "from staging.stg_memberships as memberships "
+        "left join intermediate.int_customer_aliases_listed as aliases on memberships.customer_id = aliases.alias_id "
+        "group by 1"
+    )
+    return dict(rows)
+
+
+@pytest.mark.parametrize("horizon", HORIZONS)
+@pytest.mark.parametrize("metric", TRUTHS)
+def test_the_interval_of_the_effect_contains_the_truth(
+    effects: pd.DataFrame, truth: dict[tuple[str, int], float], metric: str, horizon: int
+) -> None:
+    row = effects.loc[(metric, horizon)]
+    assert row.effect_low <= truth[metric, horizon] <= row.effect_high
+
+
+@pytest.mark.parametrize("horizon", HORIZONS)
+@pytest.mark.parametrize("metric", ["net_revenue", "churn"])
+def test_the_naive_difference_misses_the_truth_by_more_than_the_effect_may(
+    effects: pd.DataFrame, truth: dict[tuple[str, int], float], metric: str, horizon: int
+) -> None:
+    row = effects.loc[(metric, horizon)]
+    allowed = (row.effect_high - row.effect_low) / 2
+    assert abs(row.naive_effect - truth[metric, horizon]) > allowed
+    # good customers join, so that the programme looks better than it is
+    assert abs(row.naive_effect) > abs(truth[metric, horizon])
+
+
+@pytest.mark.parametrize("horizon", HORIZONS)
+def test_pairs_are_balanced_where_members_and_others_are_not(effects: pd.DataFrame, horizon: int) -> None:
+    for metric in TRUTHS:
+        row = effects.loc[(metric, horizon)]
+        assert abs(row.balance_matched) < 0.1
+        assert abs(row.balance_unmatched) > 0.5
+        assert row.match_rate > 0.5
+
+
+def seed_bands() -> dict[str, list[int]]:
+    bands: dict[str, list[int]] = defaultdict(list)
+    with (ROOT / "seeds" / "programme_match_bands.csv").open(encoding="utf-8", newline="") as file:
+        for row in csv.DictReader(file):
+            bands[row["covariate"]].append(int(row["band_from"]))
+    return {covariate: sorted(values) for covariate, values in bands.items()}
+
+
+def traits(history: Days, place: int) -> dict[str, Any]:
+    """What was known of a customer at a purchase, the place-th of all."""
+    day, number = history.days[place], place + 1
+    return {
+        "month": (day.year, day.month),
+        "purchase_number": number,
+        "tenure_days": (day - history.days[0]).days,
+        "gap_days": (day - history.days[place - 1]).days if place else 0,
+        "mean": sum(history.net[:number]) / number,
+    }
+
+
+def exact_cell(found: dict[str, Any], bands: dict[str, list[int]]) -> tuple[Any, ...]:
+    return (found["month"], *(bisect_right(values, found[covariate]) for covariate, values in bands.items()))
+
+
+def test_the_two_of_a_pair_were_alike_when_the_one_enrolled(
+    pairs: pd.DataFrame, bought: dict[str, Days], enrolled_on: dict[str, date]
+) -> None:
+    bands = seed_bands()
+    for pair in pairs.itertuples():
+        assert pair.member_enrolled_on == enrolled_on[pair.member_customer_id]
+        assert pair.control_customer_id not in enrolled_on
+        sides = []
+        for customer_id, day in (
+            (pair.member_customer_id, pair.member_enrolled_on),
+            (pair.control_customer_id, pair.control_enrolled_on),
+        ):
+            history = bought[customer_id]
+            place = bisect_right(history.days, day) - 1
+            assert (day - history.days[place]).days == pair.lag_days
+            sides.append(traits(history, place))
+        member, control = sides
+        assert exact_cell(member, bands) == exact_cell(control, bands)
+        assert max(member["mean"], control["mean"]) < 1.5 * min(member["mean"], control["mean"]) + 0.001
+
+
+def test_no_occasion_is_compared_twice_and_none_is_left_for_a_member_without_one(
+    world: World, pairs: pd.DataFrame, bought: dict[str, Days], enrolled_on: dict[str, date]
+) -> None:
+    assert not pairs.duplicated(["horizon_days", "member_customer_id"]).any()
+    assert not pairs.duplicated(["horizon_days", "control_customer_id", "control_enrolled_on"]).any()
+    # whoever of a cell stays alone has only his or her own kind left in it: so many pairs as the smaller side has
+    occasions = world.rows(
+        "select customer_id, purchase_on, match_cell from intermediate.int_programme_occasions_listed"
+    )
+    cell_of = {(customer_id, day): cell for customer_id, day, cell in occasions}
+    sides: dict[str, Counter[bool]] = defaultdict(Counter)
+    for customer_id, history in bought.items():
+        # members enrol on the day of a purchase here
+        days = [enrolled_on[customer_id]] if customer_id in enrolled_on else history.days
+        for day in days:
+            if (customer_id, day) in cell_of:
+                sides[cell_of[customer_id, day]][customer_id in enrolled_on] += 1
+    paired = world.rows("select count(*) from intermediate.int_programme_occasions_paired")[0][0]
+    assert paired == sum(min(side[True], side[False]) for side in sides.values())
+    assert len(cell_of) == sum(side.total() for side in sides.values())
+
+
+def test_the_effect_is_what_the_purchases_of_the_pairs_give(
+    world: World, effects: pd.DataFrame, pairs: pd.DataFrame, bought: dict[str, Days]
+) -> None:
+    as_of, expected = world.as_of, []
+    for horizon in HORIZONS:
+        length = timedelta(days=horizon)
+        changes: dict[str, list[tuple[float, str]]] = defaultdict(list)
+        for pair in pairs[pairs.horizon_days == horizon].itertuples():
+            sides = []
+            for customer_id, day in (
+                (pair.member_customer_id, pair.member_enrolled_on),
+                (pair.control_customer_id, pair.control_enrolled_on),
+            ):
+                assert day + length <= as_of
+                before = bought[customer_id].between(day - length, day)
+                after = bought[customer_id].between(day, day + length)
+                sides.append((after[0] - before[0], after[1] - before[1], after[0] == 0))
+            for place, metric in enumerate(TRUTHS):
+                changes[metric].append((float(sides[0][place]) - float(sides[1][place]), pair.control_customer_id))
+        expected += [
+            {"metric": metric, "horizon_days": horizon, "matched_pairs": len(rows)} | clustered(rows)
+            for metric, rows in changes.items()
+        ]
+    columns = ["effect", "effect_low", "effect_high"]
+    assert_frames_equal(
+        effects.reset_index(), pd.DataFrame(expected), ["metric", "horizon_days"], ratios=columns, name="effect"
+    )
+
+
+def clustered(changes: list[tuple[float, str]]) -> dict[str, float]:
+    """A mean, and its 95% interval if what shares a name moves together."""
+    mean = sum(change for change, _ in changes) / len(changes)
+    of_cluster: dict[str, float] = defaultdict(float)
+    for change, name in changes:
+        of_cluster[name] += change - mean
+    correction = len(of_cluster) / (len(of_cluster) - 1)
+    margin = Z_95 * sqrt(correction * sum(value**2 for value in of_cluster.values())) / len(changes)
+    return {"effect": mean, "effect_low": mean - margin, "effect_high": mean + margin}
+
+
+def test_the_naive_difference_is_that_of_all_who_ever_bought(
+    world: World, effects: pd.DataFrame, bought: dict[str, Days], enrolled_on: dict[str, date]
+) -> None:
+    as_of = world.as_of
+    for horizon in HORIZONS:
+        found: dict[bool, list[tuple[int, float]]] = {True: [], False: []}
+        for customer_id, history in bought.items():
+            recent = history.between(as_of - timedelta(days=horizon), as_of)
+            found[customer_id in enrolled_on].append(recent)
+        for place, metric in enumerate(TRUTHS):
+            means = {
+                is_member: sum(float(row[0] == 0 if metric == "churn" else row[place]) for row in rows) / len(rows)
+                for is_member, rows in found.items()
+            }
+            assert effects.loc[(metric, horizon)].naive_effect == pytest.approx(means[True] - means[False], rel=1e-6)
+
+
+def test_the_simulated_programme_has_the_effect_that_it_was_given(sample: Path) -> None:
+    """Otherwise the intervals above contain something else."""
+    told = json.loads((sample / "truth" / "truth.json").read_text(encoding="utf-8"))
+    members = pd.read_parquet(sample / "truth" / "programme_members.parquet")
+    base, extra = (
+        members.purchase_days_without.sum(),
+        (members.purchase_days_with - members.purchase_days_without).sum(),
+    )
+    assert told["programme"]["rate_effect"] > 0
+    assert 0.5 < extra / base / told["programme"]["rate_effect"] < 1.5

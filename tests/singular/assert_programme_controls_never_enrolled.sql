@@ -1,0 +1,10 @@
+select
+    pairs.horizon_days,
+    pairs.member_customer_id,
+    pairs.control_customer_id
+from {{ ref('int_programme_pairs_matched') }} as pairs
+left join {{ ref('int_programme_enrolments_listed') }} as members on pairs.member_customer_id = members.customer_id
+left join {{ ref('int_programme_enrolments_listed') }} as controls on pairs.control_customer_id = controls.customer_id
+where
+    pairs.member_enrolled_on is distinct from members.enrolled_on
+    or controls.customer_id is not null

@@ -1,0 +1,3 @@
+select count(*) as settings
+from {{ ref('programme_matching') }}
+having count(*) != 1
