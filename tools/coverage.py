@@ -121,8 +121,12 @@ the same width around it would hold the truth.
 
 @dataclass(frozen=True)
 class Outcome:
-    """One estimate of one simulated company, its 95% interval, the truth, and a naive figure where there is one."""
+    """One estimate of one simulated company, its 95% interval, the truth, and a naive figure where there is one.
 
+    `kind` is the question of QUESTIONS that it answers.
+    """
+
+    kind: str
     name: str
     estimate: float
     low: float
@@ -204,22 +208,27 @@ def compare(connection: duckdb.DuckDBPyConnection, truth: Path) -> list[Outcome]
     for file in sorted(truth.glob("*.parquet")):
         connection.execute(f"create view truth.{file.stem} as from read_parquet('{file}')")
     outcomes: list[Outcome] = []
-    for question in QUESTIONS.values():
+    for kind, question in QUESTIONS.items():
         for name, *figures in connection.execute(question).fetchall():
             estimate, low, high, known, naive = (None if figure is None else float(figure) for figure in figures)
             if None not in (estimate, low, high, known):
-                outcomes.append(Outcome(name, estimate, low, high, known, naive))
+                outcomes.append(Outcome(kind, name, estimate, low, high, known, naive))
     connection.execute("drop schema truth cascade")
     return outcomes
 
 
 def gather(companies: Iterable[Sequence[Outcome]]) -> list[Coverage]:
-    """The outcomes by estimate, in the order in which estimates first appear."""
+    """The outcomes by estimate: by kind, those of surveys by name, the others as they first appear."""
     by_name: dict[str, list[Outcome]] = {}
     for outcomes in companies:
         for outcome in outcomes:
             by_name.setdefault(outcome.name, []).append(outcome)
-    return [Coverage(name, outcomes) for name, outcomes in by_name.items()]
+    coverages = [Coverage(name, outcomes) for name, outcomes in by_name.items()]
+    kinds = list(QUESTIONS)
+    return sorted(
+        coverages,
+        key=lambda each: (kinds.index(each.outcomes[0].kind), each.name if each.outcomes[0].kind == "nps" else ""),
+    )
 
 
 def is_within(coverage: Coverage) -> bool:
