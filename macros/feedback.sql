@@ -10,7 +10,7 @@
     {{ replace_matches(narrowed(text), '[^\\p{L}\\p{M}\\p{N}\\p{So}]+', ' ') }}
 {%- endmacro %}
 
-{#- Its words in spaced scripts, each with a space of its own before and after it, so that two do not share one; a bar for anything else. -#}
+{#- Its words in spaced scripts, each between spaces of its own, so that two do not share one; a bar for anything else. -#}
 {% macro words_to_search(text) -%}
     {%- set spaced = replace_matches(narrowed(text), '[^\\p{L}\\p{M}\\p{N}\\p{So}]+', '  ') -%}
     ' ' || trim({{ replace_matches(spaced, '[\\p{So}⺀-鿿豈-﫿]+', '  |  ') }}) || ' '

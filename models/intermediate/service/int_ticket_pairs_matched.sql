@@ -4,8 +4,8 @@ candidates as (
     select * from {{ ref('int_ticket_candidates_listed') }}
 ),
 
--- Walked through in the order of their days, a ticketed customer opens a bracket and another one closes it, or the other way round where there
--- is none to close. The two of a pair of brackets are neighbours, as near as they can all be at once.
+-- Walked through in the order of their days, a ticketed customer opens a bracket and another one closes it, or the other way round
+-- where there is none to close. The two of a pair of brackets are neighbours, as near as they can all be at once.
 walked_candidates as (
     select
         *,
