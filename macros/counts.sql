@@ -1,7 +1,6 @@
 {#-
     Bounds of the 95% interval of the mean of a Poisson count: for what may happen more than once to one, where a share would be wrong.
-    Byar's
-    approximation of the exact interval (Breslow and Day 1987, Statistical Methods in Cancer Research II, section 2.3), within
+    Byar's approximation of the exact interval (Breslow and Day 1987, Statistical Methods in Cancer Research II, section 2.3), within
     0.03 of it. `events` is a SQL expression of a count; doubles, null where it is null.
 -#}
 {% macro poisson_low(events) -%}
