@@ -19,13 +19,14 @@ from datetime import UTC, datetime
 from io import StringIO
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import duckdb
 
 from companies.sample.simulator import simulate
 from orchestration.contract import load_contract
 from orchestration.landing import land
-from orchestration.settings import WAREHOUSE_DIR, load_settings
+from orchestration.settings import RAW_DIR, WAREHOUSE_DIR, Settings, load_settings
 from orchestration.warehouse import open_build, register
 from tools.bootstrap import ROOT
 
@@ -170,36 +171,36 @@ def measure(seed: int, size: str | int) -> list[Outcome]:
     with tempfile.TemporaryDirectory(prefix=f"stickiness-{seed}-") as name:
         folder = Path(name)
         simulate(folder / "company", size, seed)
-        build(folder / "company" / "raw", folder / "warehouse")
-        settings = load_settings(
-            {"STICKINESS_RAW_DIR": str(folder / "company" / "raw"), WAREHOUSE_DIR: str(folder / "warehouse")}
-        )
+        settings = load_settings({RAW_DIR: str(folder / "company" / "raw"), WAREHOUSE_DIR: str(folder / "warehouse")})
+        build(settings)
         with open_build(settings.build_db) as connection:
             return compare(connection, folder / "company" / "truth")
 
 
-def build(raw: Path, warehouse: Path) -> None:
+def build(settings: Settings) -> None:
     """Land a raw folder and build the marts of MARTS, without tests. Raises RuntimeError with dbt's messages."""
     from dbt.adapters.duckdb.connections import DuckDBConnectionManager
     from dbt.cli.main import dbtRunner
 
-    settings = load_settings({"STICKINESS_RAW_DIR": str(raw), WAREHOUSE_DIR: str(warehouse)})
     contract = load_contract(ROOT)
     landing = land(settings.raw_dir, settings.landing_dir, contract, settings.dialects)
     register(landing, settings, contract, settings.build_db, "coverage", datetime.now(UTC))
-    os.environ[WAREHOUSE_DIR] = str(warehouse)
     arguments = ["build", "--select", *(f"+{mart}" for mart in MARTS)]
     arguments += ["--exclude-resource-type", "test", "--exclude-resource-type", "unit_test", "--quiet"]
     arguments += ["--project-dir", str(ROOT), "--profiles-dir", str(ROOT), "--target", "duckdb"]
     # a folder of each process, which keeps its parse
     arguments += ["--target-path", str(Path(tempfile.gettempdir()) / f"stickiness-coverage-{os.getpid()}")]
     try:
-        with redirect_stdout(StringIO()) as printed:
+        # what runs next in this process must not find the folder of a company that is gone
+        with (
+            mock.patch.dict(os.environ, {WAREHOUSE_DIR: str(settings.warehouse)}),
+            redirect_stdout(StringIO()) as printed,
+        ):
             done = dbtRunner().invoke(arguments)
     finally:
         DuckDBConnectionManager.close_all_connections()
     if not done.success:
-        raise RuntimeError(f"dbt could not build {raw}: {done.exception or printed.getvalue()}")
+        raise RuntimeError(f"dbt could not build {settings.raw_dir}: {done.exception or printed.getvalue()}")
 
 
 def compare(connection: duckdb.DuckDBPyConnection, truth: Path) -> list[Outcome]:
