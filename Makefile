@@ -24,6 +24,9 @@ endif
 ifneq ($(value FULL_REFRESH),)
 export STICKINESS_FULL_REFRESH := $(value FULL_REFRESH)
 endif
+ifneq ($(value REFIT),)
+export STICKINESS_REFIT := $(value REFIT)
+endif
 ifneq ($(value TARGET),)
 export STICKINESS_TARGET := $(value TARGET)
 endif
@@ -97,6 +100,7 @@ help: ## list the targets (this)
 	@echo "  make run RAW=../my-shop AS_OF=2026-11-21   your own data, as of a day"
 	@echo "  make run RAW=../my-shop WAREHOUSE=/srv/dw  built and published elsewhere than warehouse/"
 	@echo "  make run FULL_REFRESH=1                    from nothing"
+	@echo "  make run REFIT=1                           with the predictive models fitted and backtested anew"
 	@echo "  make sample SIZE=medium SEED=2             a simulated company of 100,000 customers, with its truth"
 	@echo "  make rollback WAREHOUSE=/srv/dw            back to the version published before"
 	@echo "  make run TARGET=spark COMPANY=cdnow        built and published on Spark, after make spark-up"

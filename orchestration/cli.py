@@ -29,6 +29,7 @@ from orchestration.settings import (
     AS_OF,
     FULL_REFRESH,
     RAW_DIR,
+    REFIT,
     ROOT,
     TARGET,
     WAREHOUSE_DIR,
@@ -162,6 +163,7 @@ def _enter(settings: Settings) -> None:
     os.environ[AS_OF] = settings.as_of.isoformat() if settings.as_of else ""
     os.environ[TARGET] = settings.target
     os.environ[FULL_REFRESH] = "1" if settings.full_refresh else ""
+    os.environ[REFIT] = "1" if settings.refit else ""
 
 
 @dataclass(frozen=True)
@@ -271,6 +273,7 @@ def _time_line(warehouse: Path, run: Run, seconds: float) -> str:
     times = [
         ("start", run.start_seconds),
         ("raw tables", steps["raw_tables"]),
+        ("model fits", steps["model_fits"]),
         ("dbt", steps["dbt_models"] - build_seconds(results)),
         *((layer.layer, layer.seconds) for layer in layer_times(nodes_by_id(manifest), results)),
         ("published", steps["published"]),

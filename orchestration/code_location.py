@@ -1,6 +1,8 @@
-"""What Dagster runs: the assets of a refresh, the job that makes them all, and its nightly schedule."""
+"""What Dagster runs: the assets of a refresh, the jobs that make them all, and their schedules."""
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from dagster import (
@@ -17,6 +19,7 @@ from dagster import (
 from dagster_dbt import DbtProject
 
 from orchestration.assets.dbt_models import build_dbt_models, dbt_resource
+from orchestration.assets.model_fits import build_model_fits
 from orchestration.assets.publication import build_published
 from orchestration.assets.raw_tables import build_raw_tables
 from orchestration.assets.refresh import RefreshConfig
@@ -32,25 +35,43 @@ refresh_job = define_asset_job(
     description="Lands the raw folder, builds and tests every model, and publishes the marts.",
 )
 
+refit_job = define_asset_job(
+    "refit",
+    selection=AssetSelection.all(),
+    executor_def=in_process_executor,
+    config={"resources": {"refresh": {"config": {"refit": True}}}},
+    description="A refresh that first fits the predictive models anew, backtests them and chooses the champions.",
+)
 
-def build_schedule(time_zone: str) -> ScheduleDefinition:
-    """The refresh at two at night in the zone, as of the day that has just ended there."""
+
+def build_schedules(time_zone: str) -> list[ScheduleDefinition]:
+    """The refresh of every night and the refit of every month, each as of the day that has just ended in the zone."""
+    return [
+        build_schedule("nightly_refresh", "refresh", "0 2 * * *", time_zone, {}),
+        build_schedule("monthly_refit", "refit", "0 4 1 * *", time_zone, {"refit": True}),
+    ]
+
+
+def build_schedule(
+    name: str, job_name: str, cron: str, time_zone: str, config: Mapping[str, Any]
+) -> ScheduleDefinition:
+    """A schedule in the zone that runs the job as of the day that has just ended there."""
 
     @schedule(
-        name="nightly_refresh",
-        job=refresh_job,
-        cron_schedule="0 2 * * *",
+        name=name,
+        job_name=job_name,
+        cron_schedule=cron,
         execution_timezone=time_zone,
         default_status=DefaultScheduleStatus.STOPPED,
     )
-    def nightly_refresh(context: ScheduleEvaluationContext) -> RunRequest:
+    def scheduled(context: ScheduleEvaluationContext) -> RunRequest:
         yesterday = business_yesterday(context.scheduled_execution_time, ZoneInfo(time_zone))
         return RunRequest(
             run_key=yesterday.isoformat(),
-            run_config={"resources": {"refresh": {"config": {"as_of": yesterday.isoformat()}}}},
+            run_config={"resources": {"refresh": {"config": {"as_of": yesterday.isoformat(), **config}}}},
         )
 
-    return nightly_refresh
+    return scheduled
 
 
 def build_definitions(root: Path) -> Definitions:
@@ -58,14 +79,17 @@ def build_definitions(root: Path) -> Definitions:
     target = build_target()
     manifest = load_manifest(root, target)
     project = DbtProject(project_dir=root, target=target)
+    contract = load_contract(root)
     dbt_models = build_dbt_models(project, manifest)
+    model_fits = build_model_fits(contract, manifest, target)
     return Definitions(
         assets=[
-            build_raw_tables(load_contract(root), target),
+            build_raw_tables(contract, target),
+            *([model_fits] if model_fits else []),
             dbt_models,
             build_published(dbt_models, manifest, target),
         ],
-        jobs=[refresh_job],
-        schedules=[build_schedule(scheduled_time_zone(root=root))],
+        jobs=[refresh_job, refit_job],
+        schedules=build_schedules(scheduled_time_zone(root=root)),
         resources={"dbt": dbt_resource(project), "refresh": RefreshConfig(root=str(root))},
     )

@@ -183,3 +183,11 @@ def relation(manifest: Mapping[str, Any], model: str) -> Table:
         if node["resource_type"] == "model" and node["name"] == model:
             return node["schema"], node["alias"]
     raise KeyError(f"the project has no model {model}")
+
+
+def source_relation(manifest: Mapping[str, Any], source: str, table: str) -> Table:
+    """Schema and name of a table of a source; KeyError if the project has no such source."""
+    for node in manifest["sources"].values():
+        if node["source_name"] == source and node["name"] == table:
+            return node["schema"], node["identifier"]
+    raise KeyError(f"the project has no source {source}.{table}")

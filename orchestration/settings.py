@@ -29,9 +29,13 @@ WAREHOUSE_DIR = "STICKINESS_WAREHOUSE_DIR"
 AS_OF = "STICKINESS_AS_OF"
 COMPANY = "STICKINESS_COMPANY"
 FULL_REFRESH = "STICKINESS_FULL_REFRESH"
+REFIT = "STICKINESS_REFIT"
 TARGET = "STICKINESS_TARGET"
 SPARK_SCHEMA = "STICKINESS_SPARK_SCHEMA"
 INVOKED_FROM = "STICKINESS_INVOKED_FROM"
+
+# what the variable btyd_model may be
+BTYD_MODELS = ("mbg_nbd", "bg_nbd")
 
 # targets of profiles.yml; the first is built where none is named
 TARGETS = ("duckdb", "spark")
@@ -53,6 +57,7 @@ class Settings:
         warehouse: folder that the refresh writes to.
         as_of: the day the marts describe; None: the newest business day in the data.
         full_refresh: whether incremental models are built from nothing.
+        refit: whether the predictive models are fitted anew, even if there are parameters.
         target: the target of profiles.yml that models are built on.
         variables: what the company.yml sets, by name.
         defaults: every variable that a company.yml may set, with the default of dbt_project.yml.
@@ -64,6 +69,7 @@ class Settings:
     warehouse: Path
     as_of: date | None = None
     full_refresh: bool = False
+    refit: bool = False
     target: str = TARGETS[0]
     variables: Mapping[str, Value] = field(default_factory=dict)
     defaults: Mapping[str, Value] = field(default_factory=dict)
@@ -95,6 +101,7 @@ def load_settings(environ: Mapping[str, str] = os.environ, root: Path = ROOT) ->
     """
     as_of = parse_as_of(environ.get(AS_OF, ""), AS_OF)
     full_refresh = _parse_switch(environ.get(FULL_REFRESH, ""), FULL_REFRESH)
+    refit = _parse_switch(environ.get(REFIT, ""), REFIT)
     raw_dir = _raw_folder(environ, root)
     defaults = read_defaults(root)
     variables, dialects = read_company_file(raw_dir / COMPANY_FILE, defaults)
@@ -104,6 +111,7 @@ def load_settings(environ: Mapping[str, str] = os.environ, root: Path = ROOT) ->
         warehouse=warehouse_folder(environ, root),
         as_of=as_of,
         full_refresh=full_refresh,
+        refit=refit,
         target=build_target(environ),
         variables=variables,
         defaults=defaults,
@@ -274,6 +282,8 @@ def _text_problem(value: Any, name: str) -> str | None:
         return "text (in quotes if it looks like a number or a date)"
     if name.endswith("_timezone") and not _is_zone(value):
         return "the IANA name of a time zone, such as Asia/Shanghai or Europe/Berlin"
+    if name == "btyd_model" and value not in BTYD_MODELS:
+        return " or ".join(BTYD_MODELS)
     return None
 
 

@@ -37,7 +37,7 @@ class RowCounts:
 
 def headline_kpis(ask: Ask, currency: str) -> list[Kpi]:
     """The headline numbers of what is published. One that its marts do not tell is shown as a dash."""
-    return [*_sales(ask, currency), *_repurchase(ask), *_retention(ask), *_stages(ask)]
+    return [*_sales(ask, currency), *_repurchase(ask), *_retention(ask), *_predictions(ask, currency), *_stages(ask)]
 
 
 def row_counts(ask: Ask) -> RowCounts | None:
@@ -97,6 +97,28 @@ def _retention(ask: Ask) -> list[Kpi]:
     return [
         Kpi(f"Active customers{when}", f"活跃客户数{when}", count_text(active)),
         Kpi(f"Retention{when}", f"留存率{when}", rate_text(rate)),
+    ]
+
+
+def _predictions(ask: Ask, currency: str) -> list[Kpi]:
+    value, low, high = _row(
+        ask(
+            "SELECT predicted_clv, predicted_clv_low, predicted_clv_high FROM {marts}.cohort_clv "
+            "WHERE cohort = 'all' AND horizon_days = 365 AND is_reliable"
+        ),
+        3,
+    )
+    between = "" if low is None or high is None else f" ({low:,.0f} – {high:,.0f})"
+    at_risk = ask(
+        "SELECT count(*), sum(revenue_at_risk_365d) FROM {marts}.customer_churn_risk "
+        "WHERE is_high_value AND risk_band IN ('high', 'critical') AND is_reliable"
+    )
+    customers, revenue = _row(at_risk, 2)
+    if revenue is None:
+        return []
+    return [
+        Kpi("Predicted value, next 365 days", "未来 365 天预期客户价值", money_text(value, currency) + between),
+        Kpi("High-value customers at risk", "高价值流失预警客户数", count_text(customers)),
     ]
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
-from collections.abc import Iterator, Sequence
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -14,6 +15,7 @@ import duckdb
 from orchestration.contract import Contract, RawTable
 from orchestration.landing import LandedFile, Landing
 from orchestration.landing.landing_file import landing_columns
+from orchestration.predictive import tables
 from orchestration.problems import WarehouseError, WarehouseLockedError
 from orchestration.settings import Settings, is_count
 from orchestration.sql import file_list, identifier
@@ -23,6 +25,7 @@ RUN_COLUMNS = {
     "started_at": "TIMESTAMP",
     "requested_as_of_date": "DATE",
     "yesterday": "DATE",
+    "company_key": "VARCHAR",
 }
 
 RAW_FILE_COLUMNS = {
@@ -93,6 +96,7 @@ def register(
         kinds, values = run_parameters(settings, run_id, started_at)
         _write_table(connection, "run_parameters", kinds, [values])
         _write_table(connection, "raw_files", RAW_FILE_COLUMNS, raw_files(landing.files))
+        _create_predictive_tables(connection)
         connection.execute("COMMIT")
 
 
@@ -149,10 +153,17 @@ def run_parameters(settings: Settings, run_id: str, started_at: datetime) -> tup
         "started_at": _naive_utc(started_at),
         "requested_as_of_date": settings.as_of,
         "yesterday": business_yesterday(started_at, zone),
+        "company_key": company_key(settings),
         **{name: settings.variables.get(name) for name in settings.defaults},
     }
     kinds = RUN_COLUMNS | {name: _variable_type(name, default) for name, default in settings.defaults.items()}
     return kinds, tuple(values[name] for name in kinds)
+
+
+def company_key(settings: Settings) -> str:
+    """Tells whose fits are whose where several companies are refreshed into one warehouse, whatever they are called."""
+    source = hashlib.sha256(str(settings.raw_dir.resolve()).encode()).hexdigest()
+    return f"{settings.variable('company_name')} {source[:12]}"
 
 
 def _variable_type(name: str, default: object) -> str:
@@ -194,6 +205,33 @@ def _write_table(
     if rows:
         marks = ", ".join("?" for _ in kinds)
         connection.executemany(f"INSERT INTO {table} VALUES ({marks})", [list(row) for row in rows])
+
+
+def _create_predictive_tables(connection: duckdb.DuckDBPyConnection) -> None:
+    connection.execute(f"CREATE SCHEMA IF NOT EXISTS {identifier(tables.SCHEMA)}")
+    for name, kinds in tables.TABLES.items():
+        columns = ", ".join(f"{identifier(column)} {kind}" for column, kind in kinds.items())
+        connection.execute(f"CREATE TABLE IF NOT EXISTS {identifier(tables.SCHEMA, name)} ({columns})")
+
+
+def write_predictive(build_db: Path, rows: Mapping[str, Sequence[Mapping[str, object]]], *, replace: bool) -> None:
+    """Append rows to tables of the schema `predictive`, or put them in the place of what is there, all or nothing.
+
+    Raises:
+        WarehouseError: the build database is held by another process or cannot be opened.
+    """
+    with open_build(build_db) as connection:
+        connection.execute("BEGIN")
+        for name, given in rows.items():
+            table, kinds = identifier(tables.SCHEMA, name), tables.TABLES[name]
+            if replace:
+                connection.execute(f"DELETE FROM {table}")
+            if given:
+                names = ", ".join(identifier(column) for column in kinds)
+                marks = ", ".join("?" for _ in kinds)
+                values = [[row[column] for column in kinds] for row in given]
+                connection.executemany(f"INSERT INTO {table} ({names}) VALUES ({marks})", values)
+        connection.execute("COMMIT")
 
 
 def _naive_utc(moment: datetime) -> datetime:

@@ -41,9 +41,11 @@ settings as (
         started_at,
         requested_as_of_date,
         yesterday,
+        company_key,
         coalesce(company_name, '{{ var("company_name") }}') as company_name,
         coalesce(reporting_currency, '{{ var("reporting_currency") }}') as reporting_currency,
         coalesce(business_timezone, '{{ var("business_timezone") }}') as business_timezone,
+        coalesce(btyd_model, '{{ var("btyd_model") }}') as btyd_model,
         {% for name, type in [
             ('default_margin_rate', 'decimal(9, 6)'),
             ('high_value_annual_amount', 'decimal(18, 4)'),
@@ -57,6 +59,7 @@ settings as (
             ('ticket_followup_days', 'integer'),
             ('point_value', 'decimal(18, 6)'),
             ('points_usage_target', 'decimal(9, 6)'),
+            ('annual_discount_rate', 'double'),
         ] %}
         cast(coalesce({{ name }}, {{ var(name) }}) as {{ type }}) as {{ name }}{% if not loop.last %},{% endif %}
         {% endfor %}
@@ -73,6 +76,7 @@ final as (
             {{ business_day('latest_event.event_at', 'settings.business_timezone') }},
             settings.yesterday
         ) as as_of_date,
+        settings.company_key,
         settings.company_name,
         settings.reporting_currency,
         settings.business_timezone,
@@ -87,7 +91,9 @@ final as (
         settings.survey_followup_days,
         settings.ticket_followup_days,
         settings.point_value,
-        settings.points_usage_target
+        settings.points_usage_target,
+        settings.btyd_model,
+        settings.annual_discount_rate
     from settings
     cross join latest_order
     cross join latest_event

@@ -10,6 +10,7 @@ final as (
         started_at,
         requested_as_of_date,
         yesterday,
+        company_key,
         company_name,
         reporting_currency,
         business_timezone,
@@ -24,7 +25,9 @@ final as (
         cast(survey_followup_days as integer) as survey_followup_days,
         cast(ticket_followup_days as integer) as ticket_followup_days,
         cast(point_value as decimal(18, 6)) as point_value,
-        cast(points_usage_target as decimal(9, 6)) as points_usage_target
+        cast(points_usage_target as decimal(9, 6)) as points_usage_target,
+        btyd_model,
+        cast(annual_discount_rate as double) as annual_discount_rate
     from run_parameters
 )
 

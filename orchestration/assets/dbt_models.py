@@ -2,7 +2,7 @@
 
 import os
 import subprocess
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from importlib.metadata import version
 from typing import Any
@@ -72,7 +72,8 @@ def build_dbt_models(project: DbtProject, manifest: Mapping[str, Any]) -> Assets
     def dbt_models(context: AssetExecutionContext, dbt: DbtCli, refresh: RefreshConfig) -> Iterator[Any]:
         with told_as_failure():
             settings = refresh.settings()
-            invocation = _start(dbt, context, settings)
+            arguments = build_arguments(settings.target, settings.full_refresh)
+            invocation = _start(dbt, settings, arguments, context=context)
             messages: list[str] = []
             try:
                 yield from _follow(invocation, manifest, messages)
@@ -83,7 +84,30 @@ def build_dbt_models(project: DbtProject, manifest: Mapping[str, Any]) -> Assets
     return dbt_models
 
 
-def _start(dbt: DbtCli, context: AssetExecutionContext, settings: Settings) -> DbtCliInvocation:
+def build_ahead(dbt: DbtCli, manifest: Mapping[str, Any], settings: Settings, models: Sequence[str]) -> None:
+    """Build and test models, and all that they read, before the rest.
+
+    Raises:
+        BuildError: a model or a test failed; the message is for a person.
+    """
+    # dagster-dbt takes one value only
+    selected = " ".join(f"+{model}" for model in models)
+    # a test that also reads what is not built yet waits for the whole build
+    arguments = ["--select", selected, "--indirect-selection", "cautious"]
+    invocation = _start(
+        dbt, settings, [*build_arguments(settings.target, full_refresh=False), *arguments], manifest=manifest
+    )
+    messages: list[str] = []
+    try:
+        for event in invocation.stream_raw_events():
+            if event.raw_event["info"]["level"] == "error":
+                messages.append(event.raw_event["info"]["msg"])
+    finally:
+        _stop(invocation.process)
+    _check(invocation, settings, messages)
+
+
+def _start(dbt: DbtCli, settings: Settings, arguments: Sequence[str], **given: Any) -> DbtCliInvocation:
     target = target_folder(settings.warehouse)
     share_parse(settings.root, settings.target, target)
     # a build that stops before its first model must not be taken for the one before
@@ -91,8 +115,7 @@ def _start(dbt: DbtCli, context: AssetExecutionContext, settings: Settings) -> D
     # profiles.yml reads it, from another working directory
     os.environ[WAREHOUSE_DIR] = str(settings.warehouse)
     os.environ.update(dbt_environment())
-    arguments = build_arguments(settings.target, settings.full_refresh)
-    return dbt.cli(arguments, context=context, target_path=target, raise_on_error=False)
+    return dbt.cli(arguments, target_path=target, raise_on_error=False, **given)
 
 
 def _follow(invocation: DbtCliInvocation, manifest: Mapping[str, Any], messages: list[str]) -> Iterator[Any]:

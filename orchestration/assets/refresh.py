@@ -20,6 +20,7 @@ class RefreshConfig(ConfigurableResource):
 
     as_of: str | None = None
     full_refresh: bool = False
+    refit: bool = False
     root: str = str(ROOT)
 
     @contextlib.contextmanager
@@ -34,6 +35,7 @@ class RefreshConfig(ConfigurableResource):
             settings,
             as_of=parse_as_of(self.as_of, "as_of in the run's configuration") if self.as_of else settings.as_of,
             full_refresh=self.full_refresh or settings.full_refresh,
+            refit=self.refit or settings.refit,
         )
 
 

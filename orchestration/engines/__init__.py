@@ -8,6 +8,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Protocol
 
+import numpy as np
+
 from orchestration.contract import Contract
 from orchestration.landing import Landing
 from orchestration.ledger import Publication
@@ -32,6 +34,12 @@ class Engine(Protocol):
 
     def read_build(self, query: str) -> Answer:
         """Ask the build, which nobody else reads."""
+
+    def read_columns(self, query: str) -> dict[str, np.ndarray]:
+        """The same as arrays: numbers and truth as float64 (nan for null), days as datetime64[D], texts as object."""
+
+    def write_predictive(self, rows: Mapping[str, Sequence[Mapping[str, object]]], *, replace: bool = False) -> None:
+        """Append rows to tables of the schema `predictive` of the build, or put them in the place of what is there."""
 
     def publish(self, tables: Mapping[Table, Sequence[str]], facts: PublicationFacts, keep: int) -> Publication:
         """Publish tables of the build, each with its key, in one atomic step; keep the last `keep` versions."""

@@ -9,6 +9,7 @@ from datetime import datetime
 from pathlib import Path
 
 import duckdb
+import numpy as np
 
 from orchestration import publication, warehouse
 from orchestration.contract import Contract
@@ -46,6 +47,19 @@ class DuckDbEngine:
         except duckdb.Error as error:
             raise WarehouseError(f"{self.build_db} cannot answer: {error}") from error
 
+    def read_columns(self, query: str) -> dict[str, np.ndarray]:
+        if not self.build_db.exists():
+            raise WarehouseError(f"There is no build in {self.build_db}. Run the whole refresh.")
+        try:
+            with warehouse.open_build(self.build_db, read_only=True) as connection:
+                found = connection.execute(query).fetchnumpy()
+        except duckdb.Error as error:
+            raise WarehouseError(f"{self.build_db} cannot answer: {error}") from error
+        return {name: plain_column(values) for name, values in found.items()}
+
+    def write_predictive(self, rows: Mapping[str, Sequence[Mapping[str, object]]], *, replace: bool = False) -> None:
+        warehouse.write_predictive(self.build_db, rows, replace=replace)
+
     def publish(self, tables: Mapping[Table, Sequence[str]], facts: PublicationFacts, keep: int) -> Publication:
         return publication.publish(self.build_db, self.warehouse, facts, tables, keep)
 
@@ -75,3 +89,16 @@ class DuckDbEngine:
 
     def places(self) -> list[str]:
         return [str(publication.published_database(self.warehouse)), str(self.warehouse / "published" / "parquet")]
+
+
+def plain_column(values: np.ma.MaskedArray | np.ndarray) -> np.ndarray:
+    """A column as DuckDB gives it, as `Engine.read_columns` says."""
+    kind = values.dtype.kind
+    if kind == "M":
+        return np.ma.filled(values.astype("datetime64[D]"), np.datetime64("NaT"))
+    if kind in "biuf":
+        return np.ma.filled(values.astype(np.float64), np.nan)
+    texts = np.array(np.ma.getdata(values), dtype=object)
+    # filled() would take None for its own mark
+    texts[np.ma.getmaskarray(values)] = None
+    return texts

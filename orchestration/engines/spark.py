@@ -6,7 +6,9 @@ import contextlib
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
+
+import numpy as np
 
 from orchestration.contract import Contract
 from orchestration.engines import Answer, Ask
@@ -39,6 +41,15 @@ class SparkEngine:
         with session(self.settings) as spark:
             return spark.table(query)
 
+    def read_columns(self, query: str) -> dict[str, np.ndarray]:
+        with session(self.settings) as spark:
+            names, rows = spark.table(query)
+        columns = zip(*rows, strict=True) if rows else ((),) * len(names)
+        return {name: as_column(values) for name, values in zip(names, columns, strict=True)}
+
+    def write_predictive(self, rows: Mapping[str, Sequence[Mapping[str, object]]], *, replace: bool = False) -> None:
+        raw_tables.write_predictive(self.settings, rows, replace=replace)
+
     def publish(self, tables: Mapping[Table, Sequence[str]], facts: PublicationFacts, keep: int) -> Publication:
         return publication.publish(self.settings, list(tables), facts, keep)
 
@@ -66,3 +77,13 @@ class SparkEngine:
 
     def places(self) -> list[str]:
         return [f"{self.settings.published_schema(layer)} on {self.settings.address}" for layer in PUBLISHED_SCHEMAS]
+
+
+def as_column(values: Sequence[object]) -> np.ndarray:
+    """Values of one column as Spark gives them, as `Engine.read_columns` says; a column of nulls is one of numbers."""
+    known = next((value for value in values if value is not None), None)
+    if isinstance(known, date):
+        return np.array(values, dtype="datetime64[D]")
+    if isinstance(known, str):
+        return np.array(values, dtype=object)
+    return np.array([np.nan if value is None else float(value) for value in values])

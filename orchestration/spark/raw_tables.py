@@ -15,6 +15,7 @@ from fsspec.implementations.local import LocalFileSystem
 from orchestration.contract import Contract, RawTable
 from orchestration.landing import LandedFile, Landing
 from orchestration.landing.landing_file import landing_columns
+from orchestration.predictive import tables
 from orchestration.problems import WarehouseError
 from orchestration.settings import Settings
 from orchestration.spark import sql
@@ -58,10 +59,37 @@ def register(
     statements = [_raw_table(spark, table.name, _raw_query(table, folders)) for table in contract.tables.values()]
     statements.append(_table(operations, "run_parameters", kinds, [values]))
     statements.append(_table(operations, "raw_files", RAW_FILE_COLUMNS, raw_files(landing.files)))
+    predictive = spark.build_schema(tables.SCHEMA)
+    statements += [[_created(predictive, name, kinds)] for name, kinds in tables.TABLES.items()]
     with session(spark) as opened:
-        for schema in (raw, operations):
+        for schema in (raw, operations, predictive):
             opened.execute(f"create schema if not exists {sql.identifier(schema)}")
         opened.for_each(statements, _execute_in_order)
+
+
+def write_predictive(
+    spark: SparkSettings, rows: Mapping[str, Sequence[Mapping[str, object]]], *, replace: bool
+) -> None:
+    """Append rows to tables of the schema `predictive`, or put them in the place of what is there.
+
+    Spark has no transaction over tables: what is appended is only found by the rows of `fits`, so give that table last.
+
+    Raises:
+        SparkError: Spark cannot be reached.
+    """
+    with session(spark) as opened:
+        for name, given in rows.items():
+            table, kinds = sql.identifier(spark.build_schema(tables.SCHEMA), name), tables.TABLES[name]
+            if replace:
+                opened.execute(f"delete from {table}")
+            if given:
+                values = [tuple(row[column] for column in kinds) for row in given]
+                opened.execute(f"insert into {table} {sql.rows(kinds, values)}")
+
+
+def _created(schema: str, name: str, kinds: Mapping[str, str]) -> str:
+    columns = ", ".join(f"{sql.identifier(column)} {sql.kind(kind)}" for column, kind in kinds.items())
+    return f"create table if not exists {sql.identifier(schema, name)} ({columns}) using iceberg"
 
 
 def _raw_table(spark: SparkSettings, name: str, query: str) -> list[str]:

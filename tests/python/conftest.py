@@ -18,13 +18,23 @@ from dbt.cli.main import dbtRunner
 from raw_company import RawCompany, write_raw_company
 from spark_world import SparkServer, find_server
 
+from orchestration.assets.model_fits import run_refit, store
 from orchestration.company import company_raw_folder
 from orchestration.contract import Contract, load_contract
+from orchestration.engines.duckdb import DuckDbEngine
 from orchestration.landing import Landing, land
+from orchestration.predictive import tables
+from orchestration.predictive.refit import Refit
+from orchestration.predictive.stored import FEATURE_MODELS, BuildTables
 from orchestration.settings import ROOT, WAREHOUSE_DIR, Settings, load_settings
 from orchestration.warehouse import open_build, register
 
 BUILD = ("build", "--exclude-resource-type", "unit_test")
+BUILD_TABLES = BuildTables(
+    **{name: f"intermediate.{model}" for name, model in FEATURE_MODELS.items()},
+    fits="predictive.fits",
+    champions="predictive.champions",
+)
 STARTED_AT = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 
 
@@ -138,11 +148,16 @@ def dbt(tmp_path_factory: pytest.TempPathFactory) -> Dbt:
 
 @pytest.fixture(scope="session")
 def build_world(tmp_path_factory: pytest.TempPathFactory, dbt: Dbt, contract: Contract) -> Callable[..., World]:
-    """Build a warehouse of its own from a raw folder: `build_world(raw_dir, name, as_of=None, arguments=BUILD)`."""
+    """Build a warehouse of its own from a raw folder: `build_world(raw_dir, name, as_of=None, arguments=BUILD)`.
 
-    def build(raw_dir: Path, name: str, as_of: date | None = None, arguments: tuple[str, ...] = BUILD) -> World:
+    With `fit=True` the predictive models are fitted and backtested before.
+    """
+
+    def build(
+        raw_dir: Path, name: str, as_of: date | None = None, arguments: tuple[str, ...] = BUILD, *, fit: bool = False
+    ) -> World:
         warehouse = tmp_path_factory.mktemp(name)
-        return build_into(warehouse, raw_dir, dbt, contract, as_of, arguments)
+        return build_into(warehouse, raw_dir, dbt, contract, as_of, arguments, fit=fit)
 
     return build
 
@@ -154,13 +169,29 @@ def build_into(
     contract: Contract,
     as_of: date | None = None,
     arguments: tuple[str, ...] = BUILD,
+    *,
+    fit: bool = False,
 ) -> World:
     """Land a raw folder into a warehouse, new or not, and build it there."""
     settings = load_settings({"STICKINESS_RAW_DIR": str(raw_dir), WAREHOUSE_DIR: str(warehouse)})
     settings = replace(settings, as_of=as_of)
     landing = land(settings.raw_dir, settings.landing_dir, contract, settings.dialects)
     register(landing, settings, contract, settings.build_db, "test", STARTED_AT)
+    if fit:
+        fit_into(settings, dbt)
     return World(settings, landing, dbt.invoke(warehouse, *arguments))
+
+
+def fit_into(settings: Settings, dbt: Dbt, fitted_at: datetime = STARTED_AT) -> Refit:
+    """Fit the predictive models on what is registered in a warehouse, as the refresh does, and store them there."""
+    engine, moment = DuckDbEngine(settings.warehouse), fitted_at.replace(tzinfo=None)
+    engine.write_predictive({tables.REFIT_REQUESTS: [{"requested_at": moment}]}, replace=True)
+    ahead = [f"+{FEATURE_MODELS[name]}" for name in ("churn_inputs", "outcomes")]
+    dbt.invoke(settings.warehouse, "build", "--exclude-resource-type", "test", "unit_test", "--select", *ahead)
+    result = run_refit(engine, BUILD_TABLES, settings, f"fit of {moment:%Y-%m-%d %H:%M}", moment)
+    engine.write_predictive({tables.REFIT_REQUESTS: []}, replace=True)
+    store(engine, result)
+    return result
 
 
 @pytest.fixture(scope="session")
@@ -170,13 +201,13 @@ def cdnow_raw() -> Path:
 
 @pytest.fixture(scope="session")
 def cdnow_world(build_world: Callable[..., World], cdnow_raw: Path) -> Iterator[World]:
-    yield build_world(cdnow_raw, "cdnow")
+    yield build_world(cdnow_raw, "cdnow", fit=True)
 
 
 @pytest.fixture(scope="session")
 def sample_world(build_world: Callable[..., World]) -> World:
     """The simulated company that make run builds; a test that uses it belongs to the xdist_group "sample"."""
-    return build_world(company_raw_folder(ROOT / "companies", "sample"), "sample")
+    return build_world(company_raw_folder(ROOT / "companies", "sample"), "sample", fit=True)
 
 
 @pytest.fixture(scope="session")
@@ -207,6 +238,8 @@ def spark_dbt(spark_server: SparkServer, tmp_path_factory: pytest.TempPathFactor
 def build_on_spark(world: World, server: SparkServer, dbt: Dbt, contract: Contract, arguments: tuple[str, ...]) -> None:
     """Build on Spark what a world has built on DuckDB: the same landed rows, settings and run."""
     server.engine.register(world.landing, world.settings, contract, "test", STARTED_AT)
+    stored = {name: world.frame(f"select * from predictive.{name}").to_dict("records") for name in tables.TABLES}
+    server.engine.write_predictive(stored, replace=True)
     dbt.invoke(world.settings.warehouse, *arguments)
 
 

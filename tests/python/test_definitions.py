@@ -25,8 +25,8 @@ from dagster import (
 )
 
 from orchestration import code_location, project
-from orchestration.assets import dbt_models, publication, raw_tables
-from orchestration.code_location import build_definitions, build_schedule
+from orchestration.assets import dbt_models, model_fits, publication, raw_tables
+from orchestration.code_location import build_definitions, build_schedules
 from orchestration.landing import RawFolderError
 from orchestration.problems import BuildError, ProjectError, PublicationError
 from orchestration.publication import current, published_database
@@ -266,7 +266,7 @@ def test_the_steps_share_a_pool_since_the_build_database_has_one_writer(definiti
 
 
 def test_the_nightly_refresh_is_stopped_until_it_is_asked_for_and_is_as_of_the_day_that_has_ended() -> None:
-    schedule = build_schedule("Asia/Shanghai")
+    schedule, _ = build_schedules("Asia/Shanghai")
     assert schedule.default_status == DefaultScheduleStatus.STOPPED
     assert (schedule.cron_schedule, schedule.execution_timezone) == ("0 2 * * *", "Asia/Shanghai")
     tick = datetime(2026, 11, 22, 2, tzinfo=ZoneInfo("Asia/Shanghai"))
@@ -274,13 +274,22 @@ def test_the_nightly_refresh_is_stopped_until_it_is_asked_for_and_is_as_of_the_d
     assert request.run_config == {"resources": {"refresh": {"config": {"as_of": "2026-11-21"}}}}
 
 
-def test_the_nightly_refresh_is_a_run_that_the_job_accepts(definitions: Definitions, raw: Path) -> None:
+def test_the_monthly_refit_fits_anew_as_of_the_last_day_of_the_month_that_has_ended() -> None:
+    _, schedule = build_schedules("Asia/Shanghai")
+    assert schedule.default_status == DefaultScheduleStatus.STOPPED
+    assert (schedule.cron_schedule, schedule.execution_timezone) == ("0 4 1 * *", "Asia/Shanghai")
+    tick = datetime(2026, 11, 1, 4, tzinfo=ZoneInfo("Asia/Shanghai"))
+    request = schedule.evaluate_tick(build_schedule_context(scheduled_execution_time=tick)).run_requests[0]
+    assert request.run_config == {"resources": {"refresh": {"config": {"as_of": "2026-10-31", "refit": True}}}}
+
+
+def test_what_is_scheduled_is_a_run_that_the_job_accepts(definitions: Definitions, raw: Path) -> None:
     tick = datetime(2026, 11, 22, 2, tzinfo=ZoneInfo("UTC"))
-    context = build_schedule_context(scheduled_execution_time=tick)
-    [request] = build_schedule("UTC").evaluate_tick(context).run_requests
-    job = definitions.resolve_job_def("refresh")
-    # it refuses a field that it does not know
-    assert validate_run_config(job, request.run_config)
+    for schedule in build_schedules("UTC"):
+        context = build_schedule_context(scheduled_execution_time=tick)
+        [request] = schedule.evaluate_tick(context).run_requests
+        # it refuses a field that it does not know
+        assert validate_run_config(definitions.resolve_job_def(schedule.job_name), request.run_config)
 
 
 @pytest.mark.parametrize("full_refresh", [False, True])
@@ -480,7 +489,7 @@ def test_every_source_and_mart_of_the_project_is_part_of_a_refresh_and_every_tes
     assert {"customers", "orders", "repurchase_rates"} <= marts
     assert {key.path[-1] for key in graph.get(AssetKey("published")).parent_keys} >= marts
     tests = {node["name"] for node in manifest["nodes"].values() if node["resource_type"] == "test"}
-    assert {key.name for key in graph.asset_check_keys} == tests
+    assert {key.name for key in graph.asset_check_keys} == tests | {model_fits.CHECK}
 
 
 def test_every_published_model_names_its_key_so_that_its_rows_have_an_order(manifest: dict) -> None:

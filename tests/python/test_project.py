@@ -14,7 +14,7 @@ from orchestration.settings import ROOT
 
 MODELS = ROOT / "models"
 # marts may read marts of their own domain and of those before it
-DOMAINS = ("customers", "repurchase", "value", "lifecycle", "satisfaction", "loyalty", "service", "engagement")
+DOMAINS = ("customers", "repurchase", "value", "lifecycle", "churn", "satisfaction", "loyalty", "service", "engagement")
 
 
 @pytest.fixture(scope="module")

@@ -63,7 +63,7 @@ def cdnow_sample(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Comparisons:
     folder = write_sample(cdnow_raw, tmp_path_factory.mktemp("raw") / "cdnow_sample")
-    world = build_world(folder, "cdnow_sample", arguments=MODELS_ONLY)
+    world = build_world(folder, "cdnow_sample", arguments=MODELS_ONLY, fit=True)
     build_on_spark(world, spark_server, spark_dbt, contract, MODELS_ONLY)
     return dict(compare_models("cdnow_sample", world, spark_server))
 

@@ -13,6 +13,7 @@ import pytest
 from spark_world import SparkServer
 
 from orchestration.contract import Contract, RawColumn, RawTable
+from orchestration.engines.spark import SparkEngine
 from orchestration.landing import LandedFile, Landing
 from orchestration.problems import WarehouseError
 from orchestration.settings import Settings
@@ -174,6 +175,7 @@ def test_the_run_parameters_hold_every_variable_and_null_where_the_company_sets_
             None,
             # it is the 23rd in Shanghai
             date(2026, 11, 22),
+            rows[0][4],
             name,
             "Asia/Shanghai",
             Decimal("0.1"),
@@ -181,7 +183,8 @@ def test_the_run_parameters_hold_every_variable_and_null_where_the_company_sets_
             None,
         )
     ]
-    assert columns == ("run_id", "started_at", "requested_as_of_date", "yesterday", *DEFAULTS)
+    assert columns == ("run_id", "started_at", "requested_as_of_date", "yesterday", "company_key", *DEFAULTS)
+    assert rows[0][4].startswith(f"{name} ")
     kinds = dict(row[:2] for row in ask(opened, "describe {operations}.run_parameters"))
     assert (kinds["default_margin_rate"], kinds["active_days"]) == ("decimal(18,6)", "bigint")
     registered(opened, tmp_path, as_of=date(2026, 1, 31), defaults={"a_new_one_days": 7, **DEFAULTS})
@@ -273,3 +276,29 @@ def test_the_landing_folder_itself_under_another_path_is_left_alone(opened: Sess
 def test_a_place_that_cannot_be_written_to_is_told(tmp_path: Path, uri: str) -> None:
     with pytest.raises(WarehouseError, match=f"could not be copied to {uri}.*STICKINESS_SPARK_LANDING_URI"):
         place_landing([landed(tmp_path, "a.csv", "O1")], CONTRACT.tables, tmp_path / "landing", uri)
+
+
+# What fits remember
+
+
+def test_rows_of_fits_are_appended_replaced_and_outlast_the_next_landing(opened: Session, tmp_path: Path) -> None:
+    registered(opened, tmp_path)
+    moment = datetime(2026, 4, 1, 12, 30)
+    known = {"as_of_date": date(2026, 3, 31), "fitted_at": moment, "status": "fitted", "reason_code": None}
+    row = {"company_key": "O'Hara \\ 北京", "customers": 900, "history_days": 400, **known}
+    champion = {"target": "churn", "model_name": "mbg_nbd", "parameters_fit_id": "a", "is_seasonal": True}
+    champion |= {"fit_id": "a", "is_reliable": False, "unreliable_reason": None}
+    engine = SparkEngine(opened.settings)
+    engine.write_predictive({"champions": [champion], "fits": [{"fit_id": "a", **row}]})
+    engine.write_predictive({"fits": [{"fit_id": "b", **row}]})
+    registered(opened, tmp_path)
+    schema = opened.settings.build_schema("predictive")
+    assert ask(opened, f"select * from {schema}.fits order by fit_id") == [
+        (fit_id, "O'Hara \\ 北京", date(2026, 3, 31), moment, "fitted", None, 900, 400) for fit_id in ("a", "b")
+    ]
+    columns = engine.read_columns(f"select * from {schema}.champions")
+    assert columns["is_seasonal"].tolist() == [1.0] and columns["is_reliable"].tolist() == [0.0]
+    assert columns["model_name"].tolist() == ["mbg_nbd"]
+    for rows in ([{"requested_at": moment}], [{"requested_at": moment}], []):
+        engine.write_predictive({"refit_requests": rows}, replace=True)
+        assert ask(opened, f"select * from {schema}.refit_requests") == [(moment,)] * len(rows)

@@ -1,6 +1,7 @@
 """The build database before a build: what the models find in it, and who may write to the warehouse."""
 
 import fcntl
+import re
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -127,13 +128,15 @@ def test_the_run_parameters_hold_every_variable_and_null_where_the_company_sets_
         found = connection.execute("SELECT * FROM operations.run_parameters")
         names, kinds = [column[0] for column in found.description], [str(column[1]) for column in found.description]
         rows = found.fetchall()
-    assert names == ["run_id", "started_at", "requested_as_of_date", "yesterday", *DEFAULTS]
+    assert names == ["run_id", "started_at", "requested_as_of_date", "yesterday", "company_key", *DEFAULTS]
+    key = rows[0][4]
     assert rows == [
         (
             "run-1",
             datetime(2026, 11, 22, 23, 30),
             date(2026, 11, 1),
             date(2026, 11, 21),
+            key,
             'O\'Hara "小店"',
             None,
             Decimal("0.125"),
@@ -141,6 +144,8 @@ def test_the_run_parameters_hold_every_variable_and_null_where_the_company_sets_
             120,
         )
     ]
+    # a name, and a hash of the folder that the rows come from
+    assert re.fullmatch(r'O\'Hara "小店" [0-9a-f]{12}', key)
     assert dict(zip(names, kinds, strict=True))["high_value_annual_amount"] == "DECIMAL(18,6)"
     assert dict(zip(names, kinds, strict=True))["active_days"] == "BIGINT"
 

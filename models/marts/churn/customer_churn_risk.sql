@@ -1,0 +1,119 @@
+with
+
+features as (
+    select * from {{ ref('int_customer_features') }}
+),
+
+probabilities as (
+    select * from {{ ref('int_churn_probabilities_scored') }}
+),
+
+champions as (
+    select * from {{ ref('int_model_champions_selected') }}
+    where target = 'churn'
+),
+
+reasons as (
+    select * from {{ ref('int_churn_reasons_worded') }}
+),
+
+scores as (
+    select customer_id, is_high_value from {{ ref('customer_rfm') }}
+),
+
+retention_actions as (
+    select * from {{ ref('retention_actions') }}
+),
+
+model_reasons as (
+    select * from {{ ref('model_reasons') }}
+),
+
+run_context as (
+    select as_of_date, lapsed_days from {{ ref('run_context') }}
+),
+
+risk_bands as (
+    select
+        risk_band,
+        from_probability,
+        lead(from_probability) over (order by from_probability asc nulls last) as below_probability,
+        is_at_risk,
+        label_en,
+        label_zh
+    from {{ ref('churn_risk_bands') }}
+),
+
+customer_reasons as (
+    select
+        customer_id,
+        {% for place in [1, 2, 3] -%}
+        max(case when reason_rank = {{ place }} then reason_code end) as reason_{{ place }}_code,
+        max(case when reason_rank = {{ place }} then reason_en end) as reason_{{ place }},
+        max(case when reason_rank = {{ place }} then reason_zh end) as reason_{{ place }}_zh{% if not loop.last %},{% endif %}
+        {% endfor %}
+    from reasons
+    group by customer_id
+),
+
+customers as (
+    select
+        features.customer_id,
+        features.as_of_date,
+        features.days_since_last_purchase,
+        features.repeat_purchase_days,
+        features.net_revenue_365d,
+        features.days_since_last_purchase >= run_context.lapsed_days as is_lapsed,
+        coalesce(scores.is_high_value, false) as is_high_value
+    from features
+    inner join run_context on features.as_of_date = run_context.as_of_date
+    left join scores on features.customer_id = scores.customer_id
+),
+
+final as (
+    select
+        customers.customer_id,
+        customers.as_of_date,
+        probabilities.churn_probability_30d,
+        probabilities.churn_probability_90d,
+        probabilities.churn_probability_180d,
+        risk_bands.risk_band,
+        risk_bands.label_en as risk_band_en,
+        risk_bands.label_zh as risk_band_zh,
+        {% for place in [1, 2, 3] -%}
+        customer_reasons.reason_{{ place }}_code,
+        customer_reasons.reason_{{ place }},
+        customer_reasons.reason_{{ place }}_zh,
+        {% endfor -%}
+        customers.days_since_last_purchase,
+        customers.net_revenue_365d,
+        -- what was paid back beyond what was paid cannot be lost again
+        {{ money(
+            'greatest(0e0, cast(customers.net_revenue_365d as double)) * probabilities.churn_probability_90d'
+        ) }} as revenue_at_risk_365d,
+        customers.is_high_value,
+        customers.is_high_value and not customers.is_lapsed and risk_bands.is_at_risk as is_save_candidate,
+        customers.is_lapsed and (customers.is_high_value or customers.repeat_purchase_days > 0) as is_win_back_candidate,
+        retention_actions.action as recommended_action,
+        retention_actions.label_en as recommended_action_en,
+        retention_actions.label_zh as recommended_action_zh,
+        champions.is_reliable,
+        champions.unreliable_reason,
+        model_reasons.label_en as unreliable_reason_en,
+        model_reasons.label_zh as unreliable_reason_zh,
+        probabilities.model_name
+    from customers
+    inner join probabilities on customers.customer_id = probabilities.customer_id
+    cross join champions
+    -- a probability lies in one band, and a band has one action for each value: one row per customer remains
+    left join risk_bands
+        on probabilities.churn_probability_90d >= risk_bands.from_probability
+        and (probabilities.churn_probability_90d < risk_bands.below_probability or risk_bands.below_probability is null)
+    left join retention_actions
+        on risk_bands.risk_band = retention_actions.risk_band
+        and customers.is_high_value = retention_actions.is_high_value
+    left join customer_reasons on customers.customer_id = customer_reasons.customer_id
+    left join model_reasons on champions.unreliable_reason = model_reasons.reason_code
+)
+
+select * from final

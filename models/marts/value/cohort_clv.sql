@@ -1,0 +1,125 @@
+{% set horizons = [30, 90, 180, 365] %}
+
+with
+
+customers as (
+    select * from {{ ref('customer_clv') }}
+),
+
+first_purchases as (
+    select customer_id, cohort_month from {{ ref('int_customer_purchases_summarised') }}
+),
+
+models as (
+    select is_reliable, unreliable_reason from {{ ref('int_btyd_parameters_pivoted') }}
+),
+
+champions as (
+    select target, model_name, parameters_fit_id from {{ ref('int_model_champions_selected') }}
+),
+
+parameters as (
+    select * from {{ ref('stg_model_parameters') }}
+),
+
+model_reasons as (
+    select * from {{ ref('model_reasons') }}
+),
+
+predictions as (
+    {% for horizon in horizons -%}
+    select
+        first_purchases.cohort_month,
+        {{ horizon }} as horizon_days,
+        customers.historic_net_revenue,
+        customers.expected_purchases_{{ horizon }}d as predicted_purchases,
+        customers.predicted_clv_{{ horizon }}d as predicted_clv
+    from customers
+    inner join first_purchases on customers.customer_id = first_purchases.customer_id
+    {% if not loop.last %}union all{% endif %}
+    {% endfor %}
+),
+
+cohorts as (
+    select
+        cohort_month,
+        horizon_days,
+        count(*) as customers,
+        sum(historic_net_revenue) as historic_net_revenue,
+        sum(predicted_purchases) as predicted_purchases,
+        sum(predicted_clv) as predicted_clv
+    from predictions
+    group by cohort_month, horizon_days
+),
+
+totals as (
+    select
+        substring(cast(cohort_month as {{ dbt.type_string() }}), 1, 7) as cohort,
+        cohort_month,
+        horizon_days,
+        customers,
+        historic_net_revenue,
+        predicted_purchases,
+        predicted_clv
+    from cohorts
+    union all
+    select
+        'all' as cohort,
+        cast(null as date) as cohort_month,
+        horizon_days,
+        sum(customers) as customers,
+        sum(historic_net_revenue) as historic_net_revenue,
+        sum(predicted_purchases) as predicted_purchases,
+        sum(predicted_clv) as predicted_clv
+    from cohorts
+    group by horizon_days
+),
+
+-- what the backtests say of totals over each horizon; a row that is missing leaves the interval open
+errors as (
+    select
+        parameters.horizon_days,
+        max(case when parameters.target = 'purchases' and parameters.parameter = 'dispersion' then parameters.value end)
+            as purchases_dispersion,
+        max(case when parameters.target = 'purchases' and parameters.parameter = 'relative_error' then parameters.value end)
+            as purchases_relative_error,
+        max(case when parameters.target = 'clv' and parameters.parameter = 'dispersion' then parameters.value end)
+            as clv_dispersion,
+        max(case when parameters.target = 'clv' and parameters.parameter = 'relative_error' then parameters.value end)
+            as clv_relative_error
+    from parameters
+    inner join champions
+        on parameters.fit_id = champions.parameters_fit_id
+        and parameters.target = champions.target
+        and parameters.model_name = champions.model_name
+    group by parameters.horizon_days
+),
+
+final as (
+    select
+        totals.cohort,
+        totals.cohort_month,
+        totals.horizon_days,
+        cast(totals.customers as bigint) as customers,
+        {{ money('totals.historic_net_revenue') }} as historic_net_revenue,
+        totals.predicted_purchases,
+        {% for bound, interval in {'low': prediction_low, 'high': prediction_high}.items() -%}
+        {{ interval('totals.predicted_purchases', 'errors.purchases_dispersion', 'errors.purchases_relative_error') }}
+            as predicted_purchases_{{ bound }},
+        {% endfor -%}
+        {{ money('totals.predicted_clv') }} as predicted_clv,
+        {% for bound, interval in {'low': prediction_low, 'high': prediction_high}.items() -%}
+        {{ money(interval('cast(totals.predicted_clv as double)', 'errors.clv_dispersion', 'errors.clv_relative_error')) }}
+            as predicted_clv_{{ bound }},
+        {% endfor -%}
+        models.is_reliable,
+        models.unreliable_reason,
+        model_reasons.label_en as unreliable_reason_en,
+        model_reasons.label_zh as unreliable_reason_zh
+    from totals
+    cross join models
+    left join errors on totals.horizon_days = errors.horizon_days
+    left join model_reasons on models.unreliable_reason = model_reasons.reason_code
+)
+
+select * from final

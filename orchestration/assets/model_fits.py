@@ -1,0 +1,178 @@
+"""The fits of the predictive models: done when they are asked for or there are none, kept from refresh to refresh."""
+
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from dagster import (
+    AssetCheckResult,
+    AssetCheckSeverity,
+    AssetCheckSpec,
+    AssetExecutionContext,
+    AssetKey,
+    AssetsDefinition,
+    AssetSpec,
+    MaterializeResult,
+    multi_asset,
+)
+
+from orchestration.assets.dbt_models import DbtCli, build_ahead
+from orchestration.assets.refresh import WRITER_POOL, RefreshConfig, told_as_failure
+from orchestration.contract import Contract
+from orchestration.engines import Engine, load_engine
+from orchestration.predictive import tables
+from orchestration.predictive.stored import FEATURE_MODELS, BuildTables, feature_dates, stored_champions
+from orchestration.progress import announce
+from orchestration.project import relation, source_relation
+from orchestration.settings import Settings
+from orchestration.warehouse import company_key
+
+if TYPE_CHECKING:
+    from orchestration.predictive.refit import Refit
+
+# fewer orders are fewer customers than a fit needs, so the features need not be built
+_MIN_ORDERS = 500
+
+CHECK = "champion_beats_the_recency_baseline"
+CHAMPIONS = AssetKey([tables.SCHEMA, "champions"])
+
+
+def build_model_fits(contract: Contract, manifest: Mapping[str, Any], target: str) -> AssetsDefinition | None:
+    """One asset for each table of the schema `predictive`; None if the project reads none of them."""
+    described = {
+        source["name"]: source["description"]
+        for source in manifest["sources"].values()
+        if source["source_name"] == tables.SCHEMA
+    }
+    if not described:
+        return None
+    raw_tables = [AssetKey(["raw", name]) for name in contract.tables]
+    specs = [
+        AssetSpec(
+            [tables.SCHEMA, name],
+            deps=raw_tables,
+            description=described.get(name),
+            group_name="predictive",
+            kinds={"python", target},
+        )
+        for name in tables.TABLES
+    ]
+    check = AssetCheckSpec(
+        CHECK,
+        asset=CHAMPIONS,
+        description="A champion that predicts worse than the days since the last purchase alone is unreliable.",
+    )
+
+    @multi_asset(specs=specs, check_specs=[check], name="model_fits", pool=WRITER_POOL)
+    def model_fits(context: AssetExecutionContext, dbt: DbtCli, refresh: RefreshConfig) -> Iterator[Any]:
+        begin = time.monotonic()
+        with told_as_failure():
+            settings = refresh.settings()
+            engine = load_engine(settings.target, settings.warehouse)
+            names = build_tables(manifest)
+            done = None
+            if is_due(engine, names, manifest, settings):
+                done = fit_models(engine, names, dbt, manifest, settings, context.run.run_id)
+            champions = stored_champions(engine, names, company_key(settings), settings.as_of)
+        announce("model fits", "fitted" if done else "kept", time.monotonic() - begin)
+        yield from (MaterializeResult(asset_key=[tables.SCHEMA, name]) for name in tables.TABLES)
+        yield check_result(champions)
+
+    return model_fits
+
+
+def build_tables(manifest: Mapping[str, Any]) -> BuildTables:
+    """Where a refit finds what it reads."""
+    models = {name: relation(manifest, model) for name, model in FEATURE_MODELS.items()}
+    sources = {name: source_relation(manifest, tables.SCHEMA, name) for name in ("fits", "champions")}
+    return BuildTables(**{name: ".".join(table) for name, table in (models | sources).items()})
+
+
+def is_due(engine: Engine, names: BuildTables, manifest: Mapping[str, Any], settings: Settings) -> bool:
+    """Whether to fit: asked for, or no parameters of this company and its model by the as-of date."""
+    if settings.refit or settings.full_refresh:
+        return True
+    champions = stored_champions(engine, names, company_key(settings), settings.as_of)
+    if champions and champions["purchases"]["model_name"] == settings.variable("btyd_model"):
+        return False
+    orders = ".".join(source_relation(manifest, "raw", "orders"))
+    return engine.read_build(f"SELECT count(*) FROM {orders}")[1][0][0] >= _MIN_ORDERS
+
+
+def fit_models(
+    engine: Engine,
+    names: BuildTables,
+    dbt: DbtCli,
+    manifest: Mapping[str, Any],
+    settings: Settings,
+    run_id: str,
+) -> "Refit":
+    """Build the features of past month ends, fit and backtest on them, and store what came of it."""
+    now = datetime.now(UTC).replace(tzinfo=None)
+    engine.write_predictive({tables.REFIT_REQUESTS: [{"requested_at": now}]}, replace=True)
+    try:
+        build_ahead(dbt, manifest, settings, [FEATURE_MODELS[name] for name in ("churn_inputs", "outcomes")])
+        result = run_refit(engine, names, settings, f"{now:%Y%m%dT%H%M%S}-{run_id[:8]}", now)
+    finally:
+        engine.write_predictive({tables.REFIT_REQUESTS: []}, replace=True)
+    store(engine, result)
+    return result
+
+
+def run_refit(engine: Engine, names: BuildTables, settings: Settings, fit_id: str, fitted_at: datetime) -> "Refit":
+    """The refit on the features that are built."""
+    # heavy, and most refreshes fit nothing
+    from orchestration.predictive.loading import load_activity, load_previous, snapshot_loader
+    from orchestration.predictive.refit import Options, refit
+
+    as_of, dates = feature_dates(engine, names)
+    key = company_key(settings)
+    return refit(
+        load=snapshot_loader(engine, names),
+        dates=dates,
+        activity=load_activity(engine, names),
+        as_of=as_of,
+        options=Options(
+            fit_id=fit_id,
+            company_key=key,
+            fitted_at=fitted_at,
+            btyd_model=str(settings.variable("btyd_model")),
+        ),
+        previous=load_previous(engine, names, key, as_of),
+    )
+
+
+def store(engine: Engine, result: "Refit") -> None:
+    """Append what a refit found. The fits come last: nothing is read of a fit that is not there."""
+    engine.write_predictive(
+        {
+            "parameters": result.parameters,
+            "steps": result.steps,
+            "backtests": result.backtests,
+            "champions": result.champions,
+            tables.FITS: [result.fit],
+        }
+    )
+
+
+def check_result(champions: Mapping[str, Mapping[str, Any]]) -> AssetCheckResult:
+    """The check on what is used now; it passes where there is no champion."""
+    worse = sorted(name for name, row in champions.items() if row["unreliable_reason"] == "worse_than_baseline")
+    return AssetCheckResult(
+        passed=not worse,
+        asset_key=CHAMPIONS,
+        check_name=CHECK,
+        severity=AssetCheckSeverity.ERROR,
+        description=explain(worse) if worse else None,
+        metadata={name: f"{row['model_name']} of {row['parameters_fit_id']}" for name, row in champions.items()},
+    )
+
+
+def explain(worse: Sequence[str]) -> str:
+    """What to do about champions that are worse than the baseline."""
+    return (
+        f"In the last backtests the model of {' and '.join(worse)} was worse than the days since the last purchase "
+        f"alone. Its earlier parameters are kept, and customer_clv or customer_churn_risk say is_reliable = false. "
+        f"See model_backtests for the cuts at which it failed: a gap or a change in the data, or a new season?"
+    )

@@ -1,0 +1,466 @@
+"""What the models would have predicted at past month ends, each from what was known by then, and what came."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import date
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from orchestration.predictive import metrics
+from orchestration.predictive.baselines import (
+    BASELINES,
+    LAST_PERIOD_RATE,
+    RECENCY,
+    RFM,
+    CellMeans,
+    RecencyChurn,
+    RfmChurn,
+    continued,
+    rate_churn,
+)
+from orchestration.predictive.btyd import (
+    BtydFit,
+    Histories,
+    expected_purchases,
+    fit_btyd,
+    probability_of_no_purchase,
+    relative_error_of_total,
+)
+from orchestration.predictive.calibration import IDENTITY, Calibration, fit_calibration
+from orchestration.predictive.challengers import BoostedModel, LogisticModel, fit_boosted, fit_logistic
+from orchestration.predictive.features import CHURN_FEATURES
+from orchestration.predictive.problems import FitError
+from orchestration.predictive.seasonality import Activity, effective_days, estimate_month_index
+from orchestration.predictive.snapshots import CHURN_HORIZONS, HORIZONS, Snapshot, window_end
+from orchestration.predictive.spend import PARAMETERS as SPEND_PARAMETERS
+from orchestration.predictive.spend import SpendFit, expected_spend, fit_spend
+
+Floats = NDArray[np.float64]
+Row = dict[str, Any]
+Load = Callable[[date], Snapshot]
+
+LOGISTIC, GRADIENT_BOOSTING = "logistic", "gradient_boosting"
+MAX_CUTS = 6
+# snapshots of together so many customers are kept between the two readings: about half a gigabyte
+_ROWS_KEPT = 2_000_000
+
+
+@dataclass(frozen=True)
+class Backtest:
+    """One model at one cut: what it predicted of all together, what came, and how good single predictions were."""
+
+    target: str
+    model_name: str
+    cut: date
+    horizon: int
+    is_seasonal: bool  # whether the seasons are applied, as far as they were known at the cut
+    customers: int
+    predicted_total: float
+    actual_total: float
+    squared_error: float  # sum over customers of (actual - predicted) squared
+    measures: Mapping[str, float] = field(default_factory=dict)
+    knows_season: bool = False
+    parameter_error: float = 0.0  # relative standard error of the predicted total that comes from the parameters
+
+    def row(self, fit_id: str) -> Row:
+        """The row of model_backtests: None where a measure has no meaning."""
+        names = ("auc", "brier", "ece", "top_decile_lift", "spearman", "normalised_gini")
+        return {
+            "fit_id": fit_id,
+            "model_name": self.model_name,
+            "target": self.target,
+            "cut_date": self.cut,
+            "horizon_days": self.horizon,
+            "customers": self.customers,
+            "predicted_total": _known(self.predicted_total),
+            "actual_total": _known(self.actual_total),
+            "total_error": _known(metrics.total_error(self.predicted_total, self.actual_total)),
+            **{name: _known(self.measures.get(name)) for name in names},
+            "is_baseline": self.model_name in BASELINES,
+        }
+
+
+@dataclass(frozen=True)
+class DayFit:
+    """The buy-till-you-die models of a day; None where the data did not carry one. Twelve ones are no season."""
+
+    day: date
+    btyd: BtydFit | None
+    spend: SpendFit | None
+    month_index: Floats
+
+    @property
+    def has_season(self) -> bool:
+        return bool((self.month_index != 1).any())
+
+    def days(self, start: date, horizon: int, is_seasonal: bool) -> float:
+        """Length of the window after `start`, by the seasons as this day knows them."""
+        return effective_days(self.month_index, start, horizon) if is_seasonal else float(horizon)
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What was learnt from the outcomes of a day. None: too few churned or stayed, or the horizon is none of churn."""
+
+    purchases: CellMeans
+    net_revenue: CellMeans
+    recency: RecencyChurn | None = None
+    rfm: RfmChurn | None = None
+    logistic: LogisticModel | None = None
+    boosted: BoostedModel | None = None
+
+
+@dataclass(frozen=True)
+class Learnt:
+    """All that a refit knows at the end: the backtests, and the models as of the last day.
+
+    `trained` is by horizon: without one no window of that length has passed yet. `calibrations` is by horizon and
+    whether the season is applied.
+    """
+
+    known: Snapshot
+    fit: DayFit
+    tests: list[Backtest]
+    trained: Mapping[int, Trained]
+    calibrations: Mapping[tuple[int, bool], Calibration]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Which days are cuts, by horizon, and from which day's outcomes a cut learns: of all by then the newest."""
+
+    cuts: Mapping[int, tuple[date, ...]]
+    teachers: Mapping[tuple[date, int], date]
+
+    @property
+    def days(self) -> list[date]:
+        """Every day that is a cut or teaches one, in order."""
+        return sorted({day for cuts in self.cuts.values() for day in cuts} | set(self.teachers.values()))
+
+
+class Snapshots:
+    """Loads snapshots, and keeps the last ones as long as they are not too large."""
+
+    def __init__(self, load: Load, rows_kept: int = _ROWS_KEPT) -> None:
+        self._load = load
+        self._rows_kept = rows_kept
+        self._kept: OrderedDict[date, Snapshot] = OrderedDict()
+
+    def of(self, day: date) -> Snapshot:
+        """Return the snapshot of a day."""
+        if day not in self._kept:
+            self._kept[day] = self._load(day)
+            while len(self._kept) > 1 and sum(one.customers for one in self._kept.values()) > self._rows_kept:
+                self._kept.popitem(last=False)
+        self._kept.move_to_end(day)
+        return self._kept[day]
+
+
+def plan_cuts(dates: Iterable[date], as_of: date, snapshots: Snapshots) -> Plan:
+    """Take for each horizon the last six days whose window has passed and whose history is long enough."""
+    days = sorted({day for day in dates if day < as_of}, reverse=True)
+    large = _large_enough(days, snapshots)
+    cuts = {
+        horizon: tuple(day for day in large if window_end(day, horizon) <= as_of)[:MAX_CUTS] for horizon in HORIZONS
+    }
+    teachers = {}
+    for horizon in HORIZONS:
+        for cut in (*cuts[horizon], as_of):
+            teacher = next((day for day in large if window_end(day, horizon) <= cut), None)
+            if teacher is not None:
+                teachers[cut, horizon] = teacher
+    return Plan(cuts, teachers)
+
+
+def learn(load: Load, dates: Sequence[date], activity: Activity, as_of: date, btyd_model: str) -> Learnt:
+    """Fit, predict and compare at each cut, and fit as of the last day.
+
+    At a cut only what was known on that day is used: snapshots and outcome windows that end by it, and activity
+    until it. FitError if the data does not carry a buy-till-you-die model as of the last day.
+    """
+    snapshots = Snapshots(load)
+    known = snapshots.of(as_of)
+    final = fit_day(known, activity, btyd_model, must_fit=True)
+    plan = plan_cuts(dates, as_of, snapshots)
+    fits: dict[date, DayFit] = {}
+    start = None
+    for day in plan.days:
+        fits[day] = fit_day(snapshots.of(day), activity, btyd_model, start)
+        start = fits[day].btyd or start
+    fits[as_of] = final
+    tests: list[Backtest] = []
+    trained: dict[tuple[date, int], Trained] = {}
+    calibrations: dict[tuple[date, int, bool], Calibration] = {}
+    # in order: a day's teachers come before it
+    for day in plan.days:
+        snapshot = snapshots.of(day)
+        for horizon in HORIZONS:
+            if day in plan.cuts[horizon] and horizon in snapshot.outcomes:
+                teacher = trained.get((plan.teachers.get((day, horizon)), horizon))
+                here = {seasonal: calibrations.get((day, horizon, seasonal), IDENTITY) for seasonal in (False, True)}
+                tests += _test(snapshot, horizon, fits[day], teacher, here)
+            pupils = [cut for (cut, days), teacher in plan.teachers.items() if days == horizon and teacher == day]
+            if pupils and horizon in snapshot.outcomes:
+                trained[day, horizon] = train(snapshot, horizon)
+                for pupil in pupils if horizon in CHURN_HORIZONS else ():
+                    for seasonal in (False, True):
+                        calibrations[pupil, horizon, seasonal] = _calibrate(
+                            snapshot, horizon, fits[day], fits[pupil], seasonal
+                        )
+    return Learnt(
+        known=known,
+        fit=final,
+        tests=tests,
+        trained={
+            horizon: trained[plan.teachers[as_of, horizon], horizon]
+            for horizon in HORIZONS
+            if (plan.teachers.get((as_of, horizon)), horizon) in trained
+        },
+        calibrations={
+            (horizon, seasonal): calibrations.get((as_of, horizon, seasonal), IDENTITY)
+            for horizon in CHURN_HORIZONS
+            for seasonal in (False, True)
+        },
+    )
+
+
+def fit_day(
+    known: Snapshot, activity: Activity, btyd_model: str, start: BtydFit | None = None, *, must_fit: bool = False
+) -> DayFit:
+    """Fit the models of a day; one that the data does not carry is None, or a FitError if it must be fitted."""
+    try:
+        btyd = fit_btyd(btyd_model, Histories.grouped(known.x, known.t_x, known.T), start)
+    except FitError:
+        if must_fit:
+            raise
+        btyd = None
+    try:
+        spend = fit_spend(known.x, known.repeat_spend)
+    except FitError:
+        spend = None
+    index = np.ones(12) if btyd is None else estimate_month_index(btyd, activity.until(known.date), known.date)
+    return DayFit(known.date, btyd, spend, index)
+
+
+def train(known: Snapshot, horizon: int) -> Trained:
+    """Learn from the outcomes of a day what does not come from a fit of histories."""
+    outcome = known.outcomes[horizon]
+    means = Trained(
+        purchases=CellMeans.fit(known, outcome.purchases), net_revenue=CellMeans.fit(known, outcome.net_revenue)
+    )
+    if horizon not in CHURN_HORIZONS:
+        return means
+    return replace(
+        means,
+        recency=RecencyChurn.fit(known, outcome.churned),
+        rfm=RfmChurn.fit(known, outcome.churned),
+        logistic=fit_logistic(known.inputs, outcome.churned, CHURN_FEATURES),
+        boosted=fit_boosted(known.inputs, outcome.churned, CHURN_FEATURES),
+    )
+
+
+def predict_purchases(fit: DayFit, known: Snapshot, horizon: int, is_seasonal: bool) -> Floats | None:
+    """Purchases to be expected of each customer in the window."""
+    if fit.btyd is None:
+        return None
+    first, codes = _by_history(known)
+    days = fit.days(known.date, horizon, is_seasonal)
+    return expected_purchases(fit.btyd, known.x[first], known.t_x[first], known.T[first], days)[codes]
+
+
+def predict_churn(fit: DayFit, known: Snapshot, days: float) -> Floats | None:
+    """Probability, not calibrated, that no purchase comes in the window, taken as `days` long."""
+    return None if fit.btyd is None else probability_of_no_purchase(fit.btyd, known.x, known.t_x, known.T, days)
+
+
+def errors_of_totals(fit: DayFit, known: Snapshot, horizon: int) -> dict[str, float]:
+    """Relative standard errors, from the parameters alone, of the totals of purchases and of lifetime value.
+
+    The seasons make the window longer or shorter, which hardly moves them: they are left out.
+    """
+    if fit.btyd is None:
+        return {}
+    histories = Histories.grouped(known.x, known.t_x, known.T)
+    purchases = float(np.nan_to_num(relative_error_of_total(fit.btyd, histories, horizon)))
+    if fit.spend is None:
+        return {"purchases": purchases}
+    expected = predict_purchases(fit, known, horizon, is_seasonal=False)
+    return {"purchases": purchases, "clv": float(np.hypot(purchases, _error_of_spend(fit.spend, known, expected)))}
+
+
+def _error_of_spend(fit: SpendFit, known: Snapshot, purchases: Floats) -> float:
+    """Standard error of what the given purchases are worth, over that; by the delta method as for purchases."""
+    covariance = np.nan_to_num(fit.covariance, nan=0.0)
+
+    def total(parameters: Floats) -> float:
+        moved = SpendFit.of(dict(zip(SPEND_PARAMETERS, parameters.tolist(), strict=True)))
+        return float(purchases @ expected_spend(moved, known.x, known.repeat_spend))
+
+    parameters = np.array([getattr(fit, name) for name in SPEND_PARAMETERS])
+    whole = total(parameters)
+    if not whole > 0:
+        return 0.0
+    steps = np.diag(1e-4 * parameters)
+    slopes = np.array([(total(parameters + step) - total(parameters - step)) / (2 * step.sum()) for step in steps])
+    return float(np.sqrt(max(0.0, slopes @ covariance @ slopes)) / whole)
+
+
+def _calibrate(known: Snapshot, horizon: int, fit: DayFit, pupil: DayFit, is_seasonal: bool) -> Calibration:
+    """Calibrate what a fit predicted on what came, for the use of a later day.
+
+    Both take the seasons as the later day knows them, or the calibration would learn the season of the window that it
+    saw.
+    """
+    p = predict_churn(fit, known, pupil.days(known.date, horizon, is_seasonal))
+    return IDENTITY if p is None else fit_calibration(p, known.outcomes[horizon].churned)
+
+
+def _test(
+    known: Snapshot,
+    horizon: int,
+    fit: DayFit,
+    teacher: Trained | None,
+    calibrations: Mapping[bool, Calibration],
+) -> list[Backtest]:
+    """Every model of every target at one cut."""
+    tests = _test_btyd(known, horizon, fit, calibrations)
+    if horizon in CHURN_HORIZONS:
+        tests += [
+            _churn_test(known, horizon, name, p)
+            for name, p in _other_churn(known, horizon, teacher).items()
+            if p is not None
+        ]
+    for target, name, actual, predicted in _other_amounts(known, horizon, teacher):
+        tests.append(_amount_test(known, horizon, target, name, actual, predicted))
+    return tests
+
+
+def _test_btyd(known: Snapshot, horizon: int, fit: DayFit, calibrations: Mapping[bool, Calibration]) -> list[Backtest]:
+    """The buy-till-you-die models at one cut, without and with the seasons."""
+    if fit.btyd is None:
+        return []
+    outcome, name = known.outcomes[horizon], fit.btyd.model
+    spend = None if fit.spend is None else expected_spend(fit.spend, known.x, known.repeat_spend)
+    errors = errors_of_totals(fit, known, horizon)
+    tests: list[Backtest] = []
+    for is_seasonal in (False, True):
+        if is_seasonal and not fit.has_season:
+            return tests + [replace(test, is_seasonal=True) for test in tests]
+        found = []
+        if horizon in CHURN_HORIZONS:
+            raw = predict_churn(fit, known, fit.days(known.date, horizon, is_seasonal))
+            found.append(_churn_test(known, horizon, name, calibrations[is_seasonal].apply(raw)))
+        purchases = predict_purchases(fit, known, horizon, is_seasonal)
+        found.append(_amount_test(known, horizon, "purchases", name, outcome.purchases, purchases))
+        if spend is not None:
+            found.append(_amount_test(known, horizon, "clv", name, outcome.net_revenue, purchases * spend))
+        tests += [
+            replace(
+                test,
+                is_seasonal=is_seasonal,
+                knows_season=is_seasonal,
+                parameter_error=errors.get(test.target, 0.0),
+            )
+            for test in found
+        ]
+    return tests
+
+
+def _other_churn(known: Snapshot, horizon: int, teacher: Trained | None) -> dict[str, Floats | None]:
+    predictions: dict[str, Floats | None] = {LAST_PERIOD_RATE: rate_churn(known, horizon)}
+    if teacher is not None:
+        for name, model in ((RECENCY, teacher.recency), (RFM, teacher.rfm)):
+            predictions[name] = None if model is None else model.predict(known)
+        for name, model in ((LOGISTIC, teacher.logistic), (GRADIENT_BOOSTING, teacher.boosted)):
+            predictions[name] = None if model is None else model.predict(known.inputs)
+    return predictions
+
+
+def _other_amounts(known: Snapshot, horizon: int, teacher: Trained | None) -> Iterable[tuple[str, str, Floats, Floats]]:
+    outcome = known.outcomes[horizon]
+    for target, actual, of_year in (
+        ("purchases", outcome.purchases, known.purchase_days_365d),
+        ("clv", outcome.net_revenue, known.net_revenue_365d),
+    ):
+        yield target, LAST_PERIOD_RATE, actual, continued(of_year, known, horizon)
+        if teacher is not None:
+            means = teacher.purchases if target == "purchases" else teacher.net_revenue
+            yield target, RECENCY, actual, means.predict_by_recency(known)
+            yield target, RFM, actual, means.predict_by_cell(known)
+
+
+def _churn_test(known: Snapshot, horizon: int, name: str, p: Floats) -> Backtest:
+    churned = known.outcomes[horizon].churned.astype(np.float64)
+    return Backtest(
+        target="churn",
+        model_name=name,
+        cut=known.date,
+        horizon=horizon,
+        is_seasonal=False,
+        customers=known.customers,
+        predicted_total=float(p.sum()),
+        actual_total=float(churned.sum()),
+        squared_error=float(np.sum((churned - p) ** 2)),
+        measures={
+            "auc": metrics.auc(churned, p),
+            "brier": metrics.brier(churned, p),
+            "ece": metrics.expected_calibration_error(churned, p),
+            "top_decile_lift": metrics.top_decile_lift(churned, p),
+        },
+    )
+
+
+def _amount_test(
+    known: Snapshot,
+    horizon: int,
+    target: str,
+    name: str,
+    actual: Floats,
+    predicted: Floats,
+) -> Backtest:
+    return Backtest(
+        target=target,
+        model_name=name,
+        cut=known.date,
+        horizon=horizon,
+        is_seasonal=False,
+        customers=known.customers,
+        predicted_total=float(predicted.sum()),
+        actual_total=float(actual.sum()),
+        squared_error=float(np.sum((actual - predicted) ** 2)),
+        measures={
+            "top_decile_lift": metrics.top_decile_lift(actual, predicted),
+            "spearman": metrics.spearman(actual, predicted),
+            "normalised_gini": metrics.normalised_gini(actual, predicted),
+        },
+    )
+
+
+def _large_enough(newest_first: Sequence[date], snapshots: Snapshots) -> list[date]:
+    """The days whose history is long enough, newest first: before one that is too small all are."""
+    large = []
+    for day in newest_first:
+        if not snapshots.of(day).is_large_enough:
+            break
+        large.append(day)
+    return large
+
+
+def _by_history(known: Snapshot) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """A customer of each history that there is, and which of them each customer is like."""
+    key = np.zeros(known.customers, dtype=np.int64)
+    for column in (known.x, known.t_x, known.T):
+        values, codes = np.unique(column, return_inverse=True)
+        key = key * max(values.size, 1) + codes
+    _, first, codes = np.unique(key, return_index=True, return_inverse=True)
+    return first, codes
+
+
+def _known(value: float | None) -> float | None:
+    """None for what is no number: storage has NULL for it."""
+    return float(value) if value is not None and np.isfinite(value) else None

@@ -1,0 +1,17 @@
+"""Why a model was not fitted."""
+
+from __future__ import annotations
+
+from orchestration.problems import StickinessError
+
+TOO_FEW_CUSTOMERS = "too_few_customers"
+HISTORY_TOO_SHORT = "history_too_short"
+NOT_CONVERGED = "not_converged"
+
+
+class FitError(StickinessError):
+    """The data does not carry the model. `code` is a reason code of the seed `model_reasons`."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code

@@ -1,0 +1,162 @@
+"""How much more, or less, is bought in a month of the year than the model alone expects.
+
+For each month of the past the repeat purchases that came are held against those that the model expects of the
+customers acquired so far. A straight trend is taken out where there are two years to see it, since over time a model
+errs in one direction. What is left is shrunk towards no season (empirical Bayes on log ratios): by the noise of
+counts, by how much the same month differs between years, and by how much the months differ at all. Months that do not
+differ by more than noise get an index of 1.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from orchestration.predictive.btyd import BtydFit, expected_repeat_purchases
+
+Floats = NDArray[np.float64]
+Days = NDArray[np.datetime64]
+
+MIN_DAYS = 365
+
+# with a trend, a year is needed for the trend and one for the season
+_DAYS_FOR_TREND = 730
+# standard deviation of a month's log ratio between years where there is one year only, and the least of it where
+# there are more
+_YEARLY_NOISE = 0.1
+_LEAST_YEARLY_NOISE = 0.03
+_LOWEST, _HIGHEST = 0.2, 5.0
+# a month in which fewer purchases are expected says nothing of the season
+_MIN_EXPECTED = 5.0
+
+
+@dataclass(frozen=True, eq=False)
+class Activity:
+    """Customers by the day of their first purchase, and repeat purchases by their day."""
+
+    first_days: Days
+    new_customers: Floats
+    repeat_days: Days
+    repeat_purchases: Floats
+
+    def until(self, day: date) -> Activity:
+        """Leave out what came after that day."""
+        end = np.datetime64(day, "D")
+        first, repeat = self.first_days <= end, self.repeat_days <= end
+        return Activity(
+            self.first_days[first], self.new_customers[first], self.repeat_days[repeat], self.repeat_purchases[repeat]
+        )
+
+
+def estimate_month_index(fit: BtydFit, activity: Activity, as_of: date) -> Floats:
+    """Twelve factors, January first, whose mean weighted by expected purchases is 1; all ones with less than a year."""
+    activity = activity.until(as_of)
+    ones = np.ones(12)
+    if not activity.first_days.size:
+        return ones
+    begin, end = activity.first_days.min(), np.datetime64(as_of, "D")
+    length = int((end - begin).astype(np.int64)) + 1
+    if length < MIN_DAYS:
+        return ones
+    expected, actual = _by_day(fit, activity, begin, length)
+    months = (begin + np.arange(length)).astype("datetime64[M]").astype(np.int64)
+    place = months - months[0]
+    expected, actual = np.bincount(place, weights=expected), np.bincount(place, weights=actual)
+    month_of_year = (months[0] + np.arange(expected.size)) % 12
+    exposure = np.bincount(month_of_year, weights=expected, minlength=12)
+    usable = expected >= _MIN_EXPECTED
+    if not usable.any():
+        return ones
+    logs = _shrunk_logs(
+        np.log((actual[usable] + 0.5) / (expected[usable] + 0.5)),
+        1 / (actual[usable] + 0.5),
+        month_of_year[usable],
+        np.flatnonzero(usable) if length >= _DAYS_FOR_TREND else None,
+    )
+    index = np.clip(np.exp(logs), _LOWEST, _HIGHEST)
+    return index * exposure.sum() / (exposure @ index)
+
+
+def effective_days(index: ArrayLike, as_of: date, days: int) -> float:
+    """Length of the `days` after `as_of`, each as long as its month's index says."""
+    following = np.datetime64(as_of, "D") + np.arange(1, days + 1)
+    return float(np.asarray(index, dtype=np.float64)[_month_of_year(following)].sum())
+
+
+def _by_day(fit: BtydFit, activity: Activity, begin: np.datetime64, length: int) -> tuple[Floats, Floats]:
+    """Repeat purchases of each day: expected of those who had come before, and actual."""
+    came = _placed(activity.first_days, activity.new_customers, begin, length)
+    actual = _placed(activity.repeat_days, activity.repeat_purchases, begin, length)
+    by_age = np.diff(expected_repeat_purchases(fit, np.arange(length, dtype=np.float64)), prepend=0.0)
+    return np.convolve(came, by_age)[:length], actual
+
+
+def _placed(days: Days, counts: Floats, begin: np.datetime64, length: int) -> Floats:
+    places = (days.astype("datetime64[D]") - begin).astype(np.int64)
+    inside = (places >= 0) & (places < length)
+    return np.bincount(places[inside], weights=np.asarray(counts, np.float64)[inside], minlength=length)
+
+
+def _shrunk_logs(ratios: Floats, count_noise: Floats, month_of_year: NDArray[np.int64], time: Floats | None) -> Floats:
+    """Log index of the twelve months of the year, from log ratios of months and the variance that counts give them."""
+    yearly = _YEARLY_NOISE**2
+    for _ in range(20):
+        weights = 1 / (count_noise + yearly)
+        means, of_month, residuals, spare = _fitted(ratios, weights, month_of_year, time)
+        if spare < 6:
+            break
+        # of the scatter between years, what counts do not explain
+        found = max(_LEAST_YEARLY_NOISE**2, yearly + float((weights @ residuals**2 - spare) / weights.sum()))
+        if abs(found - yearly) < 1e-9:
+            break
+        yearly = found
+    seen = of_month > 0
+    noise = 1 / of_month[seen]
+    level = np.average(means[seen], weights=of_month[seen])
+    between = _between(means[seen], noise)
+    logs = np.zeros(12)
+    logs[seen] = (means[seen] - level) * between / (between + noise)
+    return logs
+
+
+def _fitted(
+    ratios: Floats, weights: Floats, month_of_year: NDArray[np.int64], time: Floats | None
+) -> tuple[Floats, Floats, Floats, int]:
+    """Weighted mean of each month of the year beside a trend, its weight, the residuals and their freedom."""
+    of_month = np.bincount(month_of_year, weights=weights, minlength=12)
+    safe = np.where(of_month > 0, of_month, 1.0)
+
+    def centred(values: Floats) -> tuple[Floats, Floats]:
+        means = np.bincount(month_of_year, weights=weights * values, minlength=12) / safe
+        return means, values - means[month_of_year]
+
+    means, residuals = centred(ratios)
+    spare = ratios.size - int((of_month > 0).sum())
+    if time is not None and spare > 0:
+        mean_time, moved = centred(np.asarray(time, dtype=np.float64))
+        slope = float((weights * moved) @ residuals / ((weights * moved) @ moved))
+        means, residuals, spare = means - slope * mean_time, residuals - slope * moved, spare - 1
+    return means, of_month, residuals, spare
+
+
+def _between(means: Floats, noise: Floats) -> float:
+    """Variance of the true log index between months (Paule and Mandel 1982), 0 where noise explains all."""
+
+    def excess(between: float) -> float:
+        weights = 1 / (noise + between)
+        return float(weights @ (means - np.average(means, weights=weights)) ** 2) - (means.size - 1)
+
+    if means.size < 2 or excess(0.0) <= 0:
+        return 0.0
+    low, high = 0.0, max(1.0, float(np.ptp(means)) ** 2)
+    for _ in range(60):
+        middle = (low + high) / 2
+        low, high = (middle, high) if excess(middle) > 0 else (low, middle)
+    return (low + high) / 2
+
+
+def _month_of_year(days: Days) -> NDArray[np.int64]:
+    return days.astype("datetime64[M]").astype(np.int64) % 12

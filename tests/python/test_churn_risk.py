@@ -1,0 +1,279 @@
+"""Churn risk: the SQL against Python's own scoring for each kind of champion, and the reasons against the raw rows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from conftest import Dbt, World
+from past_company import AS_OF, Past, features_on, past_company
+
+from orchestration.engines.duckdb import DuckDbEngine
+from orchestration.predictive.btyd import BtydFit, probability_of_no_purchase
+from orchestration.predictive.calibration import Calibration
+from orchestration.predictive.challengers import BoostedModel, LogisticModel, Step
+from orchestration.predictive.features import CHURN_FEATURES
+
+pytestmark = [pytest.mark.worlds, pytest.mark.xdist_group("churn_risk")]
+
+HORIZONS = (30, 90, 180)
+MODELS = ("+customer_churn_risk", "retention_actions", "+int_customer_purchases_summarised")
+SELECTED = ("--indirect-selection", "cautious", "--exclude-resource-type", "unit_test")
+FIT = "fit 1"
+BTYD = {"r": 0.6, "alpha": 45.0, "a": 0.9, "b": 3.1}
+SPEND = {"p": 4.0, "q": 3.5, "gamma": 900.0}
+LINES = {30: Calibration(0.4, 1.3), 90: Calibration(-0.3, 0.7), 180: Calibration(0.9, 1.1)}
+Row = dict[str, Any]
+
+
+def logistic_models() -> dict[int, LogisticModel]:
+    """Weights of either sign on every feature, drawn for each horizon, so that the horizons contradict each other."""
+    chance = np.random.default_rng(3)
+    return {
+        days: LogisticModel(CHURN_FEATURES, days / 100 - 1, tuple(chance.normal(0, 0.4, len(CHURN_FEATURES)).tolist()))
+        for days in HORIZONS
+    }
+
+
+def boosted_models(inputs: pd.DataFrame) -> dict[int, BoostedModel]:
+    """Three steps on every feature, which begin exactly at values that customers have."""
+    chance = np.random.default_rng(4)
+    models = {}
+    for days in HORIZONS:
+        steps: list[Step] = []
+        for name in CHURN_FEATURES:
+            values = np.unique(inputs[name].to_numpy(dtype=float))
+            edges = sorted({float(chance.choice(values)) for _ in range(2)})
+            scores = chance.normal(0, 0.8, len(edges) + 1).tolist()
+            steps += [
+                Step(name, *bounds, score)
+                for *bounds, score in zip([None, *edges], [*edges, None], scores, strict=True)
+            ]
+        models[days] = BoostedModel(CHURN_FEATURES, 2 - days / 200, tuple(steps))
+    return models
+
+
+def store_champion(world: World, model: str, parameters: list[Row], steps: list[Row]) -> None:
+    """Make a model the champion of churn, in a fit of its own, as a refit would."""
+    key = world.rows("select company_key from intermediate.run_context")[0][0]
+    btyd = [("purchases", "mbg_nbd", 0, BTYD), ("clv", "gamma_gamma", 0, SPEND)]
+    rows = [_parameter(*of, name, value) for *of, values in btyd for name, value in values.items()]
+    fit = {"fit_id": FIT, "company_key": key, "as_of_date": AS_OF, "fitted_at": datetime(2026, 1, 1)}
+    fit |= {"status": "fitted", "reason_code": None, "customers": 900, "history_days": 900}
+    champions = [
+        {"fit_id": FIT, "target": target, "model_name": name, "parameters_fit_id": FIT}
+        | {"is_seasonal": False, "is_reliable": True, "unreliable_reason": None}
+        for target, name in (("churn", model), ("purchases", "mbg_nbd"), ("clv", "mbg_nbd"))
+    ]
+    DuckDbEngine(world.settings.warehouse).write_predictive(
+        {"fits": [fit], "champions": champions, "parameters": [*rows, *parameters], "steps": steps}, replace=True
+    )
+
+
+def _parameter(target: str, model: str, days: int, name: str, value: float) -> Row:
+    row = {"fit_id": FIT, "target": target, "model_name": model, "horizon_days": days, "parameter": name}
+    return row | {"value": value, "standard_error": None, "log_likelihood": None, "customers": 900}
+
+
+@pytest.fixture(scope="module")
+def past() -> Past:
+    return past_company(5)
+
+
+@pytest.fixture(scope="module")
+def world(past: Past, build_world: Callable[..., World], tmp_path_factory: pytest.TempPathFactory) -> World:
+    raw = past.write(tmp_path_factory.mktemp("churn") / "raw")
+    return build_world(raw, "churn_risk", AS_OF, ("build", "--select", *MODELS, *SELECTED))
+
+
+@pytest.fixture(scope="module")
+def unfitted(world: World) -> pd.DataFrame:
+    """The mart without parameters, before any test stores some."""
+    return world.mart("customer_churn_risk").set_index("customer_id").sort_index()
+
+
+@pytest.fixture(scope="module")
+def inputs(world: World) -> pd.DataFrame:
+    return world.frame("select * from intermediate.int_churn_inputs_prepared").set_index("customer_id").sort_index()
+
+
+@pytest.fixture(scope="module")
+def rebuild(world: World, dbt: Dbt, unfitted: pd.DataFrame) -> Callable[[], pd.DataFrame]:
+    """Build the mart of what is stored now, with all of its tests."""
+
+    def build() -> pd.DataFrame:
+        dbt.invoke(world.settings.warehouse, "build", "--select", "stg_model_fits+,+customer_churn_risk", *SELECTED)
+        return world.mart("customer_churn_risk").set_index("customer_id").sort_index()
+
+    return build
+
+
+def found_probabilities(mart: pd.DataFrame) -> np.ndarray:
+    return mart[[f"churn_probability_{days}d" for days in HORIZONS]].to_numpy(dtype=float)
+
+
+def falling(probabilities: dict[int, np.ndarray]) -> np.ndarray:
+    """A column for each horizon; the longer one is never the likelier to pass without a purchase."""
+    return np.minimum.accumulate(np.column_stack([probabilities[days] for days in HORIZONS]), axis=1)
+
+
+def test_without_parameters_there_are_reasons_and_no_probabilities(unfitted: pd.DataFrame, past: Past) -> None:
+    assert sorted(unfitted.index) == sorted(features_on(past, AS_OF))
+    assert unfitted["unreliable_reason"].eq("no_parameters").all()
+    assert not unfitted["is_reliable"].any()
+    predicted = ["churn_probability_90d", "risk_band", "revenue_at_risk_365d", "recommended_action", "model_name"]
+    assert unfitted[predicted].isna().all(axis=None)
+    assert unfitted["reason_1"].notna().sum() > 50
+
+
+def test_the_probability_of_a_buy_till_you_die_champion_is_that_of_python(
+    world: World, past: Past, rebuild: Callable[[], pd.DataFrame]
+) -> None:
+    lines = [
+        _parameter("churn", "mbg_nbd", days, f"calibration_{name}", getattr(line, name))
+        for days, line in LINES.items()
+        for name in ("intercept", "slope")
+    ]
+    store_champion(world, "mbg_nbd", lines, [])
+    mart = rebuild()
+    rows = features_on(past, AS_OF)
+    x, t_x, tenure = (
+        np.array([rows[customer][name] for customer in mart.index], dtype=float)
+        for name in ("repeat_purchase_days", "recency_days_btyd", "tenure_days")
+    )
+    fit = BtydFit.of("mbg_nbd", BTYD)
+    expected = falling(
+        {days: line.apply(probability_of_no_purchase(fit, x, t_x, tenure, days)) for days, line in LINES.items()}
+    )
+    np.testing.assert_allclose(found_probabilities(mart), expected, rtol=1e-9, atol=1e-12)
+    assert mart["model_name"].eq("mbg_nbd").all()
+
+
+def test_the_probability_of_a_logistic_champion_is_that_of_python(
+    world: World, inputs: pd.DataFrame, rebuild: Callable[[], pd.DataFrame]
+) -> None:
+    models = logistic_models()
+    stored = [
+        _parameter("churn", "logistic", days, name, value)
+        for days, model in models.items()
+        for name, value in model.parameters.items()
+    ]
+    store_champion(world, "logistic", stored, [])
+    mart = rebuild()
+    values = inputs[list(CHURN_FEATURES)].to_numpy(dtype=float)
+    each = {days: model.predict(values) for days, model in models.items()}
+    np.testing.assert_allclose(found_probabilities(mart), falling(each), rtol=1e-10, atol=1e-14)
+    # the horizons would contradict each other
+    assert (each[180] > each[30]).any()
+
+
+def test_the_probability_of_a_boosted_champion_is_that_of_python_and_decides_the_rest(
+    world: World, inputs: pd.DataFrame, rebuild: Callable[[], pd.DataFrame], unfitted: pd.DataFrame
+) -> None:
+    models = boosted_models(inputs)
+    intercepts = [
+        _parameter("churn", "gradient_boosting", days, "intercept", model.intercept) for days, model in models.items()
+    ]
+    steps = [
+        {"fit_id": FIT, "model_name": "gradient_boosting", "horizon_days": days, "feature": step.feature}
+        | {"from_value": step.from_value, "below_value": step.below_value, "score": step.score}
+        for days, model in models.items()
+        for step in model.steps
+    ]
+    store_champion(world, "gradient_boosting", intercepts, steps)
+    mart = rebuild()
+    values = inputs[list(CHURN_FEATURES)].to_numpy(dtype=float)
+    expected = falling({days: model.predict(values) for days, model in models.items()})
+    np.testing.assert_allclose(found_probabilities(mart), expected, rtol=1e-10, atol=1e-14)
+
+    bands = world.frame("select risk_band, from_probability, is_at_risk from seeds.churn_risk_bands order by 2")
+    place = np.searchsorted(bands["from_probability"].to_numpy(dtype=float), expected[:, 1], side="right") - 1
+    assert mart["risk_band"].tolist() == bands["risk_band"].to_numpy()[place].tolist()
+    assert mart["risk_band"].nunique() > 2
+    actions = world.frame("select risk_band, is_high_value, action from seeds.retention_actions")
+    action_of = {(band, high): action for band, high, action in actions.itertuples(index=False)}
+    for row, is_at_risk in zip(mart.itertuples(), bands["is_at_risk"].to_numpy()[place], strict=True):
+        assert row.recommended_action == action_of[row.risk_band, row.is_high_value]
+        assert row.is_save_candidate == (row.is_high_value and is_at_risk and row.days_since_last_purchase < 180)
+        at_risk = max(0.0, float(row.net_revenue_365d)) * row.churn_probability_90d
+        assert float(row.revenue_at_risk_365d) == pytest.approx(at_risk, abs=1e-4)
+    # what is a fact does not depend on the model
+    facts = [name for name in mart.columns if name.startswith("reason_")] + ["is_win_back_candidate", "is_high_value"]
+    pd.testing.assert_frame_equal(mart[facts], unfitted[facts])
+
+
+def test_reasons_are_said_with_the_numbers_of_the_customer(world: World, past: Past, unfitted: pd.DataFrame) -> None:
+    due = dict(
+        world.rows(
+            "select customer_id, purchase_due_probability from intermediate.int_customer_cadences_estimated "
+            f"where snapshot_on = DATE '{AS_OF}'"
+        )
+    )
+    found = {
+        row.Index: [
+            (code, english, chinese)
+            for code, english, chinese in (
+                (row.reason_1_code, row.reason_1, row.reason_1_zh),
+                (row.reason_2_code, row.reason_2, row.reason_2_zh),
+                (row.reason_3_code, row.reason_3, row.reason_3_zh),
+            )
+            if code is not None
+        ]
+        for row in unfitted.itertuples()
+    }
+    expected = {customer: reasons_of(row, due[customer]) for customer, row in features_on(past, AS_OF).items()}
+    assert found == expected
+    given = {code for reasons in found.values() for code, _, _ in reasons}
+    assert len(given) >= 8, given
+    assert any(len(reasons) == 3 for reasons in found.values())
+
+
+def counted(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def money(amount: Decimal) -> str:
+    return f"CNY {amount.quantize(Decimal(1), rounding='ROUND_HALF_UP'):f}".replace("-0", "0")
+
+
+def reasons_of(row: Row, due: float | None) -> list[tuple[str, str, str]]:
+    """Up to three reasons in words, by the rules that the seed describes."""
+    days, mean = row["days_since_last_purchase"], row["mean_interval_days"]
+    interval = int(Decimal(mean).quantize(Decimal(1), rounding="ROUND_HALF_UP")) if mean else 0
+    now, before = row["purchase_days_90d"], row["purchase_days_previous_90d"]
+    spent, spent_before = row["net_revenue_90d"], row["net_revenue_previous_90d"]
+    reasons: list[tuple[str, str, str]] = []
+    if mean and days > mean and due is not None and due >= 0.8:
+        said = f"No purchase for {counted(days, 'day')}; usually buys every {counted(interval, 'day')}"
+        reasons.append(("overdue", said, f"已 {days} 天未购买，平时约每 {interval} 天购买一次"))
+    elif days >= 180:
+        reasons.append(("inactive", f"No purchase for {counted(days, 'day')}", f"已 {days} 天未购买"))
+    elif not mean and days >= 1:
+        said = f"Bought only once, {counted(days, 'day')} ago"
+        reasons.append(("one_time_buyer", said, f"仅在 {days} 天前购买过一次"))
+    complaints, tickets = row["complaints_90d"], row["tickets_180d"]
+    if complaints:
+        said = f"{counted(complaints, 'complaint')} in the last 90 days"
+        reasons.append(("complaints", said, f"近 90 天投诉 {complaints} 次"))
+    if row["nps_score"] is not None and row["nps_score"] <= 6:
+        score, on = row["nps_score"], row["nps_answered_on"]
+        said = f"Gave {score} of 10 in an NPS survey on {on}"
+        reasons.append(("low_nps", said, f"{on} 的 NPS 调查打了 {score} 分（满分 10 分）"))
+    if before >= 2 and now <= before / 2:
+        said = f"{counted(now, 'purchase')} in the last 90 days, {counted(before, 'purchase')} in the 90 days before"
+        reasons.append(("purchases_fell", said, f"近 90 天购买 {now} 次，此前 90 天 {before} 次"))
+    elif now and spent_before >= 1 and spent <= spent_before / 2:
+        said = f"Spent {money(spent)} in the last 90 days, {money(spent_before)} in the 90 days before"
+        reasons.append(("spend_fell", said, f"近 90 天消费 {money(spent)}，此前 90 天 {money(spent_before)}"))
+    if tickets >= 3 and not complaints:
+        said = f"{counted(tickets, 'service ticket')} in the last 180 days"
+        reasons.append(("many_tickets", said, f"近 180 天有 {tickets} 个服务工单"))
+    if mean and mean >= 60 and not {code for code, _, _ in reasons} & {"overdue", "inactive"}:
+        said = f"Usually buys only every {counted(interval, 'day')}"
+        reasons.append(("rare_buyer", said, f"平时约每 {interval} 天才购买一次"))
+    return reasons[:3]

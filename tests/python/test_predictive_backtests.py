@@ -1,0 +1,218 @@
+"""Backtests use what was known at their cut and nothing else, and say how good the models would have been."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import date, timedelta
+
+import numpy as np
+import pandas as pd
+import pytest
+from purchase_histories import Company, month_ends, read_cdnow, simulate
+
+from orchestration.predictive.backtests import Backtest, Learnt, Snapshots, learn, plan_cuts
+from orchestration.predictive.btyd import p_alive
+from orchestration.predictive.intervals import non_overlapping, spreads
+from orchestration.predictive.metrics import auc
+from orchestration.predictive.snapshots import Snapshot
+
+AS_OF = date(2024, 5, 31)
+CUT = date(2023, 9, 30)
+DATES = [date(2022, 9, 30), date(2022, 12, 31), date(2023, 3, 31), date(2023, 6, 30), CUT, date(2023, 12, 31)]
+SEASON = np.array([0.6, 0.7, 0.8, 0.9, 1, 1, 1, 0.9, 1, 1.2, 1.6, 1.8])
+
+
+def learnt_from(company: Company, dates: list[date] = DATES, as_of: date = AS_OF) -> Learnt:
+    return learn(lambda day: company.snapshot(day, as_of), dates, company.activity, as_of, "mbg_nbd")
+
+
+@pytest.fixture(scope="module")
+def company() -> Company:
+    return simulate(1, season=SEASON)
+
+
+@pytest.fixture(scope="module")
+def learnt(company: Company) -> Learnt:
+    return learnt_from(company)
+
+
+@pytest.fixture(scope="module")
+def cdnow() -> Learnt:
+    return learnt_from(read_cdnow(), [date(1997, 12, 31), date(1998, 4, 1)], date(1998, 6, 30))
+
+
+def found(learnt: Learnt, target: str, model: str, cut: date, horizon: int, is_seasonal: bool = False) -> Backtest:
+    key = (target, model, cut, horizon, is_seasonal)
+    (test,) = [
+        test for test in learnt.tests if (test.target, test.model_name, test.cut, test.horizon, test.is_seasonal) == key
+    ]
+    return test
+
+
+def test_churn_on_the_cdnow_master_is_as_good_as_published(cdnow: Learnt) -> None:
+    """At 1998-04-01 for 90 days, calibrated on what came in the 90 days after 1997-12-31."""
+    measures = found(cdnow, "churn", "mbg_nbd", date(1998, 4, 1), 90).measures
+    assert measures["auc"] >= 0.83
+    assert measures["brier"] <= 0.090
+    assert measures["ece"] <= 0.03
+    recency = found(cdnow, "churn", "recency", date(1998, 4, 1), 90).measures
+    assert (recency["auc"], recency["brier"]) == pytest.approx((0.828, 0.099), abs=0.0005)
+
+
+def test_not_being_alive_ranks_the_cdnow_master_worse_than_chance(cdnow: Learnt) -> None:
+    """The reason why churn is a purchase that does not come: .345 was measured for BG/NBD."""
+    known = read_cdnow().snapshot(date(1998, 4, 1), date(1998, 6, 30))
+    fit = cdnow.fit.btyd
+    churned = known.outcomes[90].churned
+    gone = auc(churned, 1 - p_alive(fit, known.x, known.t_x, known.T))
+    assert gone < auc(churned, known.recency_days)
+
+
+def test_lifetime_value_on_the_cdnow_master_is_as_good_as_published(cdnow: Learnt) -> None:
+    value = found(cdnow, "clv", "mbg_nbd", date(1997, 12, 31), 180)
+    assert value.customers == 23_570
+    assert value.measures["normalised_gini"] >= 0.72
+    assert abs(value.predicted_total / value.actual_total - 1) <= 0.10
+
+
+def test_what_comes_after_a_cut_changes_nothing_that_is_predicted_at_it(company: Company, learnt: Learnt) -> None:
+    """In the other future half of the customers never come back, the rest pay threefold, and new ones join."""
+    rows = company.purchases
+    later = rows.day > pd.Timestamp(CUT)
+    other = rows[~later | (rows.customer % 2 == 0)].copy()
+    other.loc[other.day > pd.Timestamp(CUT), "revenue"] *= 3
+    joined = rows[later].assign(customer=rows[later].customer + 1_000_000)
+    changed = learnt_from(Company(pd.concat([other, joined], ignore_index=True)))
+    before = {key(test): test for test in learnt.tests if test.cut <= CUT}
+    after = {key(test): test for test in changed.tests if test.cut <= CUT}
+    assert before.keys() == after.keys()
+    assert {name for _, name, cut, _, _ in before if cut == CUT} >= {"mbg_nbd", "logistic", "gradient_boosting", "rfm"}
+    for name, test in before.items():
+        assert test.predicted_total == pytest.approx(after[name].predicted_total, rel=1e-9)
+    moved = key(found(learnt, "clv", "mbg_nbd", CUT, 90))
+    assert abs(after[moved].actual_total / before[moved].actual_total - 1) > 0.2
+    assert changed.fit.btyd.parameters != pytest.approx(learnt.fit.btyd.parameters, rel=0.01)
+
+
+def key(test: Backtest) -> tuple[str, str, date, int, bool]:
+    return (test.target, test.model_name, test.cut, test.horizon, test.is_seasonal)
+
+
+def test_totals_are_those_that_came(company: Company, learnt: Learnt) -> None:
+    """Counted from the purchases: days after the cut, of those who were customers by then."""
+    rows = company.purchases
+    known = set(rows[rows.day <= pd.Timestamp(CUT)].customer)
+    end = pd.Timestamp(CUT + timedelta(days=90))
+    came = rows[rows.customer.isin(known) & (rows.day > pd.Timestamp(CUT)) & (rows.day <= end)]
+    for model in ("mbg_nbd", "rfm", "last_period_rate"):
+        assert found(learnt, "purchases", model, CUT, 90).actual_total == len(came)
+        assert found(learnt, "clv", model, CUT, 90).actual_total == pytest.approx(came.revenue.sum())
+    assert found(learnt, "churn", "logistic", CUT, 90).actual_total == len(known) - came.customer.nunique()
+
+
+def test_the_season_of_a_company_that_has_one_is_seen_at_the_cuts(learnt: Learnt) -> None:
+    """Ninety days from 30 September hold the best months: without them it would be a quarter too little."""
+    without = found(learnt, "purchases", "mbg_nbd", CUT, 90)
+    seasonal = found(learnt, "purchases", "mbg_nbd", CUT, 90, is_seasonal=True)
+    assert without.predicted_total / without.actual_total < 0.85
+    assert seasonal.predicted_total / seasonal.actual_total == pytest.approx(1, abs=0.1)
+    assert seasonal.knows_season and not without.knows_season
+
+
+def test_a_calibration_does_not_learn_the_season_of_its_window(learnt: Learnt) -> None:
+    """What is left to calibrate is small where the seasons are applied, as the model is the true one."""
+    line = learnt.calibrations[90, True]
+    assert abs(line.intercept) < abs(learnt.calibrations[90, False].intercept)
+    assert line.slope == pytest.approx(1, abs=0.15)
+
+
+def test_the_true_model_beats_the_baselines(learnt: Learnt) -> None:
+    def mean(target: str, model: str, measure: str) -> float:
+        cuts = {(test.cut, test.horizon) for test in learnt.tests if test.target == target and test.model_name == "rfm"}
+        is_seasonal = model == "mbg_nbd"
+        return np.mean([found(learnt, target, model, *cut, is_seasonal).measures[measure] for cut in cuts])
+
+    for baseline in ("recency", "rfm", "last_period_rate"):
+        assert mean("churn", "mbg_nbd", "brier") < mean("churn", baseline, "brier")
+        assert mean("clv", "mbg_nbd", "normalised_gini") > mean("clv", baseline, "normalised_gini")
+
+
+def test_a_measure_without_meaning_is_none_in_the_row() -> None:
+    test = Backtest("clv", "rfm", CUT, 90, False, 600, 12.5, 0.0, 4.0, {"spearman": float("nan")})
+    row = test.row("fit")
+    assert row["total_error"] is None and row["spearman"] is None and row["auc"] is None
+    assert (row["predicted_total"], row["actual_total"], row["is_baseline"]) == (12.5, 0.0, True)
+
+
+@pytest.fixture(scope="module")
+def snapshot_of(company: Company) -> Callable[[date], Snapshot]:
+    return lambda day: company.snapshot(day, AS_OF)
+
+
+def test_cuts_are_the_last_six_month_ends_whose_window_has_passed(snapshot_of: Callable[[date], Snapshot]) -> None:
+    """As of 2024-05-31, 90 days: 2024-03-02 is the last day; of a cut the newest teacher is 90 days before."""
+    plan = plan_cuts([*month_ends(date(2022, 1, 1), AS_OF), AS_OF], AS_OF, Snapshots(snapshot_of))
+    assert plan.cuts[90][0] == date(2024, 2, 29)
+    assert plan.cuts[90][-1] == date(2023, 9, 30)
+    assert plan.teachers[date(2024, 2, 29), 90] == date(2023, 11, 30)
+    assert plan.teachers[AS_OF, 90] == date(2024, 2, 29)
+    # 180 days since 2022-01-01 have passed on 2022-06-30, so nobody can teach a year before this cut
+    assert plan.cuts[365][-1] == date(2022, 12, 31)
+    assert (date(2022, 12, 31), 365) not in plan.teachers
+    for (cut, horizon), teacher in plan.teachers.items():
+        assert teacher + timedelta(days=horizon) <= cut
+
+
+def test_no_cut_has_too_short_a_history_or_too_few_customers(snapshot_of: Callable[[date], Snapshot]) -> None:
+    plan = plan_cuts(month_ends(date(2022, 1, 1), date(2022, 9, 1)), date(2022, 8, 31), Snapshots(snapshot_of))
+    assert plan.cuts == {30: (date(2022, 7, 31), date(2022, 6, 30)), 90: (), 180: (), 365: ()}
+
+
+def test_snapshots_are_kept_only_as_long_as_they_are_small(snapshot_of: Callable[[date], Snapshot]) -> None:
+    asked = []
+
+    def load(day: date) -> Snapshot:
+        asked.append(day)
+        return snapshot_of(day)
+
+    small = Snapshots(load, rows_kept=2 * snapshot_of(DATES[3]).customers)
+    for day in (DATES[2], DATES[3], DATES[2], DATES[5], DATES[2], DATES[3]):
+        assert small.of(day).date == day
+    assert asked == [DATES[2], DATES[3], DATES[5], DATES[3]]
+
+
+def backtest(cut: date, horizon: int, predicted: float, actual: float, squared_error: float) -> Backtest:
+    return Backtest("purchases", "mbg_nbd", cut, horizon, False, 1000, predicted, actual, squared_error)
+
+
+def test_an_interval_is_chance_and_what_all_customers_share() -> None:
+    """Dispersion (150 + 250) / (100 + 100) = 2.
+
+    Squared relative errors .04 and .01, less 2 / 100 of chance: .02 and 0, mean .01. The windows overlap, so two
+    degrees of freedom count, with a t of 4.30265 in place of 1.95996: .01 * 4.81919 = .0481919. With .03 from the
+    parameters: sqrt(.0009 + .0481919) = .221567.
+    """
+    tests = [
+        backtest(date(2024, 1, 31), 90, 100, 120, 150),
+        backtest(date(2024, 2, 29), 90, 100, 90, 250),
+    ]
+    found = spreads(tests, {90: 0.03, 180: 0.04})
+    assert found[90].dispersion == 2
+    assert found[90].relative_error == pytest.approx(0.221567, abs=1e-6)
+    # twice as long, and no backtest: sqrt(.0016 + 2 * .0481919)
+    assert found[180].dispersion == 2
+    assert found[180].relative_error == pytest.approx(0.313024, abs=1e-6)
+    # a cut whose parameters may have been off by .1 alone explains .01 of the .02
+    tests[0] = replace(tests[0], parameter_error=0.1)
+    assert spreads(tests, {90: 0.03})[90].relative_error == pytest.approx((0.0009 + 0.0240960) ** 0.5, abs=1e-6)
+    assert spreads([], {90: 0.03}) == {}
+
+
+def test_windows_that_share_days_count_once() -> None:
+    ends = month_ends(date(2023, 1, 1), date(2023, 12, 31))
+    assert non_overlapping(ends, 30) == 11
+    assert non_overlapping(ends, 90) == 4
+    assert non_overlapping(ends, 365) == 1
+    assert non_overlapping([date(2023, 1, 1), date(2023, 1, 31)], 30) == 2
+    assert non_overlapping([date(2023, 1, 1), date(2023, 1, 30)], 30) == 1
