@@ -4,7 +4,7 @@
 # a shell command, so spaces, quotes, dollar signs and non-ASCII letters are safe.
 
 .DEFAULT_GOAL := help
-.PHONY: help run dev rollback sample coverage spark-up spark-down test test-spark lint format lock bench bench-growth clean
+.PHONY: help run dev rollback sample coverage spark-up spark-down test test-spark lint format lock bench bench-growth bench-fits clean
 
 # ---- settings -------------------------------------------------------------------------------------------------------
 
@@ -147,6 +147,9 @@ bench: ## measure how long a refresh takes
 
 bench-growth: ## measure both targets as a company grows, after make spark-up
 	@$(call with,spark) && $(python) -m benchmarks.growth
+
+bench-fits: ## measure fitting and scoring a million customers, beside lifetimes
+	@$(call with,bench) && $(python) -m benchmarks.fits && $(python) -m benchmarks.scoring
 
 clean: ## remove what a run can make again; published versions and your own raw folders stay
 	@$(IN_ROOT) && { \

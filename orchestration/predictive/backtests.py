@@ -35,7 +35,7 @@ from orchestration.predictive.calibration import IDENTITY, Calibration, fit_cali
 from orchestration.predictive.challengers import BoostedModel, LogisticModel, fit_boosted, fit_logistic
 from orchestration.predictive.features import CHURN_FEATURES
 from orchestration.predictive.problems import FitError
-from orchestration.predictive.seasonality import Activity, effective_days, estimate_month_index
+from orchestration.predictive.seasonality import Activity, effective_days, estimate_season, relative_error_of_days
 from orchestration.predictive.snapshots import CHURN_HORIZONS, HORIZONS, Snapshot, window_end
 from orchestration.predictive.spend import PARAMETERS as SPEND_PARAMETERS
 from orchestration.predictive.spend import SpendFit, expected_spend, fit_spend
@@ -93,10 +93,15 @@ class DayFit:
     btyd: BtydFit | None
     spend: SpendFit | None
     month_index: Floats
+    month_errors: Floats
 
     @property
     def has_season(self) -> bool:
         return bool((self.month_index != 1).any())
+
+    def season_error(self, horizon: int) -> float:
+        """Standard deviation of the length of the window after the day, as a share of it."""
+        return relative_error_of_days(self.month_index, self.month_errors, self.day, horizon)
 
     def days(self, start: date, horizon: int, is_seasonal: bool) -> float:
         """Length of the window after `start`, by the seasons as this day knows them."""
@@ -243,8 +248,10 @@ def fit_day(
         spend = fit_spend(known.x, known.repeat_spend)
     except FitError:
         spend = None
-    index = np.ones(12) if btyd is None else estimate_month_index(btyd, activity.until(known.date), known.date)
-    return DayFit(known.date, btyd, spend, index)
+    index, errors = np.ones(12), np.zeros(12)
+    if btyd is not None:
+        index, errors = estimate_season(btyd, activity.until(known.date), known.date)
+    return DayFit(known.date, btyd, spend, index, errors)
 
 
 def train(known: Snapshot, horizon: int) -> Trained:

@@ -8,7 +8,7 @@ not.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
@@ -30,12 +30,15 @@ class Spread:
     dispersion: float
 
 
-def spreads(tests: Iterable[Backtest], parameter_errors: dict[int, float]) -> dict[int, Spread]:
+def spreads(
+    tests: Iterable[Backtest], parameter_errors: Mapping[int, float], season_errors: Mapping[int, float]
+) -> dict[int, Spread]:
     """The spread of each horizon of `parameter_errors`, from the backtests of one model and one target.
 
-    `parameter_errors` is the relative standard error of the total that comes from the parameters alone. A horizon that
-    no backtest has takes the errors of the longest that has one, which grow with the root of time; without any
-    backtest there is none.
+    `parameter_errors` is the relative standard error of the total that comes from the parameters alone, `season_errors`
+    what the season of the window ahead adds: backtests at six month ends have not seen every season, so the shared
+    error is at least that. A horizon that no backtest has takes the errors of the longest that has one, which grow with
+    the root of time; without any backtest there is none.
     """
     by_horizon: dict[int, list[Backtest]] = {}
     for test in tests:
@@ -49,6 +52,7 @@ def spreads(tests: Iterable[Backtest], parameter_errors: dict[int, float]) -> di
         measured = horizon if horizon in by_horizon else longest
         dispersion = _dispersion(by_horizon[measured])
         shared = _shared_error(by_horizon[measured], dispersion) * max(1.0, horizon / measured)
+        shared = max(shared, season_errors.get(horizon, 0.0) ** 2)
         relative = float(np.sqrt(np.nan_to_num(from_parameters) ** 2 + shared))
         result[horizon] = Spread(relative, dispersion)
     return result

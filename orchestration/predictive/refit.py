@@ -190,10 +190,11 @@ def _parameter_rows(learnt: Learnt, tests: Sequence[Backtest], is_seasonal: bool
         if trained is not None and trained.boosted is not None:
             add("churn", GRADIENT_BOOSTING, horizon, {"intercept": trained.boosted.intercept})
     errors = {horizon: errors_of_totals(fit, learnt.known, horizon) for horizon in HORIZONS}
+    from_season = {horizon: fit.season_error(horizon) for horizon in HORIZONS} if is_seasonal else {}
     for target in ("purchases", "clv"):
         from_parameters = {horizon: of[target] for horizon, of in errors.items() if target in of}
         of_target = _alike([test for test in tests if test.target == target and test.model_name == model])
-        for horizon, spread in spreads(of_target, from_parameters).items():
+        for horizon, spread in spreads(of_target, from_parameters, from_season).items():
             values = {"relative_error": spread.relative_error, "dispersion": spread.dispersion}
             add(target, model, horizon, values)
     return rows

@@ -51,16 +51,20 @@ class Activity:
         )
 
 
-def estimate_month_index(fit: BtydFit, activity: Activity, as_of: date) -> Floats:
-    """Twelve factors, January first, whose mean weighted by expected purchases is 1; all ones with less than a year."""
+def estimate_season(fit: BtydFit, activity: Activity, as_of: date) -> tuple[Floats, Floats]:
+    """Twelve factors, January first, and the standard deviation of the log of each in a year to come.
+
+    The mean of the factors weighted by expected purchases is 1. A deviation is what shrinking leaves open, and what the
+    same month differs by between years. With less than a year all factors are 1, and nothing is said of deviations: 0.
+    """
     activity = activity.until(as_of)
-    ones = np.ones(12)
+    nothing = np.ones(12), np.zeros(12)
     if not activity.first_days.size:
-        return ones
+        return nothing
     begin, end = activity.first_days.min(), np.datetime64(as_of, "D")
     length = int((end - begin).astype(np.int64)) + 1
     if length < MIN_DAYS:
-        return ones
+        return nothing
     expected, actual = _by_day(fit, activity, begin, length)
     months = (begin + np.arange(length)).astype("datetime64[M]").astype(np.int64)
     place = months - months[0]
@@ -69,15 +73,22 @@ def estimate_month_index(fit: BtydFit, activity: Activity, as_of: date) -> Float
     exposure = np.bincount(month_of_year, weights=expected, minlength=12)
     usable = expected >= _MIN_EXPECTED
     if not usable.any():
-        return ones
-    logs = _shrunk_logs(
+        return nothing
+    logs, errors = _shrunk_logs(
         np.log((actual[usable] + 0.5) / (expected[usable] + 0.5)),
         1 / (actual[usable] + 0.5),
         month_of_year[usable],
         np.flatnonzero(usable) if length >= _DAYS_FOR_TREND else None,
     )
     index = np.clip(np.exp(logs), _LOWEST, _HIGHEST)
-    return index * exposure.sum() / (exposure @ index)
+    return index * exposure.sum() / (exposure @ index), errors
+
+
+def relative_error_of_days(index: Floats, errors: Floats, as_of: date, days: int) -> float:
+    """Standard deviation of `effective_days` over them; months err each on their own."""
+    following = np.datetime64(as_of, "D") + np.arange(1, days + 1)
+    of_month = np.bincount(_month_of_year(following), minlength=12) * index
+    return float(np.sqrt(np.sum((of_month * errors) ** 2)) / of_month.sum())
 
 
 def effective_days(index: ArrayLike, as_of: date, days: int) -> float:
@@ -100,8 +111,10 @@ def _placed(days: Days, counts: Floats, begin: np.datetime64, length: int) -> Fl
     return np.bincount(places[inside], weights=np.asarray(counts, np.float64)[inside], minlength=length)
 
 
-def _shrunk_logs(ratios: Floats, count_noise: Floats, month_of_year: NDArray[np.int64], time: Floats | None) -> Floats:
-    """Log index of the twelve months of the year, from log ratios of months and the variance that counts give them."""
+def _shrunk_logs(
+    ratios: Floats, count_noise: Floats, month_of_year: NDArray[np.int64], time: Floats | None
+) -> tuple[Floats, Floats]:
+    """Log index of the twelve months of the year, with errors, from log ratios of months and the variance of counts."""
     yearly = _YEARLY_NOISE**2
     for _ in range(20):
         weights = 1 / (count_noise + yearly)
@@ -117,9 +130,11 @@ def _shrunk_logs(ratios: Floats, count_noise: Floats, month_of_year: NDArray[np.
     noise = 1 / of_month[seen]
     level = np.average(means[seen], weights=of_month[seen])
     between = _between(means[seen], noise)
-    logs = np.zeros(12)
-    logs[seen] = (means[seen] - level) * between / (between + noise)
-    return logs
+    kept = between / (between + noise)
+    logs, variances = np.zeros(12), np.full(12, between + yearly)
+    logs[seen] = (means[seen] - level) * kept
+    variances[seen] = kept * noise + yearly
+    return logs, np.sqrt(variances)
 
 
 def _fitted(

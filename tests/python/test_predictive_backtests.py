@@ -197,7 +197,7 @@ def test_an_interval_is_chance_and_what_all_customers_share() -> None:
         backtest(date(2024, 1, 31), 90, 100, 120, 150),
         backtest(date(2024, 2, 29), 90, 100, 90, 250),
     ]
-    found = spreads(tests, {90: 0.03, 180: 0.04})
+    found = spreads(tests, {90: 0.03, 180: 0.04}, {})
     assert found[90].dispersion == 2
     assert found[90].relative_error == pytest.approx(0.221567, abs=1e-6)
     # twice as long, and no backtest: sqrt(.0016 + 2 * .0481919)
@@ -205,8 +205,16 @@ def test_an_interval_is_chance_and_what_all_customers_share() -> None:
     assert found[180].relative_error == pytest.approx(0.313024, abs=1e-6)
     # a cut whose parameters may have been off by .1 alone explains .01 of the .02
     tests[0] = replace(tests[0], parameter_error=0.1)
-    assert spreads(tests, {90: 0.03})[90].relative_error == pytest.approx((0.0009 + 0.0240960) ** 0.5, abs=1e-6)
-    assert spreads([], {90: 0.03}) == {}
+    assert spreads(tests, {90: 0.03}, {})[90].relative_error == pytest.approx((0.0009 + 0.0240960) ** 0.5, abs=1e-6)
+    assert spreads([], {90: 0.03}, {}) == {}
+
+
+def test_a_total_errs_by_no_less_than_the_season_ahead() -> None:
+    tests = [backtest(date(2025, 1, 1), 90, 100, 100, 0)]
+    assert spreads(tests, {90: 0.03}, {90: 0.04})[90].relative_error == pytest.approx(0.05)
+    # what the backtests have seen is more, and holds the season already
+    worse = [backtest(date(2025, 1, 1), 90, 100, 150, 0)]
+    assert spreads(worse, {90: 0.03}, {90: 0.04}) == spreads(worse, {90: 0.03}, {})
 
 
 def test_windows_that_share_days_count_once() -> None:

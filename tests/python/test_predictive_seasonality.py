@@ -9,7 +9,7 @@ import pytest
 from numpy.typing import NDArray
 
 from orchestration.predictive.btyd import BtydFit, Histories, expected_repeat_purchases, fit_btyd
-from orchestration.predictive.seasonality import Activity, effective_days, estimate_month_index
+from orchestration.predictive.seasonality import Activity, effective_days, estimate_season, relative_error_of_days
 
 Floats = NDArray[np.float64]
 
@@ -19,6 +19,10 @@ TRUE_FIT = BtydFit.of("mbg_nbd", THETA)
 NO_SEASON = np.ones(12)
 # little in summer, much before Christmas; mean 1
 SEASON = np.array([0.8, 0.85, 0.95, 1.0, 0.95, 0.9, 0.8, 0.85, 1.0, 1.1, 1.3, 1.5])
+
+
+def estimate_month_index(fit: BtydFit, activity: Activity, as_of: date) -> np.ndarray:
+    return estimate_season(fit, activity, as_of)[0]
 
 
 def months_of(days: NDArray[np.datetime64]) -> NDArray[np.int64]:
@@ -170,3 +174,12 @@ def test_effective_days_count_each_day_as_its_month() -> None:
     assert effective_days(NO_SEASON, date(2024, 1, 30), 365) == 365
     # December of the one year and January of the next: 31 + 31 * .5
     assert effective_days(index, date(2023, 11, 30), 62) == pytest.approx(46.5)
+
+
+def test_the_error_of_days_ahead_is_that_of_their_months() -> None:
+    """January's 31 days at 2 and February's 28 at 1 are 90; they err by 62 x 0.1 = 6.2 and 28 x 0.3 = 8.4."""
+    index, errors = np.ones(12), np.zeros(12)
+    index[0], errors[:2] = 2.0, (0.1, 0.3)
+    expected = np.hypot(6.2, 8.4) / 90
+    assert relative_error_of_days(index, errors, date(2025, 12, 31), 59) == pytest.approx(expected, rel=1e-12)
+    assert relative_error_of_days(index, errors, date(2025, 2, 28), 30) == 0
