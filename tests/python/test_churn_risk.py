@@ -122,9 +122,9 @@ def falling(probabilities: dict[int, np.ndarray]) -> np.ndarray:
     return np.minimum.accumulate(np.column_stack([probabilities[days] for days in HORIZONS]), axis=1)
 
 
-def test_without_parameters_there_are_reasons_and_no_probabilities(unfitted: pd.DataFrame, past: Past) -> None:
+def test_a_company_too_small_for_a_fit_has_reasons_and_no_probabilities(unfitted: pd.DataFrame, past: Past) -> None:
     assert sorted(unfitted.index) == sorted(features_on(past, AS_OF))
-    assert unfitted["unreliable_reason"].eq("no_parameters").all()
+    assert unfitted["unreliable_reason"].eq("too_few_customers").all()
     assert not unfitted["is_reliable"].any()
     predicted = ["churn_probability_90d", "risk_band", "revenue_at_risk_365d", "recommended_action", "model_name"]
     assert unfitted[predicted].isna().all(axis=None)
