@@ -23,6 +23,7 @@ Floats = NDArray[np.float64]
 
 MODELS = ("mbg_nbd", "bg_nbd")
 PARAMETERS = ("r", "alpha", "a", "b")
+# below either, a fit says more of chance than of customers; int_model_champions_selected says so without one
 MIN_CUSTOMERS = 500
 MIN_DAYS = 180
 

@@ -9,16 +9,13 @@ from datetime import date, timedelta
 import numpy as np
 from numpy.typing import NDArray
 
+from orchestration.predictive.btyd import MIN_CUSTOMERS, MIN_DAYS
 from orchestration.predictive.features import CHURN_FEATURES
 
 FloatArray = NDArray[np.float64]
 
 CHURN_HORIZONS = (30, 90, 180)
 HORIZONS = (30, 90, 180, 365)
-
-# below either, a fit says more of chance than of the customers
-MIN_CUSTOMERS = 500
-MIN_HISTORY_DAYS = 180
 
 
 @dataclass(frozen=True)
@@ -80,7 +77,7 @@ class Snapshot:
     @property
     def is_large_enough(self) -> bool:
         """Whether a fit on this snapshot means something."""
-        return self.customers >= MIN_CUSTOMERS and self.history_days >= MIN_HISTORY_DAYS
+        return self.customers >= MIN_CUSTOMERS and self.history_days >= MIN_DAYS
 
     @property
     def recency_days(self) -> FloatArray:
