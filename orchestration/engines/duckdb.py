@@ -38,24 +38,22 @@ class DuckDbEngine:
         warehouse.register(landing, settings, contract, self.build_db, run_id, started_at)
 
     def read_build(self, query: str) -> Answer:
-        if not self.build_db.exists():
-            raise WarehouseError(f"There is no build in {self.build_db}. Run the whole refresh.")
-        try:
-            with warehouse.open_build(self.build_db, read_only=True) as connection:
-                found = connection.execute(query)
-                return tuple(column[0] for column in found.description), found.fetchall()
-        except duckdb.Error as error:
-            raise WarehouseError(f"{self.build_db} cannot answer: {error}") from error
+        with self._asked(query) as found:
+            return tuple(column[0] for column in found.description), found.fetchall()
 
     def read_columns(self, query: str) -> dict[str, np.ndarray]:
+        with self._asked(query) as found:
+            return {name: plain_column(values) for name, values in found.fetchnumpy().items()}
+
+    @contextlib.contextmanager
+    def _asked(self, query: str) -> Iterator[duckdb.DuckDBPyConnection]:
         if not self.build_db.exists():
             raise WarehouseError(f"There is no build in {self.build_db}. Run the whole refresh.")
         try:
             with warehouse.open_build(self.build_db, read_only=True) as connection:
-                found = connection.execute(query).fetchnumpy()
+                yield connection.execute(query)
         except duckdb.Error as error:
             raise WarehouseError(f"{self.build_db} cannot answer: {error}") from error
-        return {name: plain_column(values) for name, values in found.items()}
 
     def write_predictive(self, rows: Mapping[str, Sequence[Mapping[str, object]]], *, replace: bool = False) -> None:
         warehouse.write_predictive(self.build_db, rows, replace=replace)

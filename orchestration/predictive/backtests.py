@@ -26,6 +26,7 @@ from orchestration.predictive.baselines import (
 from orchestration.predictive.btyd import (
     BtydFit,
     Histories,
+    alike,
     expected_purchases,
     fit_btyd,
     probability_of_no_purchase,
@@ -275,7 +276,7 @@ def predict_purchases(fit: DayFit, known: Snapshot, horizon: int, is_seasonal: b
     """Purchases to be expected of each customer in the window."""
     if fit.btyd is None:
         return None
-    first, codes = _by_history(known)
+    first, codes = alike(known.x, known.t_x, known.T)
     days = fit.days(known.date, horizon, is_seasonal)
     return expected_purchases(fit.btyd, known.x[first], known.t_x[first], known.T[first], days)[codes]
 
@@ -403,32 +404,32 @@ def _other_amounts(known: Snapshot, horizon: int, teacher: Trained | None) -> It
 
 def _churn_test(known: Snapshot, horizon: int, name: str, p: Floats) -> Backtest:
     churned = known.outcomes[horizon].churned.astype(np.float64)
-    return Backtest(
-        target="churn",
-        model_name=name,
-        cut=known.date,
-        horizon=horizon,
-        is_seasonal=False,
-        customers=known.customers,
-        predicted_total=float(p.sum()),
-        actual_total=float(churned.sum()),
-        squared_error=float(np.sum((churned - p) ** 2)),
-        measures={
-            "auc": metrics.auc(churned, p),
-            "brier": metrics.brier(churned, p),
-            "ece": metrics.expected_calibration_error(churned, p),
-            "top_decile_lift": metrics.top_decile_lift(churned, p),
-        },
-    )
+    measures = {
+        "auc": metrics.auc(churned, p),
+        "brier": metrics.brier(churned, p),
+        "ece": metrics.expected_calibration_error(churned, p),
+        "top_decile_lift": metrics.top_decile_lift(churned, p),
+    }
+    return _compared(known, horizon, "churn", name, churned, p, measures)
 
 
-def _amount_test(
+def _amount_test(known: Snapshot, horizon: int, target: str, name: str, actual: Floats, predicted: Floats) -> Backtest:
+    measures = {
+        "top_decile_lift": metrics.top_decile_lift(actual, predicted),
+        "spearman": metrics.spearman(actual, predicted),
+        "normalised_gini": metrics.normalised_gini(actual, predicted),
+    }
+    return _compared(known, horizon, target, name, actual, predicted, measures)
+
+
+def _compared(
     known: Snapshot,
     horizon: int,
     target: str,
     name: str,
     actual: Floats,
     predicted: Floats,
+    measures: Mapping[str, float],
 ) -> Backtest:
     return Backtest(
         target=target,
@@ -440,11 +441,7 @@ def _amount_test(
         predicted_total=float(predicted.sum()),
         actual_total=float(actual.sum()),
         squared_error=float(np.sum((actual - predicted) ** 2)),
-        measures={
-            "top_decile_lift": metrics.top_decile_lift(actual, predicted),
-            "spearman": metrics.spearman(actual, predicted),
-            "normalised_gini": metrics.normalised_gini(actual, predicted),
-        },
+        measures=measures,
     )
 
 
@@ -456,16 +453,6 @@ def _large_enough(newest_first: Sequence[date], snapshots: Snapshots) -> list[da
             break
         large.append(day)
     return large
-
-
-def _by_history(known: Snapshot) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """A customer of each history that there is, and which of them each customer is like."""
-    key = np.zeros(known.customers, dtype=np.int64)
-    for column in (known.x, known.t_x, known.T):
-        values, codes = np.unique(column, return_inverse=True)
-        key = key * max(values.size, 1) + codes
-    _, first, codes = np.unique(key, return_index=True, return_inverse=True)
-    return first, codes
 
 
 def _known(value: float | None) -> float | None:

@@ -54,11 +54,7 @@ class Histories:
         columns = [np.asarray(column, dtype=np.float64).ravel() for column in (x, t_x, T)]
         weights = None if customers is None else np.asarray(customers, dtype=np.float64).ravel()
         _check_histories(*columns)
-        key = np.zeros(columns[0].size, dtype=np.int64)
-        for column in columns:
-            values, codes = np.unique(column, return_inverse=True)
-            key = key * max(values.size, 1) + codes
-        _, first, codes = np.unique(key, return_index=True, return_inverse=True)
+        first, codes = alike(*columns)
         counts = np.bincount(codes, weights=weights, minlength=first.size).astype(np.float64)
         return cls(*(column[first] for column in columns), counts)
 
@@ -175,6 +171,16 @@ class _Likelihood:
         u = log_odds[self.x_codes] + shape * (log_end - log_last)
         value = np.logaddexp(0.0, u) - shape * log_end
         return value, expit(u), log_end, log_last, shape, divisor[self.x_codes]
+
+
+def alike(*columns: Floats) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """The place of one row of each combination of values that there is, and which of them each row is like."""
+    key = np.zeros(columns[0].size, dtype=np.int64)
+    for column in columns:
+        values, codes = np.unique(column, return_inverse=True)
+        key = key * max(values.size, 1) + codes
+    _, first, codes = np.unique(key, return_index=True, return_inverse=True)
+    return first, codes
 
 
 def log_likelihoods(model: str, parameters: Iterable[float], x: ArrayLike, t_x: ArrayLike, T: ArrayLike) -> Floats:
