@@ -22,6 +22,7 @@ from orchestration.assets.refresh import WRITER_POOL, RefreshConfig, told_as_fai
 from orchestration.contract import Contract
 from orchestration.engines import Engine, load_engine
 from orchestration.predictive import tables
+from orchestration.predictive.problems import MIN_CUSTOMERS, WORSE_THAN_BASELINE
 from orchestration.predictive.stored import FEATURE_MODELS, BuildTables, feature_dates, stored_champions
 from orchestration.progress import announce
 from orchestration.project import relation, source_relation
@@ -30,9 +31,6 @@ from orchestration.warehouse import company_key
 
 if TYPE_CHECKING:
     from orchestration.predictive.refit import Refit
-
-# fewer orders are fewer customers than a fit needs, so the features need not be built
-_MIN_ORDERS = 500
 
 CHECK = "champion_beats_the_recency_baseline"
 CHAMPIONS = AssetKey([tables.SCHEMA, "champions"])
@@ -96,8 +94,9 @@ def is_due(engine: Engine, names: BuildTables, manifest: Mapping[str, Any], sett
     champions = stored_champions(engine, names, company_key(settings), settings.as_of)
     if champions and champions["purchases"]["model_name"] == settings.variable("btyd_model"):
         return False
+    # fewer orders are fewer customers than a fit needs, so the features need not be built
     orders = ".".join(source_relation(manifest, "raw", "orders"))
-    return engine.read_build(f"SELECT count(*) FROM {orders}")[1][0][0] >= _MIN_ORDERS
+    return engine.read_build(f"SELECT count(*) FROM {orders}")[1][0][0] >= MIN_CUSTOMERS
 
 
 def fit_models(
@@ -158,7 +157,7 @@ def store(engine: Engine, result: "Refit") -> None:
 
 def check_result(champions: Mapping[str, Mapping[str, Any]]) -> AssetCheckResult:
     """The check on what is used now; it passes where there is no champion."""
-    worse = sorted(name for name, row in champions.items() if row["unreliable_reason"] == "worse_than_baseline")
+    worse = sorted(name for name, row in champions.items() if row["unreliable_reason"] == WORSE_THAN_BASELINE)
     return AssetCheckResult(
         passed=not worse,
         asset_key=CHAMPIONS,

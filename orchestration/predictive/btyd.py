@@ -17,15 +17,19 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import betainc, betaln, digamma, expit, exprel, gammaln, hyp2f1, polygamma
 
 from orchestration.predictive.likelihood import covariance, maximise
-from orchestration.predictive.problems import HISTORY_TOO_SHORT, NOT_CONVERGED, TOO_FEW_CUSTOMERS, FitError
+from orchestration.predictive.problems import (
+    HISTORY_TOO_SHORT,
+    MIN_CUSTOMERS,
+    MIN_DAYS,
+    NOT_CONVERGED,
+    TOO_FEW_CUSTOMERS,
+    FitError,
+)
 
 Floats = NDArray[np.float64]
 
 MODELS = ("mbg_nbd", "bg_nbd")
 PARAMETERS = ("r", "alpha", "a", "b")
-# below either, a fit says more of chance than of customers; int_model_champions_selected says so without one
-MIN_CUSTOMERS = 500
-MIN_DAYS = 180
 
 # r, alpha over the mean time observed, a, b: wide enough for any shop, narrow enough that no likelihood runs away. At r
 # = 30 customers buy at nearly one rate; beyond, the sum of expected purchases alternates and loses its digits

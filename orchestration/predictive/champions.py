@@ -11,13 +11,13 @@ import numpy as np
 
 from orchestration.predictive.baselines import RECENCY
 from orchestration.predictive.btyd import MODELS as BTYD_MODELS
+from orchestration.predictive.problems import NO_BACKTEST, WORSE_THAN_BASELINE
 
 Row = dict[str, Any]
 # the score of a model at each cut and horizon; the lower the better
 Scores = Mapping[tuple[date, int], float]
 
 TARGETS = ("churn", "purchases", "clv")
-WORSE_THAN_BASELINE, NO_BACKTEST = "worse_than_baseline", "no_backtest"
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Why a model was not fitted."""
+"""Why a model was not fitted, or is not relied on."""
 
 from __future__ import annotations
 
@@ -7,6 +7,12 @@ from orchestration.problems import StickinessError
 TOO_FEW_CUSTOMERS = "too_few_customers"
 HISTORY_TOO_SHORT = "history_too_short"
 NOT_CONVERGED = "not_converged"
+WORSE_THAN_BASELINE = "worse_than_baseline"
+NO_BACKTEST = "no_backtest"
+
+# below either, a fit says more of chance than of customers; int_model_champions_selected says so without one
+MIN_CUSTOMERS = 500
+MIN_DAYS = 180
 
 
 class FitError(StickinessError):

@@ -9,8 +9,8 @@ from datetime import date, timedelta
 import numpy as np
 from numpy.typing import NDArray
 
-from orchestration.predictive.btyd import MIN_CUSTOMERS, MIN_DAYS
 from orchestration.predictive.features import CHURN_FEATURES
+from orchestration.predictive.problems import MIN_CUSTOMERS, MIN_DAYS
 
 FloatArray = NDArray[np.float64]
 
