@@ -57,6 +57,11 @@
 -#}
 {% macro check_vars() -%}
     {%- for name, value in invocation_args_dict.vars.items() -%}
+        {%- if name not in var('settings') -%}
+            {%- do exceptions.raise_compiler_error(
+                '--vars sets "' ~ name ~ '", which the project does not have. It may set ' ~ var('settings') | sort | join(', ') ~ '.'
+            ) -%}
+        {%- endif -%}
         {%- set entry = setting_entry(name) -%}
         {%- if not is_setting_value(entry, value) -%}
             {%- set shown = '"' ~ value ~ '"' if value is string else value -%}
@@ -98,23 +103,27 @@
 -#}
 {% macro tell_settings() -%}
     {%- set asked = invocation_args_dict.vars -%}
-    {%- set of_settings = ['model.stickiness.stg_run_parameters', 'model.stickiness.run_context'] -%}
-    {%- set missed = of_settings | reject('in', selected_resources) | list -%}
-    {%- if asked and missed and selected_resources | select('match', 'model\\.') | list -%}
+    {%- set models = [] -%}
+    {%- for resource in selected_resources if resource.startswith('model.') -%}
+        {%- do models.append(resource.split('.')[2]) -%}
+    {%- endfor -%}
+    {%- set missed = ['stg_run_parameters', 'run_context'] | reject('in', models) | list -%}
+    {%- if asked and models and missed -%}
         {%- do exceptions.raise_compiler_error(
-            '--vars sets ' ~ asked | join(', ') ~ ', which models read from run_context. Build it as well: add '
-            ~ missed | map('replace', 'model.stickiness.', '') | join(' ') ~ ' to --select.'
+            '--vars sets ' ~ asked | join(', ') ~ ', which models read from run_context. Build that as well: add '
+            ~ missed | join(' ') ~ ' to --select.'
         ) -%}
     {%- endif -%}
-    {%- set landed = load_relation(source('operations', 'company_settings')) -%}
-    {%- if execute and landed is not none -%}
-        {%- set rows = run_query('select setting_name, setting_value from ' ~ landed ~ ' order by setting_name').rows -%}
-        {%- set started_at = run_query('select max(started_at) from ' ~ source('operations', 'run_parameters')).rows[0][0] -%}
-        {%- set sets = rows | rejectattr(0, 'in', asked) | map(attribute=0) | list -%}
+    {%- set company_settings = load_relation(source('operations', 'company_settings')) -%}
+    {%- if execute and company_settings is not none -%}
+        {%- set landed = run_query('select company_key, started_at from ' ~ source('operations', 'run_parameters')).rows[0] -%}
+        {%- set rows = run_query('select setting_name from ' ~ company_settings ~ ' order by setting_name').rows -%}
+        {%- set own = rows | map(attribute=0) | reject('in', asked) | join(', ') -%}
         {%- do log(
-            'Settings: ' ~ (asked | join(', ') ~ ' of --vars; ' if asked else '')
-            ~ (sets | join(', ') ~ ' of the company.yml' if sets else 'no company.yml')
-            ~ ' that the refresh of ' ~ started_at ~ ' UTC read; else the defaults', info=true
+            'Settings of ' ~ landed[0].rpartition(' ')[0] ~ ', landed ' ~ (landed[1] | string)[:16] ~ ' UTC: '
+            ~ (asked | join(', ') ~ ' from --vars, ' if asked else '')
+            ~ (own ~ ' from its company.yml of then, ' if own else '')
+            ~ 'all others by default', info=true
         ) -%}
     {%- endif -%}
 {%- endmacro %}

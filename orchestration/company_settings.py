@@ -72,14 +72,14 @@ class CompanySetting:
 
 
 def company_settings_from(project: Any, path: Path) -> dict[str, CompanySetting]:
-    """The table in what dbt_project.yml holds, by name, in its order; `SettingsError` if there is none or it is wrong."""
+    """The table of a dbt_project.yml, by name, in its order; `SettingsError` if there is none or it is wrong."""
     variables = project.get("vars") if isinstance(project, dict) else None
     table = variables.get("settings") if isinstance(variables, dict) else None
     if not isinstance(table, dict) or not table:
         raise SettingsError(f"{path} has no settings below vars; expected a mapping of each to its kind and default.")
     for name in table:
         if name in variables:
-            raise SettingsError(f"{path} sets {name} below vars as well. Its default is vars: settings: {name}: default.")
+            raise SettingsError(f"{path} sets {name} below vars, beside the settings. State it as their default.")
     return {name: _setting(name, entry, path) for name, entry in table.items()}
 
 

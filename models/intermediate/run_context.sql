@@ -8,31 +8,9 @@ latest_order as (
     select max(ordered_at) as event_at from {{ ref('stg_orders') }}
 ),
 
--- only asked where there is no order at all; a campaign is a plan and may start in the future, so it is no event
-other_events as (
-    {% for model, column in [
-        ('stg_customers', 'registered_at'),
-        ('stg_consents', 'recorded_at'),
-        ('stg_erasure_requests', 'requested_at'),
-        ('stg_memberships', 'updated_at'),
-        ('stg_points_transactions', 'occurred_at'),
-        ('stg_campaign_members', 'assigned_at'),
-        ('stg_campaign_events', 'occurred_at'),
-        ('stg_coupons', 'issued_at'),
-        ('stg_coupon_redemptions', 'redeemed_at'),
-        ('stg_survey_invitations', 'sent_at'),
-        ('stg_survey_responses', 'responded_at'),
-        ('stg_tickets', 'opened_at'),
-        ('stg_web_events', 'occurred_at'),
-        ('stg_social_mentions', 'posted_at'),
-    ] -%}
-    select max({{ column }}) as event_at from {{ ref(model) }}
-    {% if not loop.last %}union all{% endif %}
-    {% endfor %}
-),
-
+-- only asked where there is no order at all
 latest_event as (
-    select max(event_at) as event_at from other_events
+    select event_at from {{ ref('int_events_latest') }}
 ),
 
 final as (

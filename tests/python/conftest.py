@@ -127,7 +127,8 @@ class Dbt:
                 DuckDBConnectionManager.close_all_connections()
         if done.exception is not None:
             raise done.exception
-        results = list(done.result)
+        # what dbt_project.yml has at the start of each command is no node that was asked for
+        results = [result for result in done.result if result.node.resource_type != "operation"]
         messages = [
             f"{result.node.name}: {result.message}"
             for result in results

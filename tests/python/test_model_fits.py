@@ -21,7 +21,7 @@ from orchestration.landing import Landing
 from orchestration.predictive import tables
 from orchestration.predictive.refit import Refit
 from orchestration.predictive.stored import stored_champions
-from orchestration.settings import ROOT, Settings, read_defaults
+from orchestration.settings import ROOT, Settings, defaults_of, read_company_settings
 from orchestration.warehouse import company_key, open_build, register, write_predictive
 
 MANIFEST = {"sources": {"raw": {"source_name": "raw", "name": "orders", "schema": "raw", "identifier": "orders"}}}
@@ -33,7 +33,8 @@ def settings(tmp_path: Path, contract: Contract) -> Settings:
     """A warehouse into which nothing has been landed."""
     raw = tmp_path / "raw"
     raw.mkdir()
-    settings = Settings(root=ROOT, raw_dir=raw, warehouse=tmp_path / "dw", defaults=read_defaults(ROOT))
+    defaults = defaults_of(read_company_settings(ROOT))
+    settings = Settings(root=ROOT, raw_dir=raw, warehouse=tmp_path / "dw", defaults=defaults)
     register(Landing(files=(), absent_tables=(), notices=()), settings, contract, settings.build_db, "run", STARTED_AT)
     return settings
 
