@@ -60,10 +60,7 @@ def warehouse_lock(warehouse: Path) -> Iterator[None]:
         warehouse.mkdir(parents=True, exist_ok=True)
         lock = path.open("a")
     except OSError as error:
-        raise WarehouseError(
-            f"The warehouse folder {warehouse} cannot be written to ({error.strerror}). Set STICKINESS_WAREHOUSE_DIR "
-            f"(make run WAREHOUSE=<folder>) to a folder that can."
-        ) from error
+        raise WarehouseError(unwritable(warehouse, error)) from error
     with lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -79,6 +76,14 @@ def warehouse_lock(warehouse: Path) -> Iterator[None]:
             _held.discard(path)
 
 
+def unwritable(warehouse: Path, error: OSError) -> str:
+    """What a person is told whose warehouse folder cannot be made or written to."""
+    return (
+        f"The warehouse folder {warehouse} cannot be written to ({error.strerror}). Set STICKINESS_WAREHOUSE_DIR "
+        f"(make run WAREHOUSE=<folder>) to a folder that can."
+    )
+
+
 def register(
     landing: Landing, settings: Settings, contract: Contract, build_db: Path, run_id: str, started_at: datetime
 ) -> None:
@@ -91,13 +96,25 @@ def register(
     """
     with open_build(build_db) as connection:
         connection.execute("BEGIN")
-        _register_raw_tables(connection, landing, contract)
-        connection.execute("CREATE SCHEMA IF NOT EXISTS operations")
-        kinds, values = run_parameters(settings, run_id, started_at)
-        _write_table(connection, "run_parameters", kinds, [values])
-        _write_table(connection, "raw_files", RAW_FILE_COLUMNS, raw_files(landing.files))
-        _create_predictive_tables(connection)
+        fill(connection, landing, settings, contract, run_id, started_at)
         connection.execute("COMMIT")
+
+
+def fill(
+    connection: duckdb.DuckDBPyConnection,
+    landing: Landing,
+    settings: Settings,
+    contract: Contract,
+    run_id: str,
+    started_at: datetime,
+) -> None:
+    """The same in a build database that is open."""
+    _register_raw_tables(connection, landing, contract)
+    connection.execute("CREATE SCHEMA IF NOT EXISTS operations")
+    kinds, values = run_parameters(settings, run_id, started_at)
+    _write_table(connection, "run_parameters", kinds, [values])
+    _write_table(connection, "raw_files", RAW_FILE_COLUMNS, raw_files(landing.files))
+    _create_predictive_tables(connection)
 
 
 @contextlib.contextmanager
