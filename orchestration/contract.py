@@ -8,7 +8,7 @@ from typing import Any
 
 import yaml
 
-from orchestration.problems import StickinessError
+from orchestration.errors import StickinessError
 
 CONTRACT_FILE = Path("models/staging/raw/raw.yml")
 SOURCE_NAME = "raw"

@@ -13,12 +13,12 @@ from dbt.adapters.duckdb.credentials import DuckDBCredentials
 from dbt.cli.main import dbtRunner
 from dbt_common.exceptions import DbtRuntimeError
 
-from orchestration import duckdb_plugin
 from orchestration.contract import Contract
-from orchestration.duckdb_plugin import Plugin
-from orchestration.landing import land
-from orchestration.settings import ROOT, WAREHOUSE_DIR, build_database, load_settings
-from orchestration.warehouse import open_build, register
+from orchestration.engines.duckdb import dbt_plugin
+from orchestration.engines.duckdb.build import build_database, open_build, register
+from orchestration.engines.duckdb.dbt_plugin import Plugin
+from orchestration.landing.land import land
+from orchestration.settings import ROOT, WAREHOUSE_DIR, load_settings
 
 NOTHING_LANDED = "No rows have been landed in {}: "
 
@@ -59,10 +59,10 @@ def test_a_command_of_dbt_works_in_a_warehouse_that_is_not_there_and_says_what_t
 
 
 def test_dbt_builds_tests_and_shows_empty_marts_where_nothing_was_landed(dbt: Dbt, tmp_path: Path) -> None:
-    said = run_dbt(dbt, tmp_path, *BUILD, "--select", "+nps", "+customers")
+    said = run_dbt(dbt, tmp_path, *BUILD, "--select", "+nps", "+customers", "--indirect-selection", "buildable")
     assert len([message for message in said if message.startswith(NOTHING_LANDED.format(tmp_path))]) == 1
     # a later command says it again
-    assert not landed(run_dbt(dbt, tmp_path, "test", "--select", "customers", *BUILD[1:]), tmp_path)
+    assert not landed(run_dbt(dbt, tmp_path, "test", "--select", "test_type:generic,nps"), tmp_path)
     assert not landed(run_dbt(dbt, tmp_path, "show", "--select", "nps"), tmp_path)
     with open_build(build_database(tmp_path), read_only=True) as connection:
         assert connection.execute("select count(*) from marts.customers").fetchall() == [(0,)]
@@ -71,13 +71,13 @@ def test_dbt_builds_tests_and_shows_empty_marts_where_nothing_was_landed(dbt: Db
 @pytest.fixture
 def told(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     messages: list[str] = []
-    monkeypatch.setattr(duckdb_plugin, "fire_event", lambda event, level: messages.append(event.msg))
+    monkeypatch.setattr(dbt_plugin, "fire_event", lambda event, level: messages.append(event.msg))
     return messages
 
 
 def plugin_of(warehouse: Path) -> Plugin:
     credentials = DuckDBCredentials(path=str(build_database(warehouse)))
-    return Plugin("duckdb_plugin", {}, credentials)
+    return Plugin("dbt_plugin", {}, credentials)
 
 
 def test_what_a_refresh_has_registered_is_left_as_it_is(contract: Contract, tmp_path: Path, told: list[str]) -> None:
@@ -88,8 +88,8 @@ def test_what_a_refresh_has_registered_is_left_as_it_is(contract: Contract, tmp_
     )
     settings = load_settings({"STICKINESS_RAW_DIR": str(raw), WAREHOUSE_DIR: str(warehouse)})
     landing = land(raw, settings.landing_dir, contract, ())
-    register(landing, settings, contract, settings.build_db, "run 1", datetime(2026, 1, 2, tzinfo=UTC))
-    with duckdb.connect(str(settings.build_db)) as connection:
+    register(landing, settings, contract, build_database(warehouse), "run 1", datetime(2026, 1, 2, tzinfo=UTC))
+    with duckdb.connect(str(build_database(warehouse))) as connection:
         plugin_of(warehouse).configure_connection(connection)
         assert connection.execute("select run_id from operations.run_parameters").fetchall() == [("run 1",)]
         assert connection.execute("select order_id from raw.orders").fetchall() == [("o1",)]

@@ -20,8 +20,8 @@ from .people import People, draw_people
 from .points import Points, draw_points
 from .programme import Offers, draw_extra_days, draw_offers
 from .purchases import CAMPAIGN, PROGRAMME, PurchaseDays, draw_base_days, draw_spend
+from .random_streams import stream
 from .season import Season
-from .streams import stream
 from .surveys import Invitations, Responses, draw_invitations, draw_responses
 from .tables import DAY_SECONDS
 from .tickets import Tickets, draw_tickets

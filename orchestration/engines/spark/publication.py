@@ -22,18 +22,21 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 
-from orchestration.ledger import Event, Publication
-from orchestration.problems import PublicationError, SparkError
-from orchestration.publication import new_id, outdated, rollback_target
-from orchestration.spark import sql
-from orchestration.spark.connection import Session, SparkSettings, session
-from orchestration.version import (
+from orchestration.engines.spark import sql
+from orchestration.engines.spark.connection import Session, SparkSettings, session
+from orchestration.errors import PublicationError, SparkError
+from orchestration.publishing import (
     PUBLICATION_COLUMNS,
     PUBLICATIONS,
     PUBLISHED_SCHEMAS,
+    Event,
+    Publication,
     PublicationFacts,
     Table,
     describe,
+    new_id,
+    outdated,
+    rollback_target,
 )
 
 # how long the analysis of a query may take, which may meet one view before and another after a step
@@ -91,14 +94,16 @@ def publish(
         SparkError: no session could be opened.
     """
     with session(spark) as opened:
-        with _told("The build could not be published. What was published before still is."):
+        with _raised_as_publication_error("The build could not be published. What was published before still is."):
             state = recover(opened)
             old = state.published
             new = _make_version(opened, tables, facts, state)
             _open_views(opened, old, new)
         event = Event("published", new.publication.published_at, new.id, old and old.id, new.publication)
         _turn(opened, event, new, state, settle_seconds)
-        with _told(f"{new.id} is published, but older versions could not be dropped. The next refresh tries again."):
+        with _raised_as_publication_error(
+            f"{new.id} is published, but older versions could not be dropped. The next refresh tries again."
+        ):
             _prune(opened, keep)
     return new.publication
 
@@ -111,7 +116,7 @@ def rollback(spark: SparkSettings, to: str | None = None, settle_seconds: float 
         SparkError: no session could be opened.
     """
     with session(spark) as opened:
-        with _told("The rollback failed. What was published before still is."):
+        with _raised_as_publication_error("The rollback failed. What was published before still is."):
             state = recover(opened)
             old = state.published
             if old is None:
@@ -357,11 +362,15 @@ def _view_name(opened: Session, table: Table) -> str:
 
 
 def _turn(opened: Session, event: Event, new: Version, state: State, settle_seconds: float) -> None:
-    with _told(f"Spark did not confirm that {new.id} is published. Readers see one whole version; look which."):
+    with _raised_as_publication_error(
+        f"Spark did not confirm that {new.id} is published. Readers see one whole version; look which."
+    ):
         # a query that has met a plain view of the old version must not meet another that has turned
         time.sleep(settle_seconds)
         _append(opened, event)
-    with _told(f"{new.id} is published, but its views could not be settled. The next refresh or rollback does it."):
+    with _raised_as_publication_error(
+        f"{new.id} is published, but its views could not be settled. The next refresh or rollback does it."
+    ):
         # and one that met a view before it turned must not meet a plain one of the new version
         time.sleep(settle_seconds)
         _settle(opened, new, state)
@@ -424,7 +433,7 @@ def _now() -> datetime:
 
 
 @contextlib.contextmanager
-def _told(what_happened: str) -> Iterator[None]:
+def _raised_as_publication_error(what_happened: str) -> Iterator[None]:
     try:
         yield
     except SparkError as error:

@@ -1,87 +1,27 @@
-"""The build database: what dbt finds in it before it builds, and who may use the warehouse folder."""
+"""The build database: what dbt finds in it before it builds, and how it is opened."""
 
 from __future__ import annotations
 
 import contextlib
-import fcntl
-import hashlib
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import UTC, date, datetime, timedelta
+from datetime import datetime
 from pathlib import Path
-from zoneinfo import ZoneInfo
 
 import duckdb
 
 from orchestration.contract import Contract, RawTable
-from orchestration.landing import LandedFile, Landing
+from orchestration.duckdb_sql import file_list, identifier
+from orchestration.errors import WarehouseError
+from orchestration.landing.land import Landing
 from orchestration.landing.landing_file import landing_columns
 from orchestration.predictive import tables
-from orchestration.problems import WarehouseError, WarehouseLockedError
-from orchestration.settings import Settings, is_count
-from orchestration.sql import file_list, identifier
-
-RUN_COLUMNS = {
-    "run_id": "VARCHAR",
-    "started_at": "TIMESTAMP",
-    "requested_as_of_date": "DATE",
-    "yesterday": "DATE",
-    "company_key": "VARCHAR",
-}
-
-RAW_FILE_COLUMNS = {
-    "table_name": "VARCHAR",
-    "file_name": "VARCHAR",
-    "rows_read": "BIGINT",
-    "file_format": "VARCHAR",
-    "encoding": "VARCHAR",
-    "delimiter": "VARCHAR",
-    "ignored_columns": "VARCHAR",
-    "missing_columns": "VARCHAR",
-    "malformed_rows": "BIGINT",
-    "first_seen_at": "TIMESTAMP",
-}
-
-_held: set[Path] = set()
+from orchestration.run_tables import RAW_FILE_COLUMNS, raw_files, run_parameters
+from orchestration.settings import Settings
 
 
-@contextlib.contextmanager
-def warehouse_lock(warehouse: Path) -> Iterator[None]:
-    """Keep every other process out of the warehouse folder; who already holds it in this process goes on.
-
-    Raises:
-        WarehouseLockedError: another process holds it.
-        WarehouseError: the folder cannot be made or written to.
-    """
-    path = warehouse.resolve() / ".lock"
-    if path in _held:
-        yield
-        return
-    try:
-        warehouse.mkdir(parents=True, exist_ok=True)
-        lock = path.open("a")
-    except OSError as error:
-        raise WarehouseError(unwritable(warehouse, error)) from error
-    with lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            raise WarehouseLockedError(
-                f"Another refresh or rollback of the warehouse {warehouse} is running. Wait until it has ended, or "
-                f"give this one another warehouse folder."
-            ) from error
-        _held.add(path)
-        try:
-            yield
-        finally:
-            _held.discard(path)
-
-
-def unwritable(warehouse: Path, error: OSError) -> str:
-    """What a person is told whose warehouse folder cannot be made or written to."""
-    return (
-        f"The warehouse folder {warehouse} cannot be written to ({error.strerror}). Set STICKINESS_WAREHOUSE_DIR "
-        f"(make run WAREHOUSE=<folder>) to a folder that can."
-    )
+def build_database(warehouse: Path) -> Path:
+    """The DuckDB file that dbt builds in; profiles.yml names the same."""
+    return warehouse / "build" / "warehouse.duckdb"
 
 
 def register(
@@ -162,57 +102,6 @@ def raw_table_query(table: RawTable, files: Sequence[Path]) -> str:
     return f"SELECT {names} FROM read_parquet({file_list(files)}, hive_partitioning = false)"
 
 
-def run_parameters(settings: Settings, run_id: str, started_at: datetime) -> tuple[dict[str, str], tuple[object, ...]]:
-    """The columns of operations.run_parameters with their types, and its one row; `started_at` carries its zone."""
-    zone = ZoneInfo(str(settings.variable("business_timezone")))
-    values = {
-        "run_id": run_id,
-        "started_at": _naive_utc(started_at),
-        "requested_as_of_date": settings.as_of,
-        "yesterday": business_yesterday(started_at, zone),
-        "company_key": company_key(settings),
-        **{name: settings.variables.get(name) for name in settings.defaults},
-    }
-    kinds = RUN_COLUMNS | {name: _variable_type(name, default) for name, default in settings.defaults.items()}
-    return kinds, tuple(values[name] for name in kinds)
-
-
-def company_key(settings: Settings) -> str:
-    """Tells whose fits are whose where several companies are refreshed into one warehouse, whatever they are called."""
-    source = hashlib.sha256(str(settings.raw_dir.resolve()).encode()).hexdigest()
-    return f"{settings.variable('company_name')} {source[:12]}"
-
-
-def _variable_type(name: str, default: object) -> str:
-    if isinstance(default, str):
-        return "VARCHAR"
-    return "BIGINT" if is_count(name) else "DECIMAL(18, 6)"
-
-
-def business_yesterday(moment: datetime, zone: ZoneInfo) -> date:
-    """The business day before the one that `moment` (with its zone) falls in."""
-    return moment.astimezone(zone).date() - timedelta(days=1)
-
-
-def raw_files(files: Sequence[LandedFile]) -> list[tuple[object, ...]]:
-    """The rows of operations.raw_files, whose columns are RAW_FILE_COLUMNS."""
-    return [
-        (
-            landed.table,
-            landed.file_name,
-            landed.rows,
-            landed.file_format,
-            landed.encoding,
-            landed.delimiter,
-            ", ".join(landed.ignored_columns) or None,
-            ", ".join(landed.missing_columns) or None,
-            landed.malformed_rows,
-            landed.first_seen_at,
-        )
-        for landed in files
-    ]
-
-
 def _write_table(
     connection: duckdb.DuckDBPyConnection, name: str, kinds: dict[str, str], rows: Sequence[tuple[object, ...]]
 ) -> None:
@@ -249,7 +138,3 @@ def write_predictive(build_db: Path, rows: Mapping[str, Sequence[Mapping[str, ob
                 values = [[row[column] for column in kinds] for row in given]
                 connection.executemany(f"INSERT INTO {table} ({names}) VALUES ({marks})", values)
         connection.execute("COMMIT")
-
-
-def _naive_utc(moment: datetime) -> datetime:
-    return moment.astimezone(UTC).replace(tzinfo=None)

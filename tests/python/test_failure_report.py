@@ -8,8 +8,8 @@ import duckdb
 import pytest
 
 from orchestration.contract import Contract, RawColumn, RawTable
-from orchestration.engines.duckdb import DuckDbEngine
-from orchestration.failures import describe_failures, is_personal, outcome, personal_columns
+from orchestration.engines.duckdb.engine import DuckDbEngine
+from orchestration.failure_report import describe_failures, is_personal, outcome, personal_columns
 
 PERSONAL = frozenset({"full_name", "email", "phone", "birth_date", "comment", "author_handle", "text"})
 MODEL = "model.shop.orders"

@@ -1,4 +1,4 @@
-"""DuckDB: the build is a file of the warehouse folder, what is published another."""
+"""The engine of the target duckdb: the build is a file of the warehouse folder, what is published another."""
 
 from __future__ import annotations
 
@@ -11,15 +11,14 @@ from pathlib import Path
 import duckdb
 import numpy as np
 
-from orchestration import publication, warehouse
 from orchestration.contract import Contract
-from orchestration.engines import Answer, Ask
-from orchestration.landing import Landing
-from orchestration.ledger import Publication
-from orchestration.problems import WarehouseError
-from orchestration.settings import Settings, build_database
-from orchestration.sql import text
-from orchestration.version import PublicationFacts, Table
+from orchestration.duckdb_sql import text
+from orchestration.engines.duckdb import build, publication
+from orchestration.engines.engine import Answer, Ask
+from orchestration.errors import WarehouseError
+from orchestration.landing.land import Landing
+from orchestration.publishing import Publication, PublicationFacts, Table
+from orchestration.settings import Settings
 
 
 @dataclass(frozen=True)
@@ -30,12 +29,12 @@ class DuckDbEngine:
 
     @property
     def build_db(self) -> Path:
-        return build_database(self.warehouse)
+        return build.build_database(self.warehouse)
 
     def register(
         self, landing: Landing, settings: Settings, contract: Contract, run_id: str, started_at: datetime
     ) -> None:
-        warehouse.register(landing, settings, contract, self.build_db, run_id, started_at)
+        build.register(landing, settings, contract, self.build_db, run_id, started_at)
 
     def read_build(self, query: str) -> Answer:
         with self._asked(query) as found:
@@ -50,13 +49,13 @@ class DuckDbEngine:
         if not self.build_db.exists():
             raise WarehouseError(f"There is no build in {self.build_db}. Run the whole refresh.")
         try:
-            with warehouse.open_build(self.build_db, read_only=True) as connection:
+            with build.open_build(self.build_db, read_only=True) as connection:
                 yield connection.execute(query)
         except duckdb.Error as error:
             raise WarehouseError(f"{self.build_db} cannot answer: {error}") from error
 
     def write_predictive(self, rows: Mapping[str, Sequence[Mapping[str, object]]], *, replace: bool = False) -> None:
-        warehouse.write_predictive(self.build_db, rows, replace=replace)
+        build.write_predictive(self.build_db, rows, replace=replace)
 
     def publish(self, tables: Mapping[Table, Sequence[str]], facts: PublicationFacts, keep: int) -> Publication:
         return publication.publish(self.build_db, self.warehouse, facts, tables, keep)

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from orchestration.problems import StickinessError
+from orchestration.errors import StickinessError
 
 
 @dataclass(frozen=True)

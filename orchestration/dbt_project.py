@@ -16,13 +16,13 @@ from typing import Any
 
 import yaml
 
-from orchestration.problems import ProjectError
-from orchestration.settings import SPARK_SCHEMA, TARGETS
-from orchestration.version import PUBLISHED_SCHEMAS, Table
+from orchestration.engines.registry import ADAPTERS
+from orchestration.errors import ProjectError
+from orchestration.publishing import PUBLISHED_SCHEMAS, Table
+from orchestration.settings import default_target
 
 # a folder of its own: what somebody's own dbt commands leave in target/ may be of other files than there are now
 _PARSED = Path("target") / "refresh"
-_ADAPTERS = {"duckdb": "dbt-duckdb", "spark": "dbt-spark"}
 _MANIFEST_FILE = "manifest.json"
 _STAMP_FILE = "manifest.stamp"
 _PARTIAL_PARSE_FILE = "partial_parse.msgpack"
@@ -105,12 +105,16 @@ def read_json(path: Path) -> dict[str, Any]:
     return json.loads(path.read_bytes())
 
 
-def content_hash(root: Path, target: str = TARGETS[0]) -> str:
-    """A hash of every file that dbt parses, of the versions that parse them, and of the names that a target gives."""
-    digest = hashlib.sha256()
-    for package in ("dbt-core", _ADAPTERS[target]):
+def content_hash(root: Path, target: str | None = None) -> str:
+    """A hash of every file that dbt parses, of the versions that parse them, and of the names that a target gives.
+
+    The target is that of profiles.yml where none is named.
+    """
+    digest, adapter = hashlib.sha256(), ADAPTERS[target or default_target()]
+    for package in ("dbt-core", adapter.package):
         digest.update(f"{package}=={_version(package)}\n".encode())
-    digest.update(os.environ.get(SPARK_SCHEMA, "").encode() if target == "spark" else b"")
+    for variable in adapter.naming_variables:
+        digest.update(os.environ.get(variable, "").encode())
     for path in sorted(_project_files(root)):
         content = hashlib.sha256(path.read_bytes()).hexdigest()
         digest.update(f"{path.relative_to(root).as_posix()}\0{content}\n".encode())

@@ -8,14 +8,15 @@ from typing import Any
 from dagster import AssetExecutionContext, AssetsDefinition, MaterializeResult, asset
 from dagster_dbt import get_asset_key_for_model
 
-from orchestration.assets.refresh import WRITER_POOL, RefreshConfig, told_as_failure
-from orchestration.engines import Engine, load_engine
-from orchestration.failures import Outcome, outcome
-from orchestration.problems import PublicationError, StickinessError
+from orchestration.assets.refresh import WRITER_POOL, RefreshConfig, raised_as_failure
+from orchestration.dbt_project import code_version, primary_keys, published_models, read_json, relation, target_folder
+from orchestration.engines.engine import Engine
+from orchestration.engines.registry import load_engine
+from orchestration.errors import PublicationError, StickinessError
+from orchestration.failure_report import Outcome, outcome
 from orchestration.progress import announce
-from orchestration.project import code_version, primary_keys, published_models, read_json, relation, target_folder
+from orchestration.publishing import PublicationFacts
 from orchestration.settings import Settings
-from orchestration.version import PublicationFacts
 
 
 def build_published(dbt_models: AssetsDefinition, manifest: Mapping[str, Any], target: str) -> AssetsDefinition:
@@ -33,7 +34,7 @@ def build_published(dbt_models: AssetsDefinition, manifest: Mapping[str, Any], t
     )
     def published(context: AssetExecutionContext, refresh: RefreshConfig) -> MaterializeResult:
         begin = time.monotonic()
-        with told_as_failure():
+        with raised_as_failure():
             settings = refresh.settings()
             result = _outcome(manifest, settings)
             keys = primary_keys(manifest)

@@ -9,17 +9,25 @@ from __future__ import annotations
 
 import contextlib
 import os
-import secrets
 import shutil
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
 import duckdb
 
-from orchestration.ledger import Event, Ledger, Publication
-from orchestration.problems import PublicationError
-from orchestration.version import DATABASE_FILE, FACTS_FILE, PublicationFacts, Table, make_version, sync_path
+from orchestration.engines.duckdb.publication_ledger import Ledger
+from orchestration.engines.duckdb.published_files import DATABASE_FILE, FACTS_FILE, make_version, sync_path
+from orchestration.errors import PublicationError
+from orchestration.publishing import (
+    Event,
+    Publication,
+    PublicationFacts,
+    Table,
+    new_id,
+    outdated,
+    rollback_target,
+)
 
 
 def publish(
@@ -45,7 +53,7 @@ def publish(
     _refuse_folder(warehouse)
     recover(warehouse)
     ledger, replaced = Ledger(warehouse), current_id(warehouse)
-    with _told_as_publication_error(warehouse):
+    with _raised_as_publication_error(warehouse):
         publication_id = new_id(lambda name: (warehouse / "versions" / name).exists())
         folder = warehouse / "versions" / f"{publication_id}.tmp"
         publication = make_version(build_db, folder, publication_id, facts, tables, ledger.publications())
@@ -152,7 +160,7 @@ def _refuse_folder(warehouse: Path) -> None:
 
 
 @contextlib.contextmanager
-def _told_as_publication_error(warehouse: Path) -> Iterator[None]:
+def _raised_as_publication_error(warehouse: Path) -> Iterator[None]:
     try:
         yield
     except (duckdb.Error, OSError) as error:
@@ -162,51 +170,12 @@ def _told_as_publication_error(warehouse: Path) -> Iterator[None]:
         ) from error
 
 
-def rollback_target(
-    events: Sequence[Event], published: str, kept: Sequence[str], to: str | None, where: str | Path
-) -> str:
-    """The version to roll back to: the one named, else the one before the published; PublicationError if it is none."""
-    if to == published:
-        raise PublicationError(f"{to} is already the published version.")
-    if to is not None and to not in kept:
-        raise PublicationError(f"There is no version {to} in {where}; kept are {', '.join(kept)}.")
-    to = to or _predecessor(events, published, kept)
-    if to is None:
-        raise PublicationError(f"There is no version before {published}; kept are {', '.join(kept)}.")
-    return to
-
-
-def _predecessor(events: Sequence[Event], publication_id: str, kept: Sequence[str]) -> str | None:
-    """The version that this one replaced when it was published, or the newest before that which is still kept."""
-    replaced = {event.publication_id: event.replaced for event in events if event.kind == "published"}
-    before = replaced.pop(publication_id, None)
-    while before is not None and before not in kept:
-        before = replaced.pop(before, None)
-    return before
-
-
-def outdated(events: Sequence[Event], published: str | None, kept: Sequence[str], keep: int) -> list[str]:
-    """All of the kept versions but the published one and the `keep` that were published or rolled back to last."""
-    last_published = {event.publication_id: position for position, event in enumerate(events)}
-    newest_first = sorted(kept, key=lambda name: (last_published.get(name, -1), name), reverse=True)
-    return [name for name in newest_first[keep:] if name != published]
-
-
 def _delete_version(version: Path) -> None:
     # renamed first, so that half a version is never taken for one. What cannot be deleted now is deleted next time.
     with contextlib.suppress(OSError):
         doomed = version.with_name(f"{version.name}.tmp")
         version.rename(doomed)
         shutil.rmtree(doomed, ignore_errors=True)
-
-
-def new_id(is_taken: Callable[[str], bool]) -> str:
-    """An id that sorts by time, of a version that does not exist."""
-    moment = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
-    while True:
-        publication_id = f"{moment}-{secrets.token_hex(2)}"
-        if not is_taken(publication_id):
-            return publication_id
 
 
 def _read_facts(version: Path) -> Publication:

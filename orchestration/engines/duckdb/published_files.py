@@ -1,4 +1,4 @@
-"""Making a version: a copy of the build's marts as a DuckDB file and as Parquet, checked against the build."""
+"""The files of a version: a copy of the build's marts as a DuckDB file and as Parquet, checked against the build."""
 
 from __future__ import annotations
 
@@ -6,18 +6,23 @@ import contextlib
 import os
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
-from datetime import UTC, date, datetime
+from dataclasses import asdict
 from pathlib import Path
 
 import duckdb
 
-from orchestration.ledger import Publication
-from orchestration.problems import PublicationError
-from orchestration.sql import file, identifier, text
+from orchestration.duckdb_sql import file, identifier, text
+from orchestration.errors import PublicationError
+from orchestration.publishing import (
+    PUBLICATION_COLUMNS,
+    PUBLICATIONS,
+    PUBLISHED_SCHEMAS,
+    Publication,
+    PublicationFacts,
+    Table,
+    describe,
+)
 
-PUBLISHED_SCHEMAS = ("marts", "quality")
-PUBLICATIONS = ("quality", "publications")
 # DuckDB 2.0 writes files that 1.5 cannot open, unless it is told to
 STORAGE_VERSION = "v1.5.0"
 
@@ -25,49 +30,6 @@ DATABASE_FILE = "marts.duckdb"
 PARQUET_FOLDER = "parquet"
 FACTS_FILE = "publication.json"
 _SPILL_FOLDER = "spill"
-
-PUBLICATION_COLUMNS = {
-    "publication_id": "VARCHAR",
-    "published_at": "TIMESTAMP",
-    "as_of_date": "DATE",
-    "code_version": "VARCHAR",
-    "tables": "BIGINT",
-    "rows": "BIGINT",
-    "tests_passed": "BIGINT",
-    "tests_warned": "BIGINT",
-    "duration_seconds": "DOUBLE",
-}
-
-Table = tuple[str, str]
-"""Schema and name."""
-
-
-@dataclass(frozen=True)
-class PublicationFacts:
-    """What the refresh knows of the build that it publishes; `started_at` carries its zone."""
-
-    as_of_date: date | None
-    code_version: str
-    tests_passed: int
-    tests_warned: int
-    started_at: datetime
-
-
-def describe(
-    publication_id: str, facts: PublicationFacts, counts: Mapping[Table, int], earlier: Sequence[Publication]
-) -> Publication:
-    """What is told of a version that is published now: the rows of its tables, and those of quality.publications."""
-    return Publication(
-        publication_id=publication_id,
-        published_at=datetime.now(UTC).replace(tzinfo=None),
-        as_of_date=facts.as_of_date,
-        code_version=facts.code_version,
-        tables=len(counts) + 1,
-        rows=sum(counts.values()) + len(earlier) + 1,
-        tests_passed=facts.tests_passed,
-        tests_warned=facts.tests_warned,
-        duration_seconds=round((datetime.now(UTC) - facts.started_at).total_seconds(), 1),
-    )
 
 
 def make_version(

@@ -18,9 +18,10 @@ from dbt_common.exceptions import DbtRuntimeError
 from duckdb import DuckDBPyConnection
 
 from orchestration.contract import load_contract
-from orchestration.landing import Landing
+from orchestration.engines.duckdb.build import fill
+from orchestration.landing.land import Landing
 from orchestration.settings import ROOT, Settings, read_defaults
-from orchestration.warehouse import fill, unwritable
+from orchestration.warehouse_lock import unwritable
 
 
 class Plugin(BasePlugin):

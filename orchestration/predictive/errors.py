@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from orchestration.problems import StickinessError
+from orchestration.errors import StickinessError
 
 TOO_FEW_CUSTOMERS = "too_few_customers"
 HISTORY_TOO_SHORT = "history_too_short"

@@ -11,7 +11,8 @@ import pytest
 from scipy.special import expit, logit
 
 from orchestration.predictive.baselines import CellMeans, RecencyChurn, RfmChurn, continued, rate_churn
-from orchestration.predictive.challengers import (
+from orchestration.predictive.churn_features import CHURN_FEATURES
+from orchestration.predictive.churn_models import (
     MAX_ROWS,
     BoostedModel,
     LogisticModel,
@@ -20,7 +21,6 @@ from orchestration.predictive.challengers import (
     tabulated,
     train_stumps,
 )
-from orchestration.predictive.features import CHURN_FEATURES
 from orchestration.predictive.snapshots import Outcome, Snapshot
 from orchestration.settings import ROOT
 

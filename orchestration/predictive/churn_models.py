@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import expit
 
-Floats = NDArray[np.float64]
+from orchestration.predictive.arrays import Floats
 
 # below this many who churned, or who stayed, there is nothing to learn from
 MIN_OF_EITHER = 50

@@ -13,14 +13,14 @@ from fsspec.core import url_to_fs
 from fsspec.implementations.local import LocalFileSystem
 
 from orchestration.contract import Contract, RawTable
-from orchestration.landing import LandedFile, Landing
+from orchestration.engines.spark import sql
+from orchestration.engines.spark.connection import LANDING_URI, Session, SparkSettings, session
+from orchestration.errors import WarehouseError
+from orchestration.landing.land import LandedFile, Landing
 from orchestration.landing.landing_file import landing_columns
 from orchestration.predictive import tables
-from orchestration.problems import WarehouseError
+from orchestration.run_tables import RAW_FILE_COLUMNS, raw_files, run_parameters
 from orchestration.settings import Settings
-from orchestration.spark import sql
-from orchestration.spark.connection import LANDING_URI, Session, SparkSettings, session
-from orchestration.warehouse import RAW_FILE_COLUMNS, raw_files, run_parameters
 
 # as `_mirror_name` makes them
 _MIRRORED = re.compile(r"[0-9a-f]{40}-\d{8}T\d{12}\.parquet")

@@ -12,10 +12,11 @@ from decimal import Decimal
 from typing import Any
 
 from orchestration.contract import Contract
-from orchestration.engines import Answer
-from orchestration.problems import StickinessError
+from orchestration.engines.adapter import MASK
+from orchestration.engines.engine import Answer
+from orchestration.engines.registry import ADAPTERS
+from orchestration.errors import StickinessError
 
-MASK = "***"
 ROWS_SHOWN = 5
 _VALUE_WIDTH = 60
 FAILED_STATUSES = ("error", "fail", "runtime error")
@@ -23,13 +24,6 @@ FAILED_STATUSES = ("error", "fail", "runtime error")
 # columns that hold whole raw rows, whatever the table
 _RAW_TEXT = ("raw_row", "_unparsed_row", "_extra")
 _EMAIL = re.compile(r"[\w.+-]+@[\w-]+(\.[\w-]+)+")
-# how DuckDB quotes a value in a message: a text that it could not convert, a key that occurs twice
-_QUOTED_VALUES = (
-    re.compile(r"((?:string|value) )'[^']*'", re.IGNORECASE),
-    re.compile(r'((?:Duplicate key|key) )"[^"]*"', re.IGNORECASE),
-)
-# what Spark adds to a message: Java's stack, the whole query
-_BESIDE_THE_POINT = re.compile(r"\n\s*(at [\w$.]+\(|== SQL|Driver stacktrace).*$", re.DOTALL)
 _PLACE_OF_CODE = re.compile(r"\n?\s*compiled code at .*$", re.DOTALL)
 
 
@@ -221,12 +215,13 @@ def _value_text(value: Any) -> str:
 
 def _database_message(message: str | None) -> str:
     """What the database or dbt said, without generated files, stacks and queries, and without values that rows hold."""
-    text = _BESIDE_THE_POINT.sub("", _PLACE_OF_CODE.sub("", message or "no message was given")).strip()
+    text = _PLACE_OF_CODE.sub("", message or "no message was given")
+    for adapter in ADAPTERS.values():
+        text = adapter.clean_message(text)
+    text = text.strip()
     heading, _, rest = text.partition("\n")
     if rest.strip() and re.match(r"\w+ Error in ", heading):
         text = rest
     text = _EMAIL.sub(MASK, text)
-    for pattern in _QUOTED_VALUES:
-        text = pattern.sub(rf"\1'{MASK}'", text)
     lines = [line.rstrip() for line in text.strip().splitlines() if line.strip()]
     return "\n           ".join(line.strip() for line in lines)

@@ -1,4 +1,4 @@
-"""Spark with Iceberg: the build and what is published are schemas of one catalog."""
+"""The engine of the target spark: the build and what is published are schemas of one Iceberg catalog."""
 
 from __future__ import annotations
 
@@ -11,14 +11,13 @@ from datetime import date, datetime
 import numpy as np
 
 from orchestration.contract import Contract
-from orchestration.engines import Answer, Ask
-from orchestration.landing import Landing
-from orchestration.ledger import Publication
-from orchestration.problems import SparkError
+from orchestration.engines.engine import Answer, Ask
+from orchestration.engines.spark import publication, raw_tables
+from orchestration.engines.spark.connection import SparkSettings, session
+from orchestration.errors import SparkError
+from orchestration.landing.land import Landing
+from orchestration.publishing import PUBLISHED_SCHEMAS, Publication, PublicationFacts, Table
 from orchestration.settings import Settings
-from orchestration.spark import publication, raw_tables
-from orchestration.spark.connection import SparkSettings, session
-from orchestration.version import PUBLISHED_SCHEMAS, PublicationFacts, Table
 
 
 @dataclass(frozen=True)

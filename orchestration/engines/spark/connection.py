@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Any, TypeVar
 
-from orchestration.problems import SettingsError, SparkError
-from orchestration.spark import sql
+from orchestration.engines.spark import sql
+from orchestration.errors import SettingsError, SparkError
 
 HOST = "STICKINESS_SPARK_HOST"
 PORT = "STICKINESS_SPARK_PORT"
@@ -172,7 +172,7 @@ class Session:
 
     def execute(self, sql: str) -> None:
         """Run a statement that yields no rows; `SparkError` if Spark refuses it or goes away."""
-        with _told_as_spark_error(self.settings), contextlib.closing(self._connection.cursor()) as cursor:
+        with _raised_as_spark_error(self.settings), contextlib.closing(self._connection.cursor()) as cursor:
             cursor.execute(sql)
 
     def rows(self, sql: str) -> list[tuple[Any, ...]]:
@@ -181,7 +181,7 @@ class Session:
 
     def table(self, sql: str) -> tuple[tuple[str, ...], list[tuple[Any, ...]]]:
         """The names of the columns of a query, and its rows: days are dates, moments are datetimes without a zone."""
-        with _told_as_spark_error(self.settings), contextlib.closing(self._connection.cursor()) as cursor:
+        with _raised_as_spark_error(self.settings), contextlib.closing(self._connection.cursor()) as cursor:
             cursor.execute(sql)
             described = cursor.description
             # PyHive reads moments and decimals, but leaves days as text
@@ -279,7 +279,7 @@ def _spark_errors() -> tuple[type[Exception], ...]:
 
 
 @contextlib.contextmanager
-def _told_as_spark_error(settings: SparkSettings) -> Iterator[None]:
+def _raised_as_spark_error(settings: SparkSettings) -> Iterator[None]:
     try:
         yield
     except _spark_errors() as error:
