@@ -36,13 +36,25 @@ def register(
     """
     with open_build(build_db) as connection:
         connection.execute("BEGIN")
-        _register_raw_tables(connection, landing, contract)
-        connection.execute("CREATE SCHEMA IF NOT EXISTS operations")
-        kinds, values = run_parameters(settings, run_id, started_at)
-        _write_table(connection, "run_parameters", kinds, [values])
-        _write_table(connection, "raw_files", RAW_FILE_COLUMNS, raw_files(landing.files))
-        _create_predictive_tables(connection)
+        fill(connection, landing, settings, contract, run_id, started_at)
         connection.execute("COMMIT")
+
+
+def fill(
+    connection: duckdb.DuckDBPyConnection,
+    landing: Landing,
+    settings: Settings,
+    contract: Contract,
+    run_id: str,
+    started_at: datetime,
+) -> None:
+    """The same in a build database that is open."""
+    _register_raw_tables(connection, landing, contract)
+    connection.execute("CREATE SCHEMA IF NOT EXISTS operations")
+    kinds, values = run_parameters(settings, run_id, started_at)
+    _write_table(connection, "run_parameters", kinds, [values])
+    _write_table(connection, "raw_files", RAW_FILE_COLUMNS, raw_files(landing.files))
+    _create_predictive_tables(connection)
 
 
 @contextlib.contextmanager
