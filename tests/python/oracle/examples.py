@@ -8,8 +8,8 @@ from typing import Any
 
 import pandas as pd
 
-from oracle.facts import Facts, read_facts
 from oracle.first_purchases import Lines
+from oracle.order_history import Facts, read_facts
 from oracle.seeds import Seeds
 from oracle.variables import Variables
 

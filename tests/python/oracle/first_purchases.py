@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 if TYPE_CHECKING:
-    from oracle.facts import Order
+    from oracle.order_history import Order
 
 
 @dataclass(frozen=True)
