@@ -116,14 +116,14 @@
     {%- endif -%}
     {%- set company_settings = load_relation(source('operations', 'company_settings')) -%}
     {%- if execute and company_settings is not none -%}
-        {%- set landed = run_query('select company_key, started_at from ' ~ source('operations', 'run_parameters')).rows[0] -%}
+        {%- set run = run_query('select company_key, started_at from ' ~ source('operations', 'run_parameters')).rows[0] -%}
         {%- set rows = run_query('select setting_name from ' ~ company_settings ~ ' order by setting_name').rows -%}
         {%- set own = rows | map(attribute=0) | reject('in', asked) | join(', ') -%}
         {%- do log(
-            'Settings of ' ~ landed[0].rpartition(' ')[0] ~ ', landed ' ~ (landed[1] | string)[:16] ~ ' UTC: '
+            'Settings of ' ~ run[0].rpartition(' ')[0] ~ ', recorded ' ~ (run[1] | string)[:16] ~ ' UTC: '
             ~ (asked | join(', ') ~ ' from --vars, ' if asked else '')
             ~ (own ~ ' from its company.yml of then, ' if own else '')
-            ~ 'all others by default', info=true
+            ~ ('all others' if asked or own else 'all') ~ ' by default', info=true
         ) -%}
     {%- endif -%}
 {%- endmacro %}

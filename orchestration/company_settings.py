@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from orchestration.problems import SettingsError
+from orchestration.errors import SettingsError
 
 Value = str | int | float
 

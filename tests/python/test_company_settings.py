@@ -15,11 +15,11 @@ from dbt_common.exceptions import DbtBaseException
 
 from orchestration.company_settings import COUNT, KINDS, NUMBERS, CompanySetting, Value, company_settings_from
 from orchestration.contract import Contract
-from orchestration.landing import Landing
+from orchestration.engines.duckdb.build import build_database, open_build, register
+from orchestration.errors import SettingsError
+from orchestration.landing.land import Landing
 from orchestration.predictive import btyd
-from orchestration.problems import SettingsError
 from orchestration.settings import ROOT, WAREHOUSE_DIR, Settings, defaults_of, read_company_settings
-from orchestration.warehouse import open_build, register
 from tools.settings_table import DOCUMENT, with_table
 
 SETTINGS = read_company_settings(ROOT)
@@ -104,7 +104,7 @@ def land_nothing(warehouse: Path, contract: Contract, company: dict[str, Value],
     defaults = defaults_of(read_company_settings(root))
     settings = Settings(root=root, raw_dir=warehouse, warehouse=warehouse, variables=company, defaults=defaults)
     nothing = Landing(files=(), absent_tables=tuple(contract.tables), notices=())
-    register(nothing, settings, contract, settings.build_db, "run", STARTED_AT)
+    register(nothing, settings, contract, build_database(warehouse), "run", STARTED_AT)
 
 
 @pytest.fixture(scope="module")
@@ -117,7 +117,7 @@ def warehouse(tmp_path_factory: pytest.TempPathFactory, dbt: Dbt, contract: Cont
 
 
 def context(warehouse: Path, *names: str) -> tuple:
-    with open_build(warehouse / "build" / "warehouse.duckdb", read_only=True) as connection:
+    with open_build(build_database(warehouse), read_only=True) as connection:
         [row] = connection.execute(f"select {', '.join(names)} from intermediate.run_context").fetchall()
     return row
 
@@ -172,7 +172,7 @@ class TestModels:
             "unit_amount": "DECIMAL(18,6)",
             "number": "DOUBLE",
         }
-        with open_build(warehouse / "build" / "warehouse.duckdb", read_only=True) as connection:
+        with open_build(build_database(warehouse), read_only=True) as connection:
             columns = connection.execute("describe intermediate.run_context").fetchall()
         found = {name: kind for name, kind, *_ in columns}
         assert {name: found[name] for name in SETTINGS} == {name: types[each.kind] for name, each in SETTINGS.items()}
@@ -187,7 +187,7 @@ class TestModels:
         land_nothing(warehouse, contract, COMPANY)
         told = run_read_settings(dbt, warehouse, "--vars", "{active_days: 30}")
         assert (
-            "Settings of O'Hara 小店, landed 2026-01-02 03:04 UTC: active_days from --vars, "
+            "Settings of O'Hara 小店, recorded 2026-01-02 03:04 UTC: active_days from --vars, "
             "company_name, lapsed_days from its company.yml of then, all others by default" in told
         )
 

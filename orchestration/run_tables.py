@@ -1,0 +1,86 @@
+"""The rows of the schema `operations`: the parameters of a run, what the company sets, and the files that were landed.
+
+Types are written as DuckDB writes them; an engine translates them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from datetime import UTC, date, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from orchestration.landing.land import LandedFile
+from orchestration.settings import Settings
+
+RUN_COLUMNS = {
+    "run_id": "VARCHAR",
+    "started_at": "TIMESTAMP",
+    "requested_as_of_date": "DATE",
+    "yesterday": "DATE",
+    "company_key": "VARCHAR",
+}
+
+COMPANY_SETTING_COLUMNS = {"setting_name": "VARCHAR", "setting_value": "VARCHAR"}
+
+RAW_FILE_COLUMNS = {
+    "table_name": "VARCHAR",
+    "file_name": "VARCHAR",
+    "rows_read": "BIGINT",
+    "file_format": "VARCHAR",
+    "encoding": "VARCHAR",
+    "delimiter": "VARCHAR",
+    "ignored_columns": "VARCHAR",
+    "missing_columns": "VARCHAR",
+    "malformed_rows": "BIGINT",
+    "first_seen_at": "TIMESTAMP",
+}
+
+
+def run_parameters(settings: Settings, run_id: str, started_at: datetime) -> tuple[object, ...]:
+    """The one row of operations.run_parameters, whose columns are RUN_COLUMNS; `started_at` carries its zone."""
+    zone = ZoneInfo(str(settings.variable("business_timezone")))
+    yesterday = business_yesterday(started_at, zone)
+    return (run_id, _naive_utc(started_at), settings.as_of, yesterday, company_key(settings))
+
+
+def company_settings(settings: Settings) -> list[tuple[object, ...]]:
+    """The rows of operations.company_settings, whose columns are COMPANY_SETTING_COLUMNS: what the company.yml sets.
+
+    As texts, which the models give their types (macros/settings.sql).
+    """
+    return [(name, str(value)) for name, value in settings.variables.items()]
+
+
+def company_key(settings: Settings) -> str:
+    """Tells whose fits are whose where several companies are refreshed into one warehouse, whatever they are called."""
+    source = hashlib.sha256(str(settings.raw_dir.resolve()).encode()).hexdigest()
+    return f"{settings.variable('company_name')} {source[:12]}"
+
+
+def business_yesterday(moment: datetime, zone: ZoneInfo) -> date:
+    """The business day before the one that `moment` (with its zone) falls in."""
+    return moment.astimezone(zone).date() - timedelta(days=1)
+
+
+def raw_files(files: Sequence[LandedFile]) -> list[tuple[object, ...]]:
+    """The rows of operations.raw_files, whose columns are RAW_FILE_COLUMNS."""
+    return [
+        (
+            landed.table,
+            landed.file_name,
+            landed.rows,
+            landed.file_format,
+            landed.encoding,
+            landed.delimiter,
+            ", ".join(landed.ignored_columns) or None,
+            ", ".join(landed.missing_columns) or None,
+            landed.malformed_rows,
+            landed.first_seen_at,
+        )
+        for landed in files
+    ]
+
+
+def _naive_utc(moment: datetime) -> datetime:
+    return moment.astimezone(UTC).replace(tzinfo=None)
