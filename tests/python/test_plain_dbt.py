@@ -63,7 +63,7 @@ def test_dbt_builds_tests_and_shows_empty_marts_where_nothing_was_landed(dbt: Db
     assert len([message for message in said if message.startswith(NOTHING_LANDED.format(tmp_path))]) == 1
     # a later command says it again
     assert not landed(run_dbt(dbt, tmp_path, "test", "--select", "test_type:generic,nps"), tmp_path)
-    assert not landed(run_dbt(dbt, tmp_path, "show", "--select", "nps"), tmp_path)
+    assert not landed(run_dbt(dbt, tmp_path, "show", "--inline", "select * from {{ ref('nps') }}"), tmp_path)
     with open_build(build_database(tmp_path), read_only=True) as connection:
         assert connection.execute("select count(*) from marts.customers").fetchall() == [(0,)]
 
