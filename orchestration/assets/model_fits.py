@@ -22,10 +22,11 @@ from orchestration.assets.refresh import WRITER_POOL, RefreshConfig, told_as_fai
 from orchestration.contract import Contract
 from orchestration.engines import Engine, load_engine
 from orchestration.predictive import tables
-from orchestration.predictive.problems import MIN_CUSTOMERS, WORSE_THAN_BASELINE
+from orchestration.predictive.problems import WORSE_THAN_BASELINE
 from orchestration.predictive.stored import FEATURE_MODELS, BuildTables, feature_dates, stored_champions
 from orchestration.progress import announce
 from orchestration.project import relation, source_relation
+from orchestration.seeds import model_limits, prediction_horizons
 from orchestration.settings import Settings
 from orchestration.warehouse import company_key
 
@@ -96,7 +97,7 @@ def is_due(engine: Engine, names: BuildTables, manifest: Mapping[str, Any], sett
         return False
     # fewer orders are fewer customers than a fit needs, so the features need not be built
     orders = ".".join(source_relation(manifest, "raw", "orders"))
-    return engine.read_build(f"SELECT count(*) FROM {orders}")[1][0][0] >= MIN_CUSTOMERS
+    return engine.read_build(f"SELECT count(*) FROM {orders}")[1][0][0] >= model_limits().minimum_customers
 
 
 def fit_models(
@@ -136,6 +137,8 @@ def run_refit(engine: Engine, names: BuildTables, settings: Settings, fit_id: st
             fit_id=fit_id,
             company_key=key,
             fitted_at=fitted_at,
+            horizons=prediction_horizons(),
+            limits=model_limits(),
             btyd_model=str(settings.variable("btyd_model")),
         ),
         previous=load_previous(engine, names, key, as_of),

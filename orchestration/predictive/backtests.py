@@ -35,9 +35,10 @@ from orchestration.predictive.btyd import (
 from orchestration.predictive.calibration import IDENTITY, Calibration, fit_calibration
 from orchestration.predictive.challengers import BoostedModel, LogisticModel, fit_boosted, fit_logistic
 from orchestration.predictive.features import CHURN_FEATURES
+from orchestration.predictive.limits import Horizons, Limits
 from orchestration.predictive.problems import FitError
 from orchestration.predictive.seasonality import Activity, effective_days, estimate_season, relative_error_of_days
-from orchestration.predictive.snapshots import CHURN_HORIZONS, HORIZONS, Snapshot, window_end
+from orchestration.predictive.snapshots import Snapshot, window_end
 from orchestration.predictive.spend import PARAMETERS as SPEND_PARAMETERS
 from orchestration.predictive.spend import SpendFit, expected_spend, fit_spend
 
@@ -46,7 +47,6 @@ Row = dict[str, Any]
 Load = Callable[[date], Snapshot]
 
 LOGISTIC, GRADIENT_BOOSTING = "logistic", "gradient_boosting"
-MAX_CUTS = 6
 # snapshots of together so many customers are kept between the two readings: about half a gigabyte
 _ROWS_KEPT = 2_000_000
 
@@ -167,15 +167,16 @@ class Snapshots:
         return self._kept[day]
 
 
-def plan_cuts(dates: Iterable[date], as_of: date, snapshots: Snapshots) -> Plan:
-    """Take for each horizon the last six days whose window has passed and whose history is long enough."""
+def plan_cuts(dates: Iterable[date], as_of: date, snapshots: Snapshots, horizons: Horizons, limits: Limits) -> Plan:
+    """Take for each horizon the last days, as many as `limits` allow, whose window has passed after enough history."""
     days = sorted({day for day in dates if day < as_of}, reverse=True)
-    large = _large_enough(days, snapshots)
+    large = _large_enough(days, snapshots, limits)
     cuts = {
-        horizon: tuple(day for day in large if window_end(day, horizon) <= as_of)[:MAX_CUTS] for horizon in HORIZONS
+        horizon: tuple(day for day in large if window_end(day, horizon) <= as_of)[: limits.backtests_per_horizon]
+        for horizon in horizons.days
     }
     teachers = {}
-    for horizon in HORIZONS:
+    for horizon in horizons.days:
         for cut in (*cuts[horizon], as_of):
             teacher = next((day for day in large if window_end(day, horizon) <= cut), None)
             if teacher is not None:
@@ -183,7 +184,15 @@ def plan_cuts(dates: Iterable[date], as_of: date, snapshots: Snapshots) -> Plan:
     return Plan(cuts, teachers)
 
 
-def learn(load: Load, dates: Sequence[date], activity: Activity, as_of: date, btyd_model: str) -> Learnt:
+def learn(
+    load: Load,
+    dates: Sequence[date],
+    activity: Activity,
+    as_of: date,
+    btyd_model: str,
+    horizons: Horizons,
+    limits: Limits,
+) -> Learnt:
     """Fit, predict and compare at each cut, and fit as of the last day.
 
     At a cut only what was known on that day is used: snapshots and outcome windows that end by it, and activity
@@ -191,12 +200,12 @@ def learn(load: Load, dates: Sequence[date], activity: Activity, as_of: date, bt
     """
     snapshots = Snapshots(load)
     known = snapshots.of(as_of)
-    final = fit_day(known, activity, btyd_model, must_fit=True)
-    plan = plan_cuts(dates, as_of, snapshots)
+    final = fit_day(known, activity, btyd_model, limits, must_fit=True)
+    plan = plan_cuts(dates, as_of, snapshots, horizons, limits)
     fits: dict[date, DayFit] = {}
     start = None
     for day in plan.days:
-        fits[day] = fit_day(snapshots.of(day), activity, btyd_model, start)
+        fits[day] = fit_day(snapshots.of(day), activity, btyd_model, limits, start)
         start = fits[day].btyd or start
     fits[as_of] = final
     tests: list[Backtest] = []
@@ -205,15 +214,16 @@ def learn(load: Load, dates: Sequence[date], activity: Activity, as_of: date, bt
     # in order: a day's teachers come before it
     for day in plan.days:
         snapshot = snapshots.of(day)
-        for horizon in HORIZONS:
+        for horizon in horizons.days:
+            is_for_churn = horizon in horizons.churn
             if day in plan.cuts[horizon] and horizon in snapshot.outcomes:
                 teacher = trained.get((plan.teachers.get((day, horizon)), horizon))
                 here = {seasonal: calibrations.get((day, horizon, seasonal), IDENTITY) for seasonal in (False, True)}
-                tests += _test(snapshot, horizon, fits[day], teacher, here)
+                tests += _test(snapshot, horizon, is_for_churn, fits[day], teacher, here)
             pupils = [cut for (cut, days), teacher in plan.teachers.items() if days == horizon and teacher == day]
             if pupils and horizon in snapshot.outcomes:
-                trained[day, horizon] = train(snapshot, horizon)
-                for pupil in pupils if horizon in CHURN_HORIZONS else ():
+                trained[day, horizon] = train(snapshot, horizon, is_for_churn)
+                for pupil in pupils if is_for_churn else ():
                     for seasonal in (False, True):
                         calibrations[pupil, horizon, seasonal] = _calibrate(
                             snapshot, horizon, fits[day], fits[pupil], seasonal
@@ -224,23 +234,29 @@ def learn(load: Load, dates: Sequence[date], activity: Activity, as_of: date, bt
         tests=tests,
         trained={
             horizon: trained[plan.teachers[as_of, horizon], horizon]
-            for horizon in HORIZONS
+            for horizon in horizons.days
             if (plan.teachers.get((as_of, horizon)), horizon) in trained
         },
         calibrations={
             (horizon, seasonal): calibrations.get((as_of, horizon, seasonal), IDENTITY)
-            for horizon in CHURN_HORIZONS
+            for horizon in horizons.churn
             for seasonal in (False, True)
         },
     )
 
 
 def fit_day(
-    known: Snapshot, activity: Activity, btyd_model: str, start: BtydFit | None = None, *, must_fit: bool = False
+    known: Snapshot,
+    activity: Activity,
+    btyd_model: str,
+    limits: Limits,
+    start: BtydFit | None = None,
+    *,
+    must_fit: bool = False,
 ) -> DayFit:
     """Fit the models of a day; one that the data does not carry is None, or a FitError if it must be fitted."""
     try:
-        btyd = fit_btyd(btyd_model, Histories.grouped(known.x, known.t_x, known.T), start)
+        btyd = fit_btyd(btyd_model, Histories.grouped(known.x, known.t_x, known.T), start, limits=limits)
     except FitError:
         if must_fit:
             raise
@@ -251,17 +267,17 @@ def fit_day(
         spend = None
     index, errors = np.ones(12), np.zeros(12)
     if btyd is not None:
-        index, errors = estimate_season(btyd, activity.until(known.date), known.date)
+        index, errors = estimate_season(btyd, activity.until(known.date), known.date, limits.minimum_season_days)
     return DayFit(known.date, btyd, spend, index, errors)
 
 
-def train(known: Snapshot, horizon: int) -> Trained:
+def train(known: Snapshot, horizon: int, is_for_churn: bool) -> Trained:
     """Learn from the outcomes of a day what does not come from a fit of histories."""
     outcome = known.outcomes[horizon]
     means = Trained(
         purchases=CellMeans.fit(known, outcome.purchases), net_revenue=CellMeans.fit(known, outcome.net_revenue)
     )
-    if horizon not in CHURN_HORIZONS:
+    if not is_for_churn:
         return means
     return replace(
         means,
@@ -331,13 +347,14 @@ def _calibrate(known: Snapshot, horizon: int, fit: DayFit, pupil: DayFit, is_sea
 def _test(
     known: Snapshot,
     horizon: int,
+    is_for_churn: bool,
     fit: DayFit,
     teacher: Trained | None,
     calibrations: Mapping[bool, Calibration],
 ) -> list[Backtest]:
     """Every model of every target at one cut."""
-    tests = _test_btyd(known, horizon, fit, calibrations)
-    if horizon in CHURN_HORIZONS:
+    tests = _test_btyd(known, horizon, is_for_churn, fit, calibrations)
+    if is_for_churn:
         tests += [
             _churn_test(known, horizon, name, p)
             for name, p in _other_churn(known, horizon, teacher).items()
@@ -348,7 +365,9 @@ def _test(
     return tests
 
 
-def _test_btyd(known: Snapshot, horizon: int, fit: DayFit, calibrations: Mapping[bool, Calibration]) -> list[Backtest]:
+def _test_btyd(
+    known: Snapshot, horizon: int, is_for_churn: bool, fit: DayFit, calibrations: Mapping[bool, Calibration]
+) -> list[Backtest]:
     """The buy-till-you-die models at one cut, without and with the seasons."""
     if fit.btyd is None:
         return []
@@ -360,7 +379,7 @@ def _test_btyd(known: Snapshot, horizon: int, fit: DayFit, calibrations: Mapping
         if is_seasonal and not fit.has_season:
             return tests + [replace(test, is_seasonal=True) for test in tests]
         found = []
-        if horizon in CHURN_HORIZONS:
+        if is_for_churn:
             raw = predict_churn(fit, known, fit.days(known.date, horizon, is_seasonal))
             found.append(_churn_test(known, horizon, name, calibrations[is_seasonal].apply(raw)))
         purchases = predict_purchases(fit, known, horizon, is_seasonal)
@@ -445,11 +464,11 @@ def _compared(
     )
 
 
-def _large_enough(newest_first: Sequence[date], snapshots: Snapshots) -> list[date]:
+def _large_enough(newest_first: Sequence[date], snapshots: Snapshots, limits: Limits) -> list[date]:
     """The days whose history is long enough, newest first: before one that is too small all are."""
     large = []
     for day in newest_first:
-        if not snapshots.of(day).is_large_enough:
+        if not snapshots.of(day).is_large_enough(limits):
             break
         large.append(day)
     return large

@@ -11,7 +11,7 @@ from orchestration.engines import Engine
 from orchestration.predictive.features import CHURN_FEATURES
 from orchestration.predictive.refit import Previous
 from orchestration.predictive.seasonality import Activity
-from orchestration.predictive.snapshots import HORIZONS, Outcome, Snapshot
+from orchestration.predictive.snapshots import Outcome, Snapshot
 from orchestration.predictive.stored import BuildTables, stored_champions
 
 
@@ -63,12 +63,8 @@ def _load_outcomes(engine: Engine, tables: BuildTables, day: date) -> dict[int, 
         f"SELECT horizon_days, purchase_days, net_revenue FROM {tables.outcomes} "
         f"WHERE as_of_date = DATE '{day}' ORDER BY horizon_days, customer_id"
     )
-    of = {days: columns["horizon_days"] == days for days in HORIZONS}
-    return {
-        days: Outcome(columns["purchase_days"][rows], columns["net_revenue"][rows])
-        for days, rows in of.items()
-        if rows.any()
-    }
+    of = {int(days): columns["horizon_days"] == days for days in np.unique(columns["horizon_days"])}
+    return {days: Outcome(columns["purchase_days"][rows], columns["net_revenue"][rows]) for days, rows in of.items()}
 
 
 def load_previous(engine: Engine, tables: BuildTables, company_key: str, as_of: date) -> Previous:

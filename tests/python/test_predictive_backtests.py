@@ -9,7 +9,7 @@ from datetime import date, timedelta
 import numpy as np
 import pandas as pd
 import pytest
-from purchase_histories import Company, month_ends, read_cdnow, simulate
+from purchase_histories import HORIZONS, LIMITS, Company, month_ends, read_cdnow, simulate
 
 from orchestration.predictive.backtests import Backtest, Learnt, Snapshots, learn, plan_cuts
 from orchestration.predictive.btyd import p_alive
@@ -24,7 +24,7 @@ SEASON = np.array([0.6, 0.7, 0.8, 0.9, 1, 1, 1, 0.9, 1, 1.2, 1.6, 1.8])
 
 
 def learnt_from(company: Company, dates: list[date] = DATES, as_of: date = AS_OF) -> Learnt:
-    return learn(lambda day: company.snapshot(day, as_of), dates, company.activity, as_of, "mbg_nbd")
+    return learn(lambda day: company.snapshot(day, as_of), dates, company.activity, as_of, "mbg_nbd", HORIZONS, LIMITS)
 
 
 @pytest.fixture(scope="module")
@@ -152,7 +152,7 @@ def snapshot_of(company: Company) -> Callable[[date], Snapshot]:
 
 def test_cuts_are_the_last_six_month_ends_whose_window_has_passed(snapshot_of: Callable[[date], Snapshot]) -> None:
     """As of 2024-05-31, 90 days: 2024-03-02 is the last day; of a cut the newest teacher is 90 days before."""
-    plan = plan_cuts([*month_ends(date(2022, 1, 1), AS_OF), AS_OF], AS_OF, Snapshots(snapshot_of))
+    plan = plan_cuts([*month_ends(date(2022, 1, 1), AS_OF), AS_OF], AS_OF, Snapshots(snapshot_of), HORIZONS, LIMITS)
     assert plan.cuts[90][0] == date(2024, 2, 29)
     assert plan.cuts[90][-1] == date(2023, 9, 30)
     assert plan.teachers[date(2024, 2, 29), 90] == date(2023, 11, 30)
@@ -165,7 +165,8 @@ def test_cuts_are_the_last_six_month_ends_whose_window_has_passed(snapshot_of: C
 
 
 def test_no_cut_has_too_short_a_history_or_too_few_customers(snapshot_of: Callable[[date], Snapshot]) -> None:
-    plan = plan_cuts(month_ends(date(2022, 1, 1), date(2022, 9, 1)), date(2022, 8, 31), Snapshots(snapshot_of))
+    days, snapshots = month_ends(date(2022, 1, 1), date(2022, 9, 1)), Snapshots(snapshot_of)
+    plan = plan_cuts(days, date(2022, 8, 31), snapshots, HORIZONS, LIMITS)
     assert plan.cuts == {30: (date(2022, 7, 31), date(2022, 6, 30)), 90: (), 180: (), 365: ()}
 
 
