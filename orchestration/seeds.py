@@ -1,4 +1,4 @@
-"""What Python reads of the seeds, from the files that dbt reads too; an error tells the file, the row and the remedy."""
+"""What Python reads of the seeds, from the files that dbt reads too; an error tells file, row and remedy."""
 
 from __future__ import annotations
 
@@ -66,6 +66,12 @@ def model_limits(root: Path = ROOT) -> Limits:
     if len(rows) != 1:
         raise SeedError(f"{_path(root, 'model_limits')}: {len(rows)} rows; expected one.")
     return Limits(**{name: rows[0].whole(name) for name in Limits.__dataclass_fields__})
+
+
+def lifecycle_stages(root: Path = ROOT) -> dict[str, tuple[str, str]]:
+    """Labels of each lifecycle stage in English and in Chinese, in the order of a life."""
+    rows = sorted(_rows(root, "lifecycle_stages"), key=lambda row: row.whole("stage_rank"))
+    return {row.text("lifecycle_stage"): (row.text("label_en"), row.text("label_zh")) for row in rows}
 
 
 def _rows(root: Path, seed: str) -> Iterator[Row]:

@@ -4,8 +4,6 @@ from dataclasses import dataclass
 from decimal import Decimal
 from zoneinfo import ZoneInfo
 
-REPURCHASE_WINDOWS = (30, 60, 90, 180, 365)
-COHORT_HORIZONS = (30, 60, 90, 180, 365)
 RFM_WINDOW_DAYS = 365
 
 
