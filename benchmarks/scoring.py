@@ -62,7 +62,7 @@ def compiled_statements() -> list[str]:
             check=True,
             stdout=subprocess.DEVNULL,
         )
-        compiled = {path.stem: path for path in (Path(folder) / "compiled").rglob("value/*.sql")}
+        compiled = {path.stem: path for path in (Path(folder) / "compiled").rglob("intermediate/predictions/*.sql")}
         return [compiled[name].read_text(encoding="utf-8") for name in MODELS]
 
 

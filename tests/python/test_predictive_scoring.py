@@ -128,7 +128,10 @@ def scoring(dbt: Dbt, tmp_path_factory: pytest.TempPathFactory) -> Scoring:
     (warehouse / "build").mkdir()
     dbt.invoke(warehouse, "compile", "--select", *MODELS)
     # unit tests leave statements of the same names in folders of their own
-    compiled = {path.stem: path.read_text(encoding="utf-8") for path in (dbt.target / "compiled").rglob("value/*.sql")}
+    compiled = {
+        path.stem: path.read_text(encoding="utf-8")
+        for path in (dbt.target / "compiled").rglob("intermediate/predictions/*.sql")
+    }
     return Scoring([compiled[name] for name in MODELS])
 
 
