@@ -1,15 +1,14 @@
--- depends_on: {{ ref('customer_clv') }}
--- depends_on: {{ ref('customer_churn_risk') }}
+{%- set marts = {
+    ref('customer_clv'): ['expected_purchases', 'predicted_clv'],
+    ref('customer_churn_risk'): ['churn_probability'],
+} -%}
 {%- set columns = [] -%}
 {%- if execute -%}
-    {%- for mart, names in {
-        'customer_clv': ['expected_purchases', 'predicted_clv'],
-        'customer_churn_risk': ['churn_probability'],
-    }.items() -%}
-        {%- for column in adapter.get_columns_in_relation(ref(mart)) -%}
-            {%- set name, horizon = column.name.rpartition('_')[0], column.name.rpartition('_')[2] -%}
+    {%- for mart, names in marts.items() -%}
+        {%- for column in adapter.get_columns_in_relation(mart) -%}
+            {%- set name, _, ending = column.name.rpartition('_') -%}
             {%- if name in names -%}
-                {%- do columns.append({'name': name, 'horizon_days': horizon | replace('d', '')}) -%}
+                {%- do columns.append({'name': name, 'horizon_days': ending | replace('d', '')}) -%}
             {%- endif -%}
         {%- endfor -%}
     {%- endfor -%}
