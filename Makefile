@@ -4,7 +4,7 @@
 # a shell command, so spaces, quotes, dollar signs and non-ASCII letters are safe.
 
 .DEFAULT_GOAL := help
-.PHONY: help run dev rollback sample coverage spark-up spark-down test test-spark lint format lock bench bench-growth bench-fits clean
+.PHONY: help setup run dev rollback sample coverage spark-up spark-down test test-spark lint format lock bench bench-growth bench-fits clean
 
 # ---- settings -------------------------------------------------------------------------------------------------------
 
@@ -105,6 +105,9 @@ help: ## list the targets (this)
 	@echo "  make rollback WAREHOUSE=/srv/dw            back to the version published before"
 	@echo "  make run TARGET=spark COMPANY=cdnow        built and published on Spark, after make spark-up"
 
+setup: ## install what a change of the project needs, beside what a run does
+	@$(call with,dev)
+
 run: ## build, test and publish the marts of a company or a raw folder
 	@$(call with,$(engine)) && $(python) -m orchestration.cli refresh
 
@@ -140,7 +143,7 @@ format: ## put Python into its style
 	@$(call with,dev) && $(python) -m ruff check --fix . && $(python) -m ruff format .
 
 lock: ## rewrite requirements.lock from pyproject.toml (UPGRADE=1: newest versions)
-	@$(call with,dev) && $(python) -m tools.lock $(if $(UPGRADE),--upgrade)
+	@$(call with,dev) && $(python) -m tools.lock_requirements $(if $(UPGRADE),--upgrade)
 
 bench: ## measure how long a refresh takes
 	@$(call with,) && $(python) -m benchmarks

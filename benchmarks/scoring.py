@@ -19,7 +19,7 @@ import duckdb
 import numpy as np
 import pandas as pd
 
-from orchestration.project import dbt_executable
+from orchestration.dbt_project import dbt_executable
 from orchestration.seeds import prediction_horizons
 from orchestration.settings import ROOT, WAREHOUSE_DIR
 

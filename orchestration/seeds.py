@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TypeVar
 
+from orchestration.errors import SeedError
 from orchestration.predictive.limits import Horizons, Limits
-from orchestration.problems import SeedError
 from orchestration.settings import ROOT
 
 T = TypeVar("T")

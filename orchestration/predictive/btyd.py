@@ -16,16 +16,15 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import betainc, betaln, digamma, expit, exprel, gammaln, hyp2f1, polygamma
 
-from orchestration.predictive.likelihood import covariance, maximise
-from orchestration.predictive.limits import Limits
-from orchestration.predictive.problems import (
+from orchestration.predictive.arrays import Floats
+from orchestration.predictive.errors import (
     HISTORY_TOO_SHORT,
     NOT_CONVERGED,
     TOO_FEW_CUSTOMERS,
     FitError,
 )
-
-Floats = NDArray[np.float64]
+from orchestration.predictive.likelihood import covariance, maximise
+from orchestration.predictive.limits import Limits
 
 MODELS = ("mbg_nbd", "bg_nbd")
 PARAMETERS = ("r", "alpha", "a", "b")

@@ -21,7 +21,7 @@ from tools import spark_cluster
 
 if TYPE_CHECKING:
     # its packages need not be installed
-    from orchestration.engines.spark import SparkEngine
+    from orchestration.engines.spark.engine import SparkEngine
 
 Row = tuple[Any, ...]
 
@@ -137,7 +137,7 @@ def base_models() -> list[ComparedModel]:
     """The checked rows of every raw table, which the marts show but a part of: each row by where it stands."""
     return [
         ComparedModel("staging", path.stem, ("file_name", "row_number"))
-        for path in sorted((ROOT / "models" / "staging" / "base").glob("*.sql"))
+        for path in sorted((ROOT / "models" / "staging" / "raw" / "base").glob("*.sql"))
     ]
 
 
@@ -174,7 +174,7 @@ class SparkServer:
 
     @property
     def engine(self) -> SparkEngine:
-        from orchestration.engines.spark import SparkEngine
+        from orchestration.engines.spark.engine import SparkEngine
 
         return SparkEngine.from_environ(os.environ | self.environ)
 
@@ -185,7 +185,7 @@ class SparkServer:
 
     def drop_schemas(self) -> None:
         """Drop every schema whose name begins with the prefix."""
-        from orchestration.spark.connection import Session, session
+        from orchestration.engines.spark.connection import Session, session
 
         with session(self.engine.settings) as spark:
             schemas = [schema for (schema,) in spark.rows(f"show schemas like '{self.schema}*'")]

@@ -76,6 +76,7 @@ EDITS: dict[str, Sequence[Edit]] = {
         changed("risk_band", "severe", risk_band="high"),
     ],
     "contact_channels": [renamed_first],
+    "dimensions": [renamed_first, changed("applies_to_customers", "false", dimension="gender")],
     "feedback_phrases": [added(phrase="not what i wanted", topic="quality", language="en", sentiment="negative")],
     "feedback_topic_labels": [renamed_first],
     "hours_of_day": [renamed_first],

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from orchestration.errors import SeedError
 from orchestration.predictive.limits import Horizons, Limits
-from orchestration.problems import SeedError
 from orchestration.seeds import lifecycle_stages, model_limits, prediction_horizons
 from orchestration.settings import ROOT
 

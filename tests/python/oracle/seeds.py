@@ -10,11 +10,22 @@ RfmCell = tuple[int, int, int]
 
 
 @dataclass(frozen=True)
+class Dimension:
+    """What is counted by. `applies_to`: customers, surveys, tickets."""
+
+    name: str
+    label_en: str
+    label_zh: str
+    applies_to: frozenset[str]
+
+
+@dataclass(frozen=True)
 class Seeds:
     """What a business user decides.
 
     `rfm_segments`: name of each (r, f, m) score. `cadence_bands`: (from_probability 0 to 1, status), ascending.
     `age_bands`: (from_age in whole years, band), ascending. `repurchase_windows` and `repurchase_horizons`: days.
+    `dimensions`: as they are listed.
     """
 
     rfm_segments: Mapping[RfmCell, str]
@@ -22,6 +33,11 @@ class Seeds:
     age_bands: tuple[tuple[int, str], ...] = ()
     repurchase_windows: tuple[int, ...] = ()
     repurchase_horizons: tuple[int, ...] = ()
+    dimensions: tuple[Dimension, ...] = ()
+
+    def dimensions_of(self, counted: str) -> list[str]:
+        """The dimensions of `customers`, `surveys` or `tickets`, without `all`."""
+        return [each.name for each in self.dimensions if counted in each.applies_to and each.name != "all"]
 
 
 def read_seeds(folder: Path) -> Seeds:
@@ -36,6 +52,7 @@ def read_seeds(folder: Path) -> Seeds:
         tuple(sorted((int(row["from_age"]), row["age_band"]) for row in seed_rows(folder, "age_bands"))),
         tuple(int(row["window_days"]) for row in seed_rows(folder, "repurchase_windows")),
         tuple(int(row["horizon_days"]) for row in seed_rows(folder, "repurchase_horizons")),
+        tuple(_dimension(row) for row in seed_rows(folder, "dimensions")),
     )
 
 
@@ -56,6 +73,12 @@ def seed_rows(folder: Path, name: str) -> list[dict[str, str]]:
 def _rows(path: Path) -> list[dict[str, str]]:
     with path.open(encoding="utf-8-sig", newline="") as file:
         return list(csv.DictReader(file))
+
+
+def _dimension(row: dict[str, str]) -> Dimension:
+    flags = {name: row[f"applies_to_{name}"].lower() == "true" for name in ("customers", "surveys", "tickets")}
+    applies_to = frozenset(name for name, applies in flags.items() if applies)
+    return Dimension(row["dimension"], row["label_en"], row["label_zh"], applies_to)
 
 
 def _rfm_segments(path: Path) -> dict[RfmCell, str]:
