@@ -18,6 +18,7 @@ import yaml
 from conftest import Dbt, World, build_into
 from generators import Frame, in_region, join_companies, random_company, write_raw_folder
 from oracle import Seeds, Variables, compute_marts, read_facts, read_seeds
+from oracle.first_purchases import read_lines
 from oracle.marts import MARTS
 from oracle.seeds import age_band, seed_rows
 
@@ -178,6 +179,7 @@ def test_the_marts_show_what_was_edited(sample: World) -> None:
     def found(column: str, mart: str) -> set[Any]:
         return {value for (value,) in sample.rows(f"select distinct {column} from marts.{mart}")}
 
+    assert "gender" not in found("dimension", "repurchase_rates")
     assert found("window_days", "repurchase_rates") == {30, 45, 60, 180, 365}
     assert found("horizon_days", "cohort_repurchase") == {30, 90, 120, 180, 365}
     assert found("horizon_days", "programme_effect") == {60, 90, 365}
@@ -210,7 +212,9 @@ def compared(
     customers = company.customers_frame
     customers["age_band"] = [age_band(born, world.as_of, edited) for born in customers["birth_date"]]
     customers["loyalty_tier"] = None
-    facts = read_facts(company.orders_frame, customers, world.as_of, VARIABLES)
+    lines = read_lines(company.order_items_frame, company.products_frame)
+    dimensions = edited.dimensions_of("customers")
+    facts = read_facts(company.orders_frame, customers, world.as_of, VARIABLES, dimensions, lines)
     return world, compute_marts(facts, edited)
 
 
