@@ -18,6 +18,7 @@ import pandas as pd
 import pytest
 from oracle import Variables, read_facts, read_seeds
 from oracle.comparison import assert_frames_equal
+from oracle.seeds import seed_rows
 from oracle.service import (
     TICKET_COLUMNS,
     Comment,
@@ -276,8 +277,7 @@ def write(service: Service, folder: Path) -> Path:
 
 
 def seed(name: str) -> list[dict[str, str]]:
-    with (ROOT / "seeds" / f"{name}.csv").open(encoding="utf-8", newline="") as file:
-        return list(csv.DictReader(file))
+    return seed_rows(ROOT / "seeds", name)
 
 
 def phrases_of_seed() -> list[Phrase]:

@@ -27,7 +27,12 @@ SETTINGS = {
     "loyal_purchase_days": 4,
 }
 # every cell is its own segment, named by its scores
-SEEDS = Seeds({cell: "".join(map(str, cell)) for cell in product(range(1, 6), repeat=3)}, BANDS)
+SEEDS = Seeds(
+    {cell: "".join(map(str, cell)) for cell in product(range(1, 6), repeat=3)},
+    BANDS,
+    repurchase_windows=(30, 60, 90, 180, 365),
+    repurchase_horizons=(30, 60, 90, 180, 365),
+)
 # nobody is ever late
 NEVER_LATE = Seeds(SEEDS.rfm_segments, ((0.0, "early"),))
 

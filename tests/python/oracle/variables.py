@@ -9,8 +9,6 @@ from zoneinfo import ZoneInfo
 import yaml
 
 PROJECT = Path(__file__).parents[3] / "dbt_project.yml"
-REPURCHASE_WINDOWS = (30, 60, 90, 180, 365)
-COHORT_HORIZONS = (30, 60, 90, 180, 365)
 RFM_WINDOW_DAYS = 365
 
 
