@@ -1,4 +1,4 @@
-"""The raw contract, read from models/staging/raw.yml: which tables a company may bring, and what their columns hold."""
+"""The raw contract, read from raw.yml: which tables a company may bring, and what their columns hold."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -10,7 +10,7 @@ import yaml
 
 from orchestration.errors import StickinessError
 
-CONTRACT_FILE = Path("models/staging/raw.yml")
+CONTRACT_FILE = Path("models/staging/raw/raw.yml")
 SOURCE_NAME = "raw"
 DATA_TYPES = ("text", "timestamp", "date", "boolean", "number", "integer")
 SIGNS = ("positive", "negative")

@@ -66,7 +66,7 @@ FILES = {
     "macros/generate_schema_name.sql": """
         {% macro generate_schema_name(custom_schema_name, node) %}{{ custom_schema_name or 'main' }}{% endmacro %}
     """,
-    "models/staging/raw.yml": """
+    "models/staging/raw/raw.yml": """
         version: 2
         sources:
           - name: raw
