@@ -19,8 +19,8 @@ import pytest
 from oracle.comparison import assert_frames_equal
 from oracle.service import (
     TICKET_COLUMNS,
+    AsOf,
     Comment,
-    Frame,
     Phrase,
     Purchases,
     effect_of_pairs,
@@ -291,9 +291,9 @@ class Built:
     phrases: list[Phrase]
 
     @property
-    def frame(self) -> Frame:
+    def frame(self) -> AsOf:
         aliases = {f"till:{row['source_id']}": row["customer_id"] for row in self.service.customer_identities}
-        return Frame(AS_OF, ZONE, aliases)
+        return AsOf(AS_OF, ZONE, aliases)
 
     @property
     def known_tickets(self) -> pd.DataFrame:
