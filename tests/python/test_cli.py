@@ -183,6 +183,16 @@ def test_a_dagster_yaml_of_the_users_own_is_left_as_it_is(warehouse: Path, monke
     assert (warehouse / "dagster" / "dagster.yaml").read_text() == "telemetry: {enabled: false}\n"
 
 
+def test_a_refresh_gives_the_versions_of_an_earlier_release_their_new_name_before_anything_else(
+    warehouse: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    published(warehouse)
+    (warehouse / "published" / "stickiness.duckdb").unlink()
+    monkeypatch.setattr(cli, "_run_job", stopped_by(BuildError("enough")))
+    assert cli.main(["refresh"]) == 1
+    assert (warehouse / "published" / "stickiness.duckdb").exists()
+
+
 # Rollback
 
 

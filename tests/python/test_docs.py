@@ -111,7 +111,7 @@ def test_the_commands_of_the_readme_work_as_they_stand(checkout: Path) -> None:
 
     assert "CNY 260.00" in run(own_data, checkout)
     published = checkout / "warehouse" / "example" / "published"
-    assert (published / "marts.duckdb").exists()
+    assert (published / "stickiness.duckdb").exists()
     assert (published / "parquet" / "marts" / "customers.parquet").exists()
 
     assert "USD 2,500,315.63" in run("make run COMPANY=cdnow", checkout)

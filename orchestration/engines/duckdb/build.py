@@ -82,7 +82,8 @@ def open_build(build_db: Path, *, read_only: bool = False) -> Iterator[duckdb.Du
 def _why_not_opened(build_db: Path, error: str) -> str:
     if "lock" in error.lower():
         return (
-            f"Another program has {build_db} open. Close it; to look at results, open published/marts.duckdb instead."
+            f"Another program has {build_db} open. Close it; to look at results, open published/stickiness.duckdb with "
+            f"read_only=True instead."
         )
     return (
         f"The build database {build_db} cannot be opened: {error.splitlines()[0]} "
