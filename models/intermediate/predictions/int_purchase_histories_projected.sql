@@ -143,10 +143,7 @@ final as (
         ) as discounted_purchases_if_alive
     from bounded_purchases
     inner join prediction_horizons on bounded_purchases.days <= prediction_horizons.horizon_days
-    group by
-        bounded_purchases.repeat_purchase_days,
-        bounded_purchases.tenure_days,
-        prediction_horizons.horizon_days
+    group by bounded_purchases.repeat_purchase_days, bounded_purchases.tenure_days, prediction_horizons.horizon_days
 )
 
 select * from final
