@@ -29,7 +29,8 @@ from orchestration.predictive.stored import FEATURE_MODELS, BuildTables
 from orchestration.settings import ROOT, WAREHOUSE_DIR, Settings, load_settings
 from orchestration.warehouse import open_build, register
 
-BUILD = ("build", "--exclude-resource-type", "unit_test")
+# a company's own models in custom/ promise something of its own data, not of the worlds here
+BUILD = ("build", "--exclude-resource-type", "unit_test", "--exclude", "path:custom")
 BUILD_TABLES = BuildTables(
     **{name: f"intermediate.{model}" for name, model in FEATURE_MODELS.items()},
     fits="predictive.fits",

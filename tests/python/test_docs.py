@@ -55,9 +55,9 @@ def test_every_file_that_a_document_links_to_is_there(document: Path) -> None:
 
 def test_the_table_of_marts_is_complete() -> None:
     linked = {Path(link).stem for link in links(README) if link.startswith("models/")}
-    assert linked == {
-        path.stem for folder in ("marts", "quality") for path in (ROOT / "models" / folder).rglob("*.yml")
-    }
+    contracts = [path for folder in ("marts", "quality") for path in (ROOT / "models" / folder).rglob("*.yml")]
+    # an old name is only kept for those who know it
+    assert linked == {path.stem for path in contracts if "deprecation_date: 2" not in path.read_text(encoding="utf-8")}
 
 
 def test_the_example_in_the_readme_is_the_one_in_docs() -> None:

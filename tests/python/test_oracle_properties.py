@@ -109,7 +109,9 @@ def test_twice_the_company_has_twice_the_counts_and_the_same_rates(company: Comp
         expected = single[name]
         if name in DIMENSION_MARTS:
             # the interval narrows, and the regions are those of the halves
-            expected = expected[expected["dimension"] == "all"].drop(columns=["repurchase_probability_low", "repurchase_probability_high"], errors="ignore")
+            expected = expected[expected["dimension"] == "all"].drop(
+                columns=["repurchase_probability_low", "repurchase_probability_high"], errors="ignore"
+            )
             double[name] = double[name][double[name]["dimension"] == "all"]
         expected = edited(expected, columns, lambda count: 2 * count)
         if "net_revenue" in expected.columns:
