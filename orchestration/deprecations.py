@@ -8,8 +8,8 @@ from datetime import date
 from itertools import groupby
 from typing import Any
 
-from orchestration.problems import ProjectError
-from orchestration.project import is_custom, published_models
+from orchestration.dbt_project import is_custom, published_models
+from orchestration.errors import ProjectError
 
 _MARTS_SHOWN = 6
 _HELP = "docs/upgrades.md"

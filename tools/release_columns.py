@@ -15,11 +15,11 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+from orchestration.dbt_project import is_custom, load_manifest, published_models
 from orchestration.deprecations import deprecations
-from orchestration.problems import StickinessError
-from orchestration.project import is_custom, load_manifest, published_models
-from orchestration.settings import ROOT, TARGETS
-from orchestration.version import PUBLICATION_COLUMNS, PUBLICATIONS
+from orchestration.errors import StickinessError
+from orchestration.publishing import PUBLICATION_COLUMNS, PUBLICATIONS
+from orchestration.settings import ROOT, default_target
 
 RELEASES = ROOT / "releases"
 
@@ -148,7 +148,7 @@ def main() -> int:
     """Write the columns of the version that the project is."""
     file = RELEASES / f"{project_version()}.csv"
     try:
-        columns = published_columns(load_manifest(ROOT, TARGETS[0]))
+        columns = published_columns(load_manifest(ROOT, default_target()))
     except StickinessError as error:
         print(error, file=sys.stderr)
         return 1

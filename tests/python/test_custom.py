@@ -12,10 +12,10 @@ import duckdb
 import pytest
 from test_definitions import refresh
 
-from orchestration import project
-from orchestration.code_location import build_definitions
-from orchestration.problems import ProjectError
-from orchestration.publication import current, published_database
+from orchestration import dbt_project
+from orchestration.definitions import build_definitions
+from orchestration.engines.duckdb.publication import current, published_database
+from orchestration.errors import ProjectError
 from orchestration.settings import ROOT
 
 pytestmark = pytest.mark.xdist_group("custom")
@@ -97,7 +97,7 @@ def test_what_a_company_adds_is_built_tested_and_published_and_its_failed_test_l
     assert found == [("s1", "Beijing", 2), ("s2", "Shanghai", 0)]
     assert ("acme_known_orders",) not in tables
 
-    nodes = project.load_manifest(copy, "duckdb")["nodes"]
+    nodes = dbt_project.load_manifest(copy, "duckdb")["nodes"]
     mart = nodes["model.stickiness.acme_store_orders"]
     assert (mart["config"]["schema"], mart["config"]["group"], mart["access"]) == ("marts", "custom", "public")
     groups = {key.path[-1]: node.group_name for key, node in graph_of(definitions).items()}
@@ -122,7 +122,7 @@ def test_a_name_of_the_project_is_refused_with_what_to_do(tmp_path: Path) -> Non
     root = copy_without_marts(tmp_path)
     write(root / "custom", {"models/stg_orders.sql": "select 1 as n"})
     with pytest.raises(ProjectError) as error:
-        project.load_manifest(root, "duckdb")
+        dbt_project.load_manifest(root, "duckdb")
     assert 'dbt found two models with the name "stg_orders"' in str(error.value)
     assert "Rename the file in custom/" in str(error.value)
 
@@ -166,27 +166,27 @@ def test_git_ignores_what_a_company_adds_and_holds_the_example(repository: Path)
 
 def test_the_code_version_tells_the_state_of_what_a_company_adds(repository: Path) -> None:
     commit = git(repository, "rev-parse", "--short=12", "HEAD").strip()
-    assert project.code_version(repository) == commit
+    assert dbt_project.code_version(repository) == commit
     write(repository / "custom", OWN)
-    first = project.code_version(repository)
+    first = dbt_project.code_version(repository)
     assert first.startswith(f"{commit}+custom-")
     write(repository / "custom", {"seeds/acme_stores.csv": "store_id,city\ns1,Suzhou\n"})
-    second = project.code_version(repository)
+    second = dbt_project.code_version(repository)
     assert second.startswith(f"{commit}+custom-") and second != first
     write(repository, {"models/orders.sql": "select 2 as n"})
-    assert project.code_version(repository) == second.replace("+custom", "+changes+custom")
+    assert dbt_project.code_version(repository) == second.replace("+custom", "+changes+custom")
 
 
 @pytest.mark.parametrize("name", ["models/stores/acme.sql", "models/acme.yml", "seeds/acme.csv"])
 def test_the_manifest_is_made_anew_when_a_file_of_a_company_changes(repository: Path, name: str) -> None:
-    before = project.content_hash(repository)
+    before = dbt_project.content_hash(repository)
     write(repository / "custom", {name: "changed"})
-    assert project.content_hash(repository) != before
+    assert dbt_project.content_hash(repository) != before
 
 
 def test_a_folder_that_is_a_link_is_looked_into_as_dbt_does(repository: Path, tmp_path_factory: object) -> None:
     elsewhere = tmp_path_factory.mktemp("elsewhere")
     (repository / "custom" / "models" / "acme").symlink_to(elsewhere)
-    before = project.content_hash(repository)
+    before = dbt_project.content_hash(repository)
     write(elsewhere, {"acme.sql": "select 1 as n"})
-    assert project.content_hash(repository) != before
+    assert dbt_project.content_hash(repository) != before

@@ -12,9 +12,9 @@ import pytest
 import yaml
 from conftest import Dbt
 
+from orchestration.dbt_project import read_json
 from orchestration.deprecations import Deprecation, deprecation_lines, deprecations
-from orchestration.problems import ProjectError
-from orchestration.project import read_json
+from orchestration.errors import ProjectError
 from orchestration.settings import ROOT
 from tools import release_columns
 from tools.release_columns import (
