@@ -28,8 +28,9 @@ from orchestration.predictive.refit import Refit
 from orchestration.refitting import FEATURE_MODELS, BuildTables, run_refit, store
 from orchestration.settings import ROOT, WAREHOUSE_DIR, Settings, load_settings
 
-# a company's own models in custom/ promise something of its own data, not of the worlds here
-BUILD = ("build", "--exclude-resource-type", "unit_test", "--exclude", "path:custom")
+BUILD = ("build", "--exclude-resource-type", "unit_test")
+# a company's own models promise something of its own data, not of the worlds here
+WITHOUT_CUSTOM = ("--exclude", "path:custom")
 BUILD_TABLES = BuildTables(
     **{name: f"intermediate.{model}" for name, model in FEATURE_MODELS.items()},
     fits="predictive.fits",
@@ -88,11 +89,13 @@ class Dbt:
         target: folder that dbt writes about its runs to.
         engine: target of the profile.
         environ: what the profile reads of the environment, beside the folder of the warehouse.
+        root: folder of the project.
     """
 
     target: Path
     engine: str = "duckdb"
     environ: Mapping[str, str] = field(default_factory=dict)
+    root: Path = ROOT
     _manifest: Any = None
 
     @property
@@ -107,7 +110,7 @@ class Dbt:
 
     @property
     def _common(self) -> list[str]:
-        places = ["--project-dir", str(ROOT), "--profiles-dir", str(ROOT), "--target-path", str(self.target)]
+        places = ["--project-dir", str(self.root), "--profiles-dir", str(self.root), "--target-path", str(self.target)]
         return [*places, "--target", self.engine, "--quiet"]
 
     def invoke(self, warehouse: Path, *arguments: str) -> dict[str, str]:
@@ -121,13 +124,15 @@ class Dbt:
         manifest = self.manifest
         with environment({WAREHOUSE_DIR: str(warehouse), **self.environ}):
             try:
-                done = dbtRunner(manifest=manifest).invoke([*arguments, *self._common])
+                left_out = WITHOUT_CUSTOM if arguments[0] == "build" else ()
+                done = dbtRunner(manifest=manifest).invoke([*arguments, *left_out, *self._common])
             finally:
                 # the file must be free for whoever reads it next
                 DuckDBConnectionManager.close_all_connections()
         if done.exception is not None:
             raise done.exception
-        results = list(done.result)
+        # what dbt_project.yml has at the start of each command is no node that was asked for
+        results = [result for result in done.result if result.node.resource_type != "operation"]
         messages = [
             f"{result.node.name}: {result.message}"
             for result in results
