@@ -63,7 +63,7 @@ MARTS: dict[str, Mart] = {
     "time_to_second_purchase": Mart(
         _without_seeds(repurchase.time_to_second_purchase),
         ("dimension", "dimension_value", "days"),
-        ratios=("repurchase_probability", "ci_low", "ci_high"),
+        ratios=("repurchase_probability", "repurchase_probability_low", "repurchase_probability_high"),
     ),
     "retention_monthly": Mart(
         _without_seeds(retention.retention_monthly),
@@ -71,7 +71,7 @@ MARTS: dict[str, Mart] = {
         ratios=("retention_rate", "churn_rate"),
     ),
     "customer_rfm": Mart(rfm.customer_rfm, ("customer_id",), money=("monetary",)),
-    "rfm_segment_migration": Mart(rfm.rfm_segment_migration, ("month", "from_segment", "to_segment")),
+    "rfm_segment_transitions": Mart(rfm.rfm_segment_transitions, ("month", "from_segment", "to_segment")),
     "customer_cadence": Mart(
         cadence.customer_cadence,
         ("customer_id",),
