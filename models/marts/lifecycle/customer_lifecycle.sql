@@ -72,4 +72,4 @@ final as (
     from dated
 )
 
-select * from final
+{{ select_with_labels('final') }}

@@ -88,4 +88,4 @@ final as (
     from changes
 )
 
-select * from final
+{{ select_with_labels('final') }}

@@ -79,4 +79,4 @@ final as (
     from compared
 )
 
-select * from final
+{{ select_with_labels('final') }}

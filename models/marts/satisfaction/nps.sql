@@ -95,4 +95,4 @@ final as (
     from compared
 )
 
-select * from final
+{{ select_with_labels('final') }}

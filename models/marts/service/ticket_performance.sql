@@ -95,4 +95,4 @@ final as (
     from joined_sums
 )
 
-select * from final
+{{ select_with_labels('final') }}
