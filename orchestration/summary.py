@@ -122,25 +122,14 @@ def _predictions(ask: Ask, currency: str) -> list[Kpi]:
     ]
 
 
-_STAGES = {
-    "prospect": ("Prospects", "潜在客户"),
-    "new": ("New", "新客户"),
-    "developing": ("Developing", "成长客户"),
-    "loyal": ("Loyal", "忠诚客户"),
-    "at_risk": ("At risk", "流失预警客户"),
-    "lapsed": ("Lapsed", "流失客户"),
-    "reactivated": ("Reactivated", "回流客户"),
-}
-
-
 def _stages(ask: Ask) -> list[Kpi]:
-    counts = dict(ask("SELECT lifecycle_stage, count(*) FROM {marts}.customer_lifecycle GROUP BY lifecycle_stage"))
-    known = [stage for stage in _STAGES if stage in counts]
-    others = sorted(str(stage) for stage in counts if stage not in _STAGES)
-    labels = {**_STAGES, **{stage: (stage, stage) for stage in others}}
+    counts = ask(
+        "SELECT lifecycle_stage_en, lifecycle_stage_zh, count(*) FROM {marts}.customer_lifecycle "
+        "GROUP BY stage_rank, lifecycle_stage_en, lifecycle_stage_zh ORDER BY stage_rank NULLS LAST, lifecycle_stage_en"
+    )
     return [
-        Kpi(f"Lifecycle: {labels[s][0]}", f"生命周期：{labels[s][1]}", count_text(counts.get(s)))
-        for s in known + others
+        Kpi(f"Lifecycle: {label_en}", f"生命周期：{label_zh}", count_text(customers))
+        for label_en, label_zh, customers in counts
     ]
 
 

@@ -33,6 +33,7 @@ FOLDERS = {
         "features",
         "predictions",
         "churn",
+        "labels",
     ),
     "marts": (
         "customers",
@@ -84,7 +85,7 @@ ALLOWED = {
     "staging": {"source", "staging", "seed"},
     "intermediate": {"staging", "intermediate", "seed"},
     "marts": {"staging", "intermediate", "seed", "marts"},
-    "quality": {"staging"},
+    "quality": {"staging", "intermediate"},
 }
 
 

@@ -1,0 +1,57 @@
+"""What codes are called: the labels of the seeds, read from their files."""
+
+import csv
+from pathlib import Path
+
+# file, type of its codes, column of codes
+SEEDS = (
+    ("age_bands", "age_band", "age_band"),
+    ("ambassador_levels", "ambassador_level", "ambassador_level"),
+    ("cadence_bands", "cadence_status", "cadence_status"),
+    ("churn_reasons", "churn_reason", "reason_code"),
+    ("churn_risk_bands", "risk_band", "risk_band"),
+    ("contact_channels", "channel", "channel"),
+    ("feedback_topic_labels", "feedback_topic", "topic"),
+    ("hours_of_day", "hour_of_day", "hour_of_day"),
+    ("lifecycle_stages", "lifecycle_stage", "lifecycle_stage"),
+    ("loyalty_tiers", "loyalty_tier", "tier"),
+    ("model_reasons", "unreliable_reason", "reason_code"),
+    ("programme_metrics", "metric", "metric"),
+    ("retention_actions", "retention_action", "action"),
+    ("rfm_segment_labels", "rfm_segment", "rfm_segment"),
+    ("service_targets", "priority", "priority"),
+    ("survey_response_groups", "response_group", "response_group"),
+    ("weekdays", "weekday", "iso_weekday"),
+)
+
+Label = tuple[str, str]
+
+
+class Labels:
+    """The label of a code in English and Chinese, by the type of the code and the code."""
+
+    def __init__(self, folder: Path) -> None:
+        self._labels = {
+            (row["code_type"], row["code"]): (row["label_en"], row["label_zh"]) for row in _rows(folder / "code_labels")
+        }
+        for seed, code_type, column in SEEDS:
+            for row in _rows(folder / seed):
+                self._labels[code_type, row[column]] = (row["label_en"], row["label_zh"])
+
+    @property
+    def code_types(self) -> set[str]:
+        """The types that have a label, `any` left out."""
+        return {code_type for code_type, _ in self._labels} - {"any"}
+
+    def codes(self, code_type: str) -> set[str]:
+        """The codes of a type that have a label of its own."""
+        return {code for of_type, code in self._labels if of_type == code_type}
+
+    def find(self, code_type: str, code: str) -> Label | None:
+        """The labels of a code; None where no seed has them."""
+        return self._labels.get((code_type, code)) or self._labels.get(("any", code))
+
+
+def _rows(path: Path) -> list[dict[str, str]]:
+    with path.with_suffix(".csv").open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
