@@ -39,7 +39,7 @@ from {{ relation }}
 {%- endif %}
 {%- for column, code_type in codes.items() %}
 left join {{ labels }} as {{ column }}_labels
-    on {{ column }}_labels.code_type = {% if code_type is mapping %}{{ relation }}.{{ code_type.column }}{% else %}'{{ code_type }}'{% endif %}
+    on {{ column }}_labels.code_type = {{ relation ~ '.' ~ code_type.column if code_type is mapping else "'" ~ code_type ~ "'" }}
     and {{ column }}_labels.code = cast({{ relation }}.{{ column }} as {{ dbt.type_string() }})
 {%- endfor %}
 {%- endmacro %}
