@@ -6,6 +6,7 @@ borders of the windows before the as-of date more often than chance would have i
 """
 
 import csv
+import zlib
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
@@ -30,6 +31,7 @@ CUSTOMER_COLUMNS = [
     "region",
     "income_band",
     "acquisition_channel",
+    "country",
 ]
 ORDER_COLUMNS = [
     "order_id",
@@ -40,7 +42,11 @@ ORDER_COLUMNS = [
     "cost_amount",
     "refund_amount",
     "refunded_at",
+    "channel",
+    "store_id",
 ]
+ORDER_ITEM_COLUMNS = ["order_id", "line_number", "product_id", "quantity", "line_amount"]
+PRODUCT_COLUMNS = ["product_id", "category"]
 
 # how far before the as-of date a first purchase likes to be: the borders of every window and horizon
 DAYS_BEFORE = (0, 1, 29, 30, 31, 59, 60, 61, 89, 90, 91, 179, 180, 181, 364, 365, 366)
@@ -49,6 +55,14 @@ GAPS = (0, 1, 7, 29, 30, 31, 60, 90, 91, 179, 180, 181, 210, 364, 365, 366, 500)
 CLOCKS = (time(0, 0), time(23, 59, 59), time(23, 59, 59, 999999), time(12, 0), time(8, 30))
 # amounts that tie, that are nothing, and that sit on the border of a high-value customer
 AMOUNTS = tuple(Decimal(text) for text in ("0.00", "0.01", "19.99", "20.00", "20.00", "99.95", "4999.99", "5000.00"))
+# two of a category, and one without
+PRODUCTS = (
+    {"product_id": "bag", "category": "bags"},
+    {"product_id": "boot", "category": "shoes"},
+    {"product_id": "sandal", "category": "shoes"},
+    {"product_id": "gift", "category": None},
+)
+LINE_AMOUNTS = tuple(Decimal(text) for text in ("0.00", "10.00", "10.00", "20.00"))
 STATUSES = ("placed", "paid", "shipped", "completed")
 COMPANY_SIZES = (0, 1, 2, 5, 12, 30, 30, 60)
 
@@ -107,6 +121,7 @@ class Company:
 
     customers: Rows = field(default_factory=list)
     orders: Rows = field(default_factory=list)
+    order_items: Rows = field(default_factory=list)
 
     @property
     def customers_frame(self) -> pd.DataFrame:
@@ -115,6 +130,14 @@ class Company:
     @property
     def orders_frame(self) -> pd.DataFrame:
         return pd.DataFrame(self.orders, columns=ORDER_COLUMNS, dtype=object)
+
+    @property
+    def order_items_frame(self) -> pd.DataFrame:
+        return pd.DataFrame(self.order_items, columns=ORDER_ITEM_COLUMNS, dtype=object)
+
+    @property
+    def products_frame(self) -> pd.DataFrame:
+        return pd.DataFrame(PRODUCTS, columns=PRODUCT_COLUMNS, dtype=object)
 
 
 def companies(frame: Frame, region: str = "r", sizes: Sequence[int] = COMPANY_SIZES) -> st.SearchStrategy[Company]:
@@ -167,7 +190,9 @@ def in_region(company: Company, region: str) -> Company:
         row | {"region": None if row["region"] is None else region}
         for row in prefixed(company.customers, "customer_id")
     ]
-    return Company(customers, prefixed(company.orders, "order_id", "customer_id"))
+    return Company(
+        customers, prefixed(company.orders, "order_id", "customer_id"), prefixed(company.order_items, "order_id")
+    )
 
 
 def join_companies(parts: Iterable[Company]) -> Company:
@@ -176,6 +201,7 @@ def join_companies(parts: Iterable[Company]) -> Company:
     return Company(
         [row for part in parts for row in part.customers],
         [row for part in parts for row in part.orders],
+        [row for part in parts for row in part.order_items],
     )
 
 
@@ -192,6 +218,8 @@ def _add_customer(company: Company, customer_id: str, choices: Choices, frame: F
     is_prospect = kind != "guest" and choices.one_of((False, False, False, False, True))
     orders = [] if is_prospect else _draw_orders(customer_id, choices, frame)
     company.orders.extend(orders)
+    for order in orders:
+        company.order_items.extend(_order_items(order["order_id"]))
     if kind == "guest":
         return
     company.customers.append(
@@ -203,6 +231,7 @@ def _add_customer(company: Company, customer_id: str, choices: Choices, frame: F
             "region": choices.one_of((region, region, region, region, None)),
             "income_band": choices.one_of((None, "low", "high")),
             "acquisition_channel": choices.one_of((None, "store", "web")),
+            "country": _spun((None, "CN", "CN", "SG"), f"country of {customer_id}"),
         }
     )
 
@@ -268,8 +297,29 @@ def _draw_order(order_id: str, customer_id: str, day: date, choices: Choices, fr
         "cost_amount": choices.one_of((None, None, Decimal("0.00"), Decimal("12.34"))),
         "refund_amount": None,
         "refunded_at": None,
+        "channel": _spun((None, "store", "web", "app"), f"channel of {order_id}"),
+        "store_id": _spun((None, "s1", "s2", "s3", "s4"), f"store of {order_id}"),
     }
     return order | fate(order, day, frame)
+
+
+def _order_items(order_id: str) -> Rows:
+    """None to three lines, the last first, with amounts that are often equal."""
+    return [
+        {
+            "order_id": order_id,
+            "line_number": number,
+            "product_id": _spun((*(row["product_id"] for row in PRODUCTS), "never listed"), f"{number} of {order_id}"),
+            "quantity": Decimal(1),
+            "line_amount": _spun(LINE_AMOUNTS, f"amount of {number} of {order_id}"),
+        }
+        for number in range(_spun((0, 1, 2, 3), f"lines of {order_id}"), 0, -1)
+    ]
+
+
+def _spun(options: Sequence[Option], name: str) -> Option:
+    """An option that the name alone decides: it takes no decision away from what is drawn after it."""
+    return options[zlib.crc32(name.encode()) % len(options)]
 
 
 Fate = Callable[[dict[str, Any], date, Frame], dict[str, Any]]
@@ -334,13 +384,15 @@ FATES: tuple[Fate, ...] = (
 
 
 def write_raw_folder(company: Company, folder: Path, variables: dict[str, Any] | None = None) -> Path:
-    """Write customers.csv, orders.csv and, for `variables`, company.yml of the raw contract; return the folder.
+    """Write the tables and, for `variables`, company.yml of the raw contract; return the folder.
 
     Moments are spelled in every way that the contract allows, in turn: without an offset, with Z, with an offset.
     """
     folder.mkdir(parents=True, exist_ok=True)
     _write_csv(folder / "customers.csv", CUSTOMER_COLUMNS, company.customers)
     _write_csv(folder / "orders.csv", ORDER_COLUMNS, company.orders)
+    _write_csv(folder / "order_items.csv", ORDER_ITEM_COLUMNS, company.order_items)
+    _write_csv(folder / "products.csv", PRODUCT_COLUMNS, list(PRODUCTS))
     if variables:
         lines = [f"{name}: {value}\n" for name, value in variables.items()]
         (folder / "company.yml").write_text("".join(lines), encoding="utf-8")

@@ -217,7 +217,7 @@ def test_the_values_of_a_dimension_add_up_to_the_whole(one: Company, other: Comp
         frame = marts[name].loc[[cell > 0 for cell in marts[name][count]]]
         totals = {
             dimension: frame[frame["dimension"] == dimension].groupby(keys)[count].sum().to_dict()
-            for dimension in ("all", "region", "gender", "acquisition_channel", "income_band")
+            for dimension in ("all", *facts_of(one).dimensions)
         }
         assert all(total == totals["all"] for total in totals.values()), name
 

@@ -1,5 +1,6 @@
 """Short spellings for examples worked by hand."""
 
+from collections.abc import Sequence
 from datetime import date, datetime
 from decimal import Decimal
 from itertools import product
@@ -7,6 +8,7 @@ from typing import Any
 
 import pandas as pd
 
+from oracle.first_purchases import Lines
 from oracle.order_history import Facts, read_facts
 from oracle.seeds import Seeds
 from oracle.variables import Variables
@@ -46,7 +48,12 @@ def customer(customer_id: str, registered_at: str | None = None, **fields: Any) 
 
 
 def facts_of(
-    orders: list[dict[str, Any]], as_of: str, customers: list[dict[str, Any]] | None = None, **variables: Any
+    orders: list[dict[str, Any]],
+    as_of: str,
+    customers: list[dict[str, Any]] | None = None,
+    dimensions: Sequence[str] | None = None,
+    lines: Lines | None = None,
+    **variables: Any,
 ) -> Facts:
     """Facts as of a day; orders are numbered o1, o2, ... as they stand."""
     numbered = [{"order_id": f"o{place}"} | row for place, row in enumerate(orders, start=1)]
@@ -59,7 +66,7 @@ def facts_of(
         for column in columns:
             if column not in frame.columns:
                 frame[column] = None
-    return read_facts(orders_frame, customers_frame, day(as_of), Variables(**variables))
+    return read_facts(orders_frame, customers_frame, day(as_of), Variables(**variables), dimensions, lines)
 
 
 def rows(frame: pd.DataFrame, *columns: str, **where: Any) -> list[tuple]:

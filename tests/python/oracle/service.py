@@ -127,16 +127,22 @@ TICKET_COLUMNS = [
 
 
 def ticket_performance(
-    known: pd.DataFrame, order_days: Sequence[date], attributes: Mapping[str, Row], as_of: date
+    known: pd.DataFrame,
+    order_days: Sequence[date],
+    attributes: Mapping[str, Row],
+    dimensions: Sequence[str],
+    as_of: date,
 ) -> pd.DataFrame:
-    """`known`: from `tickets`. `order_days`: one per valid order. `attributes`: of customers, by id."""
+    """`known`: from `tickets`. `order_days`: one per valid order. `attributes`: of customers, by id.
+
+    `dimensions`: what tickets are counted by, columns of `known` or attributes.
+    """
     first_month = month_of(min(known["opened_on"]))
     cells: dict[tuple, list[Row]] = defaultdict(list)
     orders: dict[tuple, int] = defaultdict(int)
     for ticket in known.to_dict("records"):
         person = attributes.get(ticket["customer_id"], {})
-        cuts = {"all": "all", **{name: ticket[name] for name in ("category", "priority", "channel")}}
-        cuts |= {name: person.get(name) for name in ("region", "acquisition_channel", "loyalty_tier")}
+        cuts = {"all": "all", **{name: ticket[name] if name in ticket else person.get(name) for name in dimensions}}
         for period in periods_of(ticket["opened_on"], first_month):
             for dimension, value in cuts.items():
                 cells[(*period, dimension, value or "unknown")].append(ticket)
