@@ -5,6 +5,7 @@
     ('cadence_status', ref('cadence_bands'), 'cadence_status'),
     ('channel', ref('contact_channels'), 'channel'),
     ('churn_reason', ref('churn_reasons'), 'reason_code'),
+    ('dimension', ref('dimensions'), 'dimension'),
     ('feedback_topic', ref('feedback_topic_labels'), 'topic'),
     ('hour_of_day', ref('hours_of_day'), 'hour_of_day'),
     ('lifecycle_stage', ref('lifecycle_stages'), 'lifecycle_stage'),
@@ -39,6 +40,10 @@ labels as (
     {% endfor %}
 ),
 
+dimensions as (
+    select dimension, codes from {{ ref('dimensions') }}
+),
+
 -- a seed may name a code on several rows, as two surveys both have a neutral group
 named_codes as (
     select
@@ -51,9 +56,33 @@ named_codes as (
     group by code_type, code, label_en, label_zh
 ),
 
+-- the values of a dimension are codes of the type that it names, and are looked for by the dimension
+dimension_codes as (
+    select
+        dimensions.dimension as code_type,
+        named_codes.code,
+        named_codes.label_en,
+        named_codes.label_zh
+    from dimensions
+    inner join named_codes on dimensions.codes = named_codes.code_type
+    where dimensions.dimension != dimensions.codes
+),
+
+own_codes as (
+    select * from named_codes
+    union all
+    select * from dimension_codes
+),
+
+listed_types as (
+    select code_type from named_codes
+    union all
+    select dimension as code_type from dimensions
+),
+
 code_types as (
     select code_type
-    from named_codes
+    from listed_types
     group by code_type
 ),
 
@@ -66,10 +95,10 @@ general_codes as (
         labels.label_zh
     from labels
     cross join code_types
-    left join named_codes
-        on code_types.code_type = named_codes.code_type
-        and labels.code = named_codes.code
-    where labels.code_type = 'any' and named_codes.code is null
+    left join own_codes
+        on code_types.code_type = own_codes.code_type
+        and labels.code = own_codes.code
+    where labels.code_type = 'any' and own_codes.code is null
 ),
 
 final as (
@@ -78,7 +107,7 @@ final as (
         code,
         label_en,
         label_zh
-    from named_codes
+    from own_codes
     union all
     select
         code_type,

@@ -11,6 +11,7 @@ SEEDS = (
     ("churn_reasons", "churn_reason", "reason_code"),
     ("churn_risk_bands", "risk_band", "risk_band"),
     ("contact_channels", "channel", "channel"),
+    ("dimensions", "dimension", "dimension"),
     ("feedback_topic_labels", "feedback_topic", "topic"),
     ("hours_of_day", "hour_of_day", "hour_of_day"),
     ("lifecycle_stages", "lifecycle_stage", "lifecycle_stage"),
@@ -37,19 +38,20 @@ class Labels:
         for seed, code_type, column in SEEDS:
             for row in _rows(folder / seed):
                 self._labels[code_type, row[column]] = (row["label_en"], row["label_zh"])
+        self._dimensions = {row["dimension"]: row["codes"] for row in _rows(folder / "dimensions")}
 
     @property
     def code_types(self) -> set[str]:
         """The types that have a label, `any` left out."""
         return {code_type for code_type, _ in self._labels} - {"any"}
 
-    def codes(self, code_type: str) -> set[str]:
-        """The codes of a type that have a label of its own."""
-        return {code for of_type, code in self._labels if of_type == code_type}
+    def type_of(self, code_type: str) -> str:
+        """The type itself; for a dimension the type of its values, empty where they are names."""
+        return self._dimensions.get(code_type, code_type)
 
     def find(self, code_type: str, code: str) -> Label | None:
         """The labels of a code; None where no seed has them."""
-        return self._labels.get((code_type, code)) or self._labels.get(("any", code))
+        return self._labels.get((self.type_of(code_type), code)) or self._labels.get(("any", code))
 
 
 def _rows(path: Path) -> list[dict[str, str]]:
