@@ -182,6 +182,16 @@ def test_a_dagster_yaml_of_the_users_own_is_left_as_it_is(warehouse: Path, monke
     assert (warehouse / "dagster" / "dagster.yaml").read_text() == "telemetry: {enabled: false}\n"
 
 
+def test_a_refresh_gives_the_versions_of_an_earlier_release_their_new_name_before_anything_else(
+    warehouse: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    published(warehouse)
+    (warehouse / "published" / "stickiness.duckdb").unlink()
+    monkeypatch.setattr(cli, "_run_job", stopped_by(BuildError("enough")))
+    assert cli.main(["refresh"]) == 1
+    assert (warehouse / "published" / "stickiness.duckdb").exists()
+
+
 # Rollback
 
 
@@ -292,13 +302,19 @@ def test_marts_that_are_empty_show_a_dash_or_nothing(warehouse: Path) -> None:
         "Customers": "0",
         "Valid orders": "0",
         "Net revenue": "–",
-        "Repurchase rate, 90 days": "–",
-        "Repurchase rate, 365 days": "–",
+        "Repurchase rate": "–",
         "Median days to second purchase": "–",
         "Active customers": "–",
         "Retention": "–",
     }
     assert row_counts(warehouse) is None
+
+
+def test_the_repurchase_rates_shown_are_of_the_middle_and_the_longest_window(warehouse: Path) -> None:
+    windows = "UPDATE marts.repurchase_rates SET window_days = window_days + 1"
+    published(warehouse, *MARTS, windows)
+    shown = kpis(warehouse)
+    assert (shown["Repurchase rate, 91 days"], shown["Repurchase rate, 366 days"]) == ("25.0%", "45.7%")
 
 
 def test_marts_that_are_absent_show_a_dash(warehouse: Path) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from generators import Company, Frame, collect_companies, in_region, join_companies, random_company, write_raw_folder
+from generators import Calendar, Company, collect_companies, in_region, join_companies, random_company, write_raw_folder
 from oracle import Facts, Seeds, Variables, compute_marts, read_facts, read_seeds
 from oracle.first_purchases import read_lines
 from oracle.marts import MARTS
@@ -36,7 +36,7 @@ class RandomCompanies:
     """A build of random companies: its name, when and where they live, and the variables of the business."""
 
     name: str
-    frame: Frame
+    frame: Calendar
     variables: Variables
     number: int
 
@@ -78,14 +78,14 @@ def _without_rows_of_nothing(frame: pd.DataFrame, name: str) -> pd.DataFrame:
 # the as-of date is a month end, and the leap day
 SHANGHAI = RandomCompanies(
     "property_shanghai",
-    Frame(date(2024, 2, 29), "Asia/Shanghai"),
+    Calendar(date(2024, 2, 29), "Asia/Shanghai"),
     Variables(business_timezone="Asia/Shanghai"),
     number=20240229,
 )
 # the as-of date is in the middle of a month, clocks change on four days before it, and no variable has its default
 NEW_YORK = RandomCompanies(
     "property_new_york",
-    Frame(
+    Calendar(
         date(2024, 11, 17),
         "America/New_York",
         (date(2023, 3, 12), date(2023, 11, 5), date(2024, 3, 10), date(2024, 11, 3)),

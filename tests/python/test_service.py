@@ -18,10 +18,11 @@ import pandas as pd
 import pytest
 from oracle import Variables, read_facts, read_seeds
 from oracle.comparison import assert_frames_equal
+from oracle.seeds import seed_rows
 from oracle.service import (
     TICKET_COLUMNS,
+    AsOf,
     Comment,
-    Frame,
     Phrase,
     Purchases,
     effect_of_pairs,
@@ -276,8 +277,7 @@ def write(service: Service, folder: Path) -> Path:
 
 
 def seed(name: str) -> list[dict[str, str]]:
-    with (ROOT / "seeds" / f"{name}.csv").open(encoding="utf-8", newline="") as file:
-        return list(csv.DictReader(file))
+    return seed_rows(ROOT / "seeds", name)
 
 
 def phrases_of_seed() -> list[Phrase]:
@@ -294,9 +294,9 @@ class Built:
     phrases: list[Phrase]
 
     @property
-    def frame(self) -> Frame:
+    def frame(self) -> AsOf:
         aliases = {f"till:{row['source_id']}": row["customer_id"] for row in self.service.customer_identities}
-        return Frame(AS_OF, ZONE, aliases)
+        return AsOf(AS_OF, ZONE, aliases)
 
     @property
     def known_tickets(self) -> pd.DataFrame:

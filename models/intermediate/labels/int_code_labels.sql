@@ -1,4 +1,4 @@
-{#- where labels stand beside what they are labels of: type of the code, seed, its column of codes -#}
+{#- where labels stand beside what they are labels of: type of the code, relation, its column of codes -#}
 {% set seeds = [
     ('age_band', ref('age_bands'), 'age_band'),
     ('ambassador_level', ref('ambassador_levels'), 'ambassador_level'),
@@ -16,7 +16,7 @@
     ('retention_action', ref('retention_actions'), 'action'),
     ('rfm_segment', ref('rfm_segment_labels'), 'rfm_segment'),
     ('risk_band', ref('churn_risk_bands'), 'risk_band'),
-    ('unreliable_reason', ref('model_reasons'), 'reason_code'),
+    ('unreliable_reason', ref('int_model_reasons_worded'), 'reason_code'),
     ('weekday', ref('weekdays'), 'iso_weekday'),
 ] %}
 

@@ -38,6 +38,18 @@ risk_bands as (
     from {{ ref('churn_risk_bands') }}
 ),
 
+-- a column for each horizon for churn of the seed prediction_horizons
+customer_probabilities as (
+    select
+        customer_id,
+        max(model_name) as model_name,
+        max(case when horizon_days = 30 then churn_probability end) as churn_probability_30d,
+        max(case when horizon_days = 90 then churn_probability end) as churn_probability_90d,
+        max(case when horizon_days = 180 then churn_probability end) as churn_probability_180d
+    from probabilities
+    group by customer_id
+),
+
 customer_reasons as (
     select
         customer_id,
@@ -92,7 +104,7 @@ final as (
         champions.unreliable_reason,
         probabilities.model_name
     from customers
-    inner join probabilities on customers.customer_id = probabilities.customer_id
+    inner join customer_probabilities as probabilities on customers.customer_id = probabilities.customer_id
     cross join champions
     -- a probability lies in one band, and a band has one action for each value: one row per customer remains
     left join risk_bands

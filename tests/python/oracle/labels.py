@@ -1,7 +1,8 @@
 """What codes are called: the labels of the seeds, read from their files."""
 
-import csv
 from pathlib import Path
+
+from oracle.seeds import seed_rows
 
 # file, type of its codes, column of codes
 SEEDS = (
@@ -33,12 +34,18 @@ class Labels:
 
     def __init__(self, folder: Path) -> None:
         self._labels = {
-            (row["code_type"], row["code"]): (row["label_en"], row["label_zh"]) for row in _rows(folder / "code_labels")
+            (row["code_type"], row["code"]): (row["label_en"], row["label_zh"])
+            for row in seed_rows(folder, "code_labels")
         }
+        # the reasons of the models name the limits
+        [limits] = seed_rows(folder, "model_limits")
         for seed, code_type, column in SEEDS:
-            for row in _rows(folder / seed):
-                self._labels[code_type, row[column]] = (row["label_en"], row["label_zh"])
-        self._dimensions = {row["dimension"]: row["codes"] for row in _rows(folder / "dimensions")}
+            for row in seed_rows(folder, seed):
+                self._labels[code_type, row[column]] = (
+                    row["label_en"].format_map(limits),
+                    row["label_zh"].format_map(limits),
+                )
+        self._dimensions = {row["dimension"]: row["codes"] for row in seed_rows(folder, "dimensions")}
 
     @property
     def code_types(self) -> set[str]:
@@ -52,8 +59,3 @@ class Labels:
     def find(self, code_type: str, code: str) -> Label | None:
         """The labels of a code; None where no seed has them."""
         return self._labels.get((self.type_of(code_type), code)) or self._labels.get(("any", code))
-
-
-def _rows(path: Path) -> list[dict[str, str]]:
-    with path.with_suffix(".csv").open(encoding="utf-8", newline="") as file:
-        return list(csv.DictReader(file))

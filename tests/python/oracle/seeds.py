@@ -1,4 +1,4 @@
-"""The seeds that the metrics need: names of RFM cells, bands of cadence and age, and the dimensions."""
+"""The seeds that the metrics need, read as they are: an edit of a seed is an edit of the definition."""
 
 import csv
 from collections.abc import Mapping
@@ -24,12 +24,15 @@ class Seeds:
     """What a business user decides.
 
     `rfm_segments`: name of each (r, f, m) score. `cadence_bands`: (from_probability 0 to 1, status), ascending.
-    `age_bands`: (from_age in whole years, band), ascending. `dimensions`: as they are listed.
+    `age_bands`: (from_age in whole years, band), ascending. `repurchase_windows` and `repurchase_horizons`: days.
+    `dimensions`: as they are listed.
     """
 
     rfm_segments: Mapping[RfmCell, str]
     cadence_bands: tuple[tuple[float, str], ...]
     age_bands: tuple[tuple[int, str], ...] = ()
+    repurchase_windows: tuple[int, ...] = ()
+    repurchase_horizons: tuple[int, ...] = ()
     dimensions: tuple[Dimension, ...] = ()
 
     def dimensions_of(self, counted: str) -> list[str]:
@@ -38,7 +41,7 @@ class Seeds:
 
 
 def read_seeds(folder: Path) -> Seeds:
-    """Read `rfm_segments.csv`, `cadence_bands.csv`, `age_bands.csv` and `dimensions.csv`.
+    """Read the files of the fields of `Seeds`.
 
     Raises FileNotFoundError where one is missing, ValueError where an RFM cell is missing or named twice, or where the
     bands do not start at probability 0.
@@ -46,8 +49,10 @@ def read_seeds(folder: Path) -> Seeds:
     return Seeds(
         _rfm_segments(folder / "rfm_segments.csv"),
         _cadence_bands(folder / "cadence_bands.csv"),
-        tuple(sorted((int(row["from_age"]), row["age_band"]) for row in _rows(folder / "age_bands.csv"))),
-        tuple(_dimension(row) for row in _rows(folder / "dimensions.csv")),
+        tuple(sorted((int(row["from_age"]), row["age_band"]) for row in seed_rows(folder, "age_bands"))),
+        tuple(int(row["window_days"]) for row in seed_rows(folder, "repurchase_windows")),
+        tuple(int(row["horizon_days"]) for row in seed_rows(folder, "repurchase_horizons")),
+        tuple(_dimension(row) for row in seed_rows(folder, "dimensions")),
     )
 
 
@@ -58,6 +63,11 @@ def age_band(birth_date: date | None, as_of: date, seeds: Seeds) -> str | None:
     had_birthday = (as_of.month, as_of.day) >= (birth_date.month, birth_date.day)
     age = as_of.year - birth_date.year - (not had_birthday)
     return [band for start, band in seeds.age_bands if start <= age][-1]
+
+
+def seed_rows(folder: Path, name: str) -> list[dict[str, str]]:
+    """The rows of a seed, every value a text."""
+    return _rows(folder / f"{name}.csv")
 
 
 def _rows(path: Path) -> list[dict[str, str]]:
