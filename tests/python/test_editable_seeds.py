@@ -76,6 +76,11 @@ EDITS: dict[str, Sequence[Edit]] = {
         changed("from_probability", "0.55", risk_band="high"),
         changed("risk_band", "severe", risk_band="high"),
     ],
+    "code_labels": [
+        changed("label_zh", NEW_NAME, code_type="gender", code="female"),
+        changed("label_en", "Shop", code_type="channel", code="store"),
+        added(code_type="ticket_category", code="warranty", label_en="Warranty", label_zh="保修"),
+    ],
     "contact_channels": [renamed_first],
     "dimensions": [renamed_first, changed("applies_to_customers", "false", dimension="gender")],
     "feedback_phrases": [added(phrase="not what i wanted", topic="quality", language="en", sentiment="negative")],
@@ -186,6 +191,7 @@ def test_the_marts_show_what_was_edited(sample: World) -> None:
     assert "stars" in found("rfm_segment", "customer_rfm") and "champions" not in found("rfm_segment", "customer_rfm")
     assert found("first_response_target_hours", "tickets") >= {1, 6, 8}
     assert NEW_NAME in found("label_zh", "feedback_topics")
+    assert NEW_NAME in found("gender_zh", "customers") and "Shop" in found("channel_en", "orders")
     assert found("unreliable_reason_en", "customer_churn_risk") == {
         "Fewer than 100000 customers have bought: too few to fit a model"
     }

@@ -34,6 +34,7 @@ FOLDERS = {
         "features",
         "predictions",
         "churn",
+        "labels",
     ),
     "marts": (
         "customers",
@@ -92,7 +93,7 @@ ALLOWED = {
     "staging": {"source", "staging", "seed"},
     "intermediate": {"staging", "intermediate", "seed"},
     "marts": {"staging", "intermediate", "seed", "marts"},
-    "quality": {"staging"},
+    "quality": {"staging", "intermediate"},
 }
 
 

@@ -84,4 +84,4 @@ final as (
     where enrolled.enrolled_customers > 0
 )
 
-select * from final
+{{ select_with_labels('final') }}

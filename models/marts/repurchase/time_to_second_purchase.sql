@@ -4,10 +4,6 @@ durations as (
     select * from {{ ref('int_second_purchase_durations_counted') }}
 ),
 
-dimensions as (
-    select dimension, label_en, label_zh from {{ ref('dimensions') }}
-),
-
 -- Kaplan and Meier (1958): survival is the product of (1 - events / at risk), summed here as logarithms. A day on which all who
 -- are at risk buy ends the curve at zero, which has no logarithm, so it is marked and handled below.
 increments as (
@@ -70,8 +66,6 @@ medians as (
 final as (
     select
         intervals.dimension,
-        dimensions.label_en as dimension_en,
-        dimensions.label_zh as dimension_zh,
         intervals.dimension_value,
         cast(intervals.days as integer) as days,
         intervals.at_risk,
@@ -87,7 +81,6 @@ final as (
     inner join medians
         on intervals.dimension = medians.dimension
         and intervals.dimension_value = medians.dimension_value
-    left join dimensions on intervals.dimension = dimensions.dimension
 )
 
-select * from final
+{{ select_with_labels('final') }}

@@ -123,4 +123,4 @@ final as (
     left join estimates on naive.ticket_kind = estimates.ticket_kind and naive.metric = estimates.metric
 )
 
-select * from final
+{{ select_with_labels('final') }}

@@ -20,10 +20,6 @@ parameters as (
     select * from {{ ref('stg_model_parameters') }}
 ),
 
-model_reasons as (
-    select * from {{ ref('int_model_reasons_worded') }}
-),
-
 -- money is rounded by customer, as customer_clv shows it
 predictions as (
     select
@@ -109,13 +105,10 @@ final as (
             as predicted_clv_{{ bound }},
         {% endfor -%}
         models.is_reliable,
-        models.unreliable_reason,
-        model_reasons.label_en as unreliable_reason_en,
-        model_reasons.label_zh as unreliable_reason_zh
+        models.unreliable_reason
     from totals
     cross join models
     left join errors on totals.horizon_days = errors.horizon_days
-    left join model_reasons on models.unreliable_reason = model_reasons.reason_code
 )
 
-select * from final
+{{ select_with_labels('final') }}

@@ -14,4 +14,4 @@ final as (
     from transitions
 )
 
-select * from final
+{{ select_with_labels('final') }}
