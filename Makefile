@@ -140,7 +140,7 @@ format: ## put Python into its style
 	@$(call with,dev) && $(python) -m ruff check --fix . && $(python) -m ruff format .
 
 lock: ## rewrite requirements.lock from pyproject.toml (UPGRADE=1: newest versions)
-	@$(call with,dev) && $(python) -m tools.lock $(if $(UPGRADE),--upgrade)
+	@$(call with,dev) && $(python) -m tools.lock_requirements $(if $(UPGRADE),--upgrade)
 
 bench: ## measure how long a refresh takes
 	@$(call with,) && $(python) -m benchmarks

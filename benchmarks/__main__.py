@@ -21,7 +21,7 @@ import duckdb
 from benchmarks.replay import Replay, replay
 
 ROOT = Path(__file__).resolve().parent.parent
-CODE_LOCATION = "import orchestration.definitions"
+CODE_LOCATION = "from orchestration.definitions import defs; defs()"
 
 
 def main() -> int:

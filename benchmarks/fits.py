@@ -21,12 +21,10 @@ from dataclasses import dataclass
 
 import numpy as np
 import scipy
-from numpy.typing import NDArray
 
+from orchestration.predictive.arrays import Floats
 from orchestration.predictive.btyd import BtydFit, Histories, fit_btyd
 from orchestration.predictive.spend import fit_spend
-
-Floats = NDArray[np.float64]
 
 SEED = 20
 DAYS = 730

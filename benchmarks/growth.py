@@ -22,11 +22,12 @@ from pathlib import Path
 import duckdb
 
 from orchestration.contract import load_contract
-from orchestration.engines import load_engine
-from orchestration.landing import land
-from orchestration.project import dbt_environment, dbt_executable
-from orchestration.settings import RAW_DIR, ROOT, SPARK_SCHEMA, TARGETS, WAREHOUSE_DIR, load_settings
-from orchestration.sql import text
+from orchestration.dbt_project import dbt_environment, dbt_executable
+from orchestration.duckdb_sql import text
+from orchestration.engines.registry import ADAPTERS, load_engine
+from orchestration.engines.spark.connection import SCHEMA
+from orchestration.landing.land import land
+from orchestration.settings import RAW_DIR, ROOT, WAREHOUSE_DIR, load_settings
 
 SIZES = (1, 4, 16)
 CUSTOMERS = 20_000
@@ -77,7 +78,7 @@ def main() -> int:
             warehouse = Path(scratch) / f"warehouse{size}"
             # in turn, so that what else the machine does meets both
             for _ in range(options.runs):
-                for target in TARGETS:
+                for target in ADAPTERS:
                     seconds.setdefault((target, size), []).append(build(target, company.raw, warehouse))
                     print(f"{target}, size {size}: {seconds[target, size][-1]:.1f} s", file=sys.stderr, flush=True)
     medians = {key: statistics.median(values) for key, values in seconds.items()}
@@ -101,7 +102,7 @@ def generate(raw: Path, size: int) -> Company:
 
 def build(target: str, raw: Path, warehouse: Path) -> float:
     """Seconds that dbt takes to build every model and seed; landing and parsing come before the clock starts."""
-    environment = {RAW_DIR: str(raw), WAREHOUSE_DIR: str(warehouse), SPARK_SCHEMA: "stickiness_growth"}
+    environment = {RAW_DIR: str(raw), WAREHOUSE_DIR: str(warehouse), SCHEMA: "stickiness_growth"}
     os.environ.update(environment | dbt_environment())
     settings, contract = load_settings(), load_contract(ROOT)
     landing = land(settings.raw_dir, settings.landing_dir, contract)
@@ -120,11 +121,11 @@ def measured_lines(companies: Mapping[int, Company], medians: Mapping[tuple[str,
     lines = [
         f"Measured ({machine}; median of {runs} runs each, in turn):",
         "",
-        f"| size | customers | orders | order lines | {' | '.join(f'{target}, s' for target in TARGETS)} | ratio |",
-        "| ---: " * (5 + len(TARGETS)) + "|",
+        f"| size | customers | orders | order lines | {' | '.join(f'{target}, s' for target in ADAPTERS)} | ratio |",
+        "| ---: " * (5 + len(ADAPTERS)) + "|",
     ]
     for size, company in companies.items():
-        times = [medians[target, size] for target in TARGETS]
+        times = [medians[target, size] for target in ADAPTERS]
         cells = [size, f"{company.customers:,}", f"{company.orders:,}", f"{company.lines:,}"]
         cells += [f"{taken:.1f}" for taken in times] + [f"{times[1] / times[0]:.1f}"]
         lines.append(f"| {' | '.join(map(str, cells))} |")
@@ -155,11 +156,11 @@ def crossing(one: Line, other: Line) -> float | None:
 def projected_lines(companies: Mapping[int, Company], medians: Mapping[tuple[str, int], float]) -> list[str]:
     """What follows from the measurements if time grows in a straight line and Spark's work divides among its cores."""
     orders = [company.orders for company in companies.values()]
-    single, cluster = (fit(orders, [medians[target, size] for size in companies]) for target in TARGETS)
+    single, cluster = (fit(orders, [medians[target, size] for size in companies]) for target in ADAPTERS)
     lines = ["Projected (a straight line through the sizes above; Spark's growing part divided among more cores):", ""]
     lines += [
         f"* {target}: {line.fixed:.0f} s, and {line.per_million:.1f} s for each million orders"
-        for target, line in zip(TARGETS, (single, cluster), strict=True)
+        for target, line in zip(ADAPTERS, (single, cluster), strict=True)
     ]
     cores = os.cpu_count() or 1
     for factor in (1, 4, 16):

@@ -19,7 +19,7 @@ import duckdb
 import numpy as np
 import pandas as pd
 
-from orchestration.project import dbt_executable
+from orchestration.dbt_project import dbt_executable
 from orchestration.settings import ROOT, WAREHOUSE_DIR
 
 CUSTOMERS = 1_000_000

@@ -1,5 +1,5 @@
 {#-
-    Every row of a raw table as values, with what became of it. The rules are those of the raw contract (models/staging/raw.yml);
+    Every row of a raw table as values, with what became of it. The rules are those of the raw contract (models/staging/raw/raw.yml);
     this macro is the only place that applies them.
 
     table_name    name of the table in the raw contract
@@ -170,12 +170,12 @@ select * from final
 {% endmacro %}
 
 
-{#- The contract of a raw table, as dbt parsed it from models/staging/raw.yml: name, meta and columns. -#}
+{#- The contract of a raw table, as dbt parsed it from models/staging/raw/raw.yml: name, meta and columns. -#}
 {% macro raw_contract(table_name) %}
     {%- set raw_sources = graph.sources.values() | selectattr('source_name', 'equalto', 'raw') -%}
     {%- set found = raw_sources | selectattr('name', 'equalto', table_name) | list -%}
     {%- if not found -%}
-        {{ exceptions.raise_compiler_error("There is no table '" ~ table_name ~ "' in the raw contract (models/staging/raw.yml).") }}
+        {{ exceptions.raise_compiler_error("There is no table '" ~ table_name ~ "' in the raw contract (models/staging/raw/raw.yml).") }}
     {%- endif -%}
     {{ return({'columns': found[0].columns, 'meta': found[0].config.meta}) }}
 {% endmacro %}

@@ -20,11 +20,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 from orchestration import summary
-from orchestration.engines import Engine, load_engine
-from orchestration.failures import outcome
-from orchestration.problems import StickinessError, WarehouseLockedError
+from orchestration.dbt_project import read_json, target_folder
+from orchestration.engines.engine import Engine
+from orchestration.engines.registry import load_engine
+from orchestration.errors import StickinessError, WarehouseLockedError
+from orchestration.failure_report import outcome
 from orchestration.progress import announce, build_seconds, layer_times, nodes_by_id, show_progress
-from orchestration.project import read_json, target_folder
 from orchestration.settings import (
     AS_OF,
     FULL_REFRESH,
@@ -38,7 +39,7 @@ from orchestration.settings import (
     load_settings,
     warehouse_folder,
 )
-from orchestration.warehouse import warehouse_lock
+from orchestration.warehouse_lock import warehouse_lock
 
 if TYPE_CHECKING:
     from dagster import ExecuteInProcessResult
@@ -181,7 +182,7 @@ def _run_job(settings: Settings) -> Run:
         # heavy, and pointless before the settings are known to be right
         from dagster import DagsterInstance
 
-        from orchestration.code_location import build_definitions
+        from orchestration.definitions import build_definitions
 
         job = build_definitions(settings.root).resolve_job_def("refresh")
         start_seconds = time.monotonic() - begin

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from importlib.metadata import packages_distributions, version
 from pathlib import Path
 
-from orchestration.problems import SettingsError
+from orchestration.errors import SettingsError
 
 PREPARE_FILE = "prepare.py"
 COMPANY_FILE = "company.yml"

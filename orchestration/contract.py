@@ -1,4 +1,4 @@
-"""The raw contract, read from models/staging/raw.yml: which tables a company may bring, and what their columns hold."""
+"""The raw contract, read from models/staging/raw/raw.yml: which tables a company may bring, and what their columns hold."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -8,9 +8,9 @@ from typing import Any
 
 import yaml
 
-from orchestration.problems import StickinessError
+from orchestration.errors import StickinessError
 
-CONTRACT_FILE = Path("models/staging/raw.yml")
+CONTRACT_FILE = Path("models/staging/raw/raw.yml")
 SOURCE_NAME = "raw"
 DATA_TYPES = ("text", "timestamp", "date", "boolean", "number", "integer")
 SIGNS = ("positive", "negative")

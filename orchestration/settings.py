@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import difflib
+import functools
 import math
 import os
 from collections.abc import Iterable, Mapping
@@ -15,13 +16,12 @@ from zoneinfo import ZoneInfo
 
 import yaml
 
-from orchestration.company import company_raw_folder
-from orchestration.landing import FileDialect
-from orchestration.problems import SettingsError
+from orchestration.company import COMPANY_FILE, company_raw_folder
+from orchestration.errors import SettingsError
+from orchestration.landing.csv_files import FileDialect
 
 ROOT = Path(__file__).resolve().parent.parent
 DEFAULT_COMPANY = "sample"
-COMPANY_FILE = "company.yml"
 FILES_KEY = "files"
 
 RAW_DIR = "STICKINESS_RAW_DIR"
@@ -31,14 +31,10 @@ COMPANY = "STICKINESS_COMPANY"
 FULL_REFRESH = "STICKINESS_FULL_REFRESH"
 REFIT = "STICKINESS_REFIT"
 TARGET = "STICKINESS_TARGET"
-SPARK_SCHEMA = "STICKINESS_SPARK_SCHEMA"
 INVOKED_FROM = "STICKINESS_INVOKED_FROM"
 
 # what the variable btyd_model may be
 BTYD_MODELS = ("mbg_nbd", "bg_nbd")
-
-# targets of profiles.yml; the first is built where none is named
-TARGETS = ("duckdb", "spark")
 
 Value = str | int | float
 
@@ -70,14 +66,10 @@ class Settings:
     as_of: date | None = None
     full_refresh: bool = False
     refit: bool = False
-    target: str = TARGETS[0]
+    target: str = field(default_factory=lambda: default_target())
     variables: Mapping[str, Value] = field(default_factory=dict)
     defaults: Mapping[str, Value] = field(default_factory=dict)
     dialects: tuple[FileDialect, ...] = ()
-
-    @property
-    def build_db(self) -> Path:
-        return build_database(self.warehouse)
 
     @property
     def landing_dir(self) -> Path:
@@ -86,11 +78,6 @@ class Settings:
     def variable(self, name: str) -> Value:
         """The company's value of a variable, or the project's default; KeyError if there is no such variable."""
         return self.variables.get(name, self.defaults[name])
-
-
-def build_database(warehouse: Path) -> Path:
-    """The DuckDB file that dbt builds in."""
-    return warehouse / "build" / "warehouse.duckdb"
 
 
 def load_settings(environ: Mapping[str, str] = os.environ, root: Path = ROOT) -> Settings:
@@ -121,10 +108,26 @@ def load_settings(environ: Mapping[str, str] = os.environ, root: Path = ROOT) ->
 
 def build_target(environ: Mapping[str, str] = os.environ) -> str:
     """The target of profiles.yml that models are built on; `SettingsError` if there is no such target."""
-    target = environ.get(TARGET) or TARGETS[0]
-    if target not in TARGETS:
-        raise SettingsError(f'{TARGET} (make run TARGET=<name>) is "{target}"; expected {" or ".join(TARGETS)}.')
+    target = environ.get(TARGET) or default_target()
+    if target not in targets():
+        raise SettingsError(f'{TARGET} (make run TARGET=<name>) is "{target}"; expected {" or ".join(targets())}.')
     return target
+
+
+def targets() -> tuple[str, ...]:
+    """The targets of profiles.yml."""
+    return tuple(_profile()["outputs"])
+
+
+def default_target() -> str:
+    """The target that is built where none is named."""
+    return _profile()["target"]
+
+
+@functools.cache
+def _profile() -> Mapping[str, Any]:
+    (profile,) = _read_yaml(ROOT / "profiles.yml").values()
+    return profile
 
 
 def warehouse_folder(environ: Mapping[str, str] = os.environ, root: Path = ROOT) -> Path:

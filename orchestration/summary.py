@@ -9,7 +9,7 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
-from orchestration.engines import Ask
+from orchestration.engines.engine import Ask
 
 NOTHING = "–"
 

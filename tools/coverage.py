@@ -25,9 +25,9 @@ import duckdb
 
 from companies.sample.simulator import simulate
 from orchestration.contract import load_contract
-from orchestration.landing import land
+from orchestration.engines.duckdb.build import build_database, open_build, register
+from orchestration.landing.land import land
 from orchestration.settings import RAW_DIR, WAREHOUSE_DIR, Settings, load_settings
-from orchestration.warehouse import open_build, register
 from tools.bootstrap import ROOT
 
 SEEDS_SETTING, SIZE_SETTING = "STICKINESS_SAMPLE_SEEDS", "STICKINESS_SAMPLE_SIZE"
@@ -173,7 +173,7 @@ def measure(seed: int, size: str | int) -> list[Outcome]:
         simulate(folder / "company", size, seed)
         settings = load_settings({RAW_DIR: str(folder / "company" / "raw"), WAREHOUSE_DIR: str(folder / "warehouse")})
         build(settings)
-        with open_build(settings.build_db) as connection:
+        with open_build(build_database(settings.warehouse)) as connection:
             return compare(connection, folder / "company" / "truth")
 
 
@@ -184,7 +184,7 @@ def build(settings: Settings) -> None:
 
     contract = load_contract(ROOT)
     landing = land(settings.raw_dir, settings.landing_dir, contract, settings.dialects)
-    register(landing, settings, contract, settings.build_db, "coverage", datetime.now(UTC))
+    register(landing, settings, contract, build_database(settings.warehouse), "coverage", datetime.now(UTC))
     arguments = ["build", "--select", *(f"+{mart}" for mart in MARTS)]
     arguments += ["--exclude-resource-type", "test", "--exclude-resource-type", "unit_test", "--quiet"]
     arguments += ["--project-dir", str(ROOT), "--profiles-dir", str(ROOT), "--target", "duckdb"]

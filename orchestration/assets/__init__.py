@@ -1,1 +1,1 @@
-"""The three steps of a refresh as Dagster assets: raw tables, dbt models, publication."""
+"""The steps of a refresh as Dagster's assets: raw tables, model fits, dbt models, publication."""

@@ -11,13 +11,13 @@ from dagster import AssetExecutionContext, AssetsDefinition
 from dagster_dbt import DagsterDbtTranslator, DbtCliInvocation, DbtCliResource, DbtProject, dbt_assets
 from packaging.version import Version
 
-from orchestration.assets.refresh import WRITER_POOL, RefreshConfig, told_as_failure
+from orchestration.assets.refresh import WRITER_POOL, RefreshConfig, raised_as_failure
 from orchestration.contract import load_contract
-from orchestration.engines import load_engine
-from orchestration.failures import FAILED_STATUSES, describe_failures, personal_columns
-from orchestration.problems import BuildError
+from orchestration.dbt_project import dbt_environment, dbt_executable, read_json, share_parse, target_folder
+from orchestration.engines.registry import load_engine
+from orchestration.errors import BuildError
+from orchestration.failure_report import FAILED_STATUSES, describe_failures, personal_columns
 from orchestration.progress import Progress, nodes_by_id
-from orchestration.project import dbt_environment, dbt_executable, read_json, share_parse, target_folder
 from orchestration.settings import WAREHOUSE_DIR, Settings
 
 _DBT_ERRORS_SHOWN = 3
@@ -70,7 +70,7 @@ def build_dbt_models(project: DbtProject, manifest: Mapping[str, Any]) -> Assets
         dagster_dbt_translator=Translator(),
     )
     def dbt_models(context: AssetExecutionContext, dbt: DbtCli, refresh: RefreshConfig) -> Iterator[Any]:
-        with told_as_failure():
+        with raised_as_failure():
             settings = refresh.settings()
             arguments = build_arguments(settings.target, settings.full_refresh)
             invocation = _start(dbt, settings, arguments, context=context)

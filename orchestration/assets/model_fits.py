@@ -18,16 +18,24 @@ from dagster import (
 )
 
 from orchestration.assets.dbt_models import DbtCli, build_ahead
-from orchestration.assets.refresh import WRITER_POOL, RefreshConfig, told_as_failure
+from orchestration.assets.refresh import WRITER_POOL, RefreshConfig, raised_as_failure
 from orchestration.contract import Contract
-from orchestration.engines import Engine, load_engine
+from orchestration.engines.engine import Engine
+from orchestration.engines.registry import load_engine
 from orchestration.predictive import tables
-from orchestration.predictive.problems import MIN_CUSTOMERS, WORSE_THAN_BASELINE
-from orchestration.predictive.stored import FEATURE_MODELS, BuildTables, feature_dates, stored_champions
+from orchestration.predictive.errors import WORSE_THAN_BASELINE
 from orchestration.progress import announce
-from orchestration.project import relation, source_relation
+from orchestration.refitting import (
+    FEATURE_MODELS,
+    BuildTables,
+    build_tables,
+    is_due,
+    run_refit,
+    store,
+    stored_champions,
+)
+from orchestration.run_tables import company_key
 from orchestration.settings import Settings
-from orchestration.warehouse import company_key
 
 if TYPE_CHECKING:
     from orchestration.predictive.refit import Refit
@@ -65,7 +73,7 @@ def build_model_fits(contract: Contract, manifest: Mapping[str, Any], target: st
     @multi_asset(specs=specs, check_specs=[check], name="model_fits", pool=WRITER_POOL)
     def model_fits(context: AssetExecutionContext, dbt: DbtCli, refresh: RefreshConfig) -> Iterator[Any]:
         begin = time.monotonic()
-        with told_as_failure():
+        with raised_as_failure():
             settings = refresh.settings()
             engine = load_engine(settings.target, settings.warehouse)
             names = build_tables(manifest)
@@ -78,25 +86,6 @@ def build_model_fits(contract: Contract, manifest: Mapping[str, Any], target: st
         yield check_result(champions)
 
     return model_fits
-
-
-def build_tables(manifest: Mapping[str, Any]) -> BuildTables:
-    """Where a refit finds what it reads."""
-    models = {name: relation(manifest, model) for name, model in FEATURE_MODELS.items()}
-    sources = {name: source_relation(manifest, tables.SCHEMA, name) for name in ("fits", "champions")}
-    return BuildTables(**{name: ".".join(table) for name, table in (models | sources).items()})
-
-
-def is_due(engine: Engine, names: BuildTables, manifest: Mapping[str, Any], settings: Settings) -> bool:
-    """Whether to fit: asked for, or no parameters of this company and its model by the as-of date."""
-    if settings.refit or settings.full_refresh:
-        return True
-    champions = stored_champions(engine, names, company_key(settings), settings.as_of)
-    if champions and champions["purchases"]["model_name"] == settings.variable("btyd_model"):
-        return False
-    # fewer orders are fewer customers than a fit needs, so the features need not be built
-    orders = ".".join(source_relation(manifest, "raw", "orders"))
-    return engine.read_build(f"SELECT count(*) FROM {orders}")[1][0][0] >= MIN_CUSTOMERS
 
 
 def fit_models(
@@ -117,42 +106,6 @@ def fit_models(
         engine.write_predictive({tables.REFIT_REQUESTS: []}, replace=True)
     store(engine, result)
     return result
-
-
-def run_refit(engine: Engine, names: BuildTables, settings: Settings, fit_id: str, fitted_at: datetime) -> "Refit":
-    """The refit on the features that are built."""
-    # heavy, and most refreshes fit nothing
-    from orchestration.predictive.loading import load_activity, load_previous, snapshot_loader
-    from orchestration.predictive.refit import Options, refit
-
-    as_of, dates = feature_dates(engine, names)
-    key = company_key(settings)
-    return refit(
-        load=snapshot_loader(engine, names),
-        dates=dates,
-        activity=load_activity(engine, names),
-        as_of=as_of,
-        options=Options(
-            fit_id=fit_id,
-            company_key=key,
-            fitted_at=fitted_at,
-            btyd_model=str(settings.variable("btyd_model")),
-        ),
-        previous=load_previous(engine, names, key, as_of),
-    )
-
-
-def store(engine: Engine, result: "Refit") -> None:
-    """Append what a refit found. The fits come last: nothing is read of a fit that is not there."""
-    engine.write_predictive(
-        {
-            "parameters": result.parameters,
-            "steps": result.steps,
-            "backtests": result.backtests,
-            "champions": result.champions,
-            tables.FITS: [result.fit],
-        }
-    )
 
 
 def check_result(champions: Mapping[str, Mapping[str, Any]]) -> AssetCheckResult:

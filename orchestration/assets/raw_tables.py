@@ -6,10 +6,10 @@ from datetime import UTC, datetime
 
 from dagster import AssetExecutionContext, AssetsDefinition, AssetSpec, MaterializeResult, multi_asset
 
-from orchestration.assets.refresh import WRITER_POOL, RefreshConfig, told_as_failure
+from orchestration.assets.refresh import WRITER_POOL, RefreshConfig, raised_as_failure
 from orchestration.contract import Contract
-from orchestration.engines import load_engine
-from orchestration.landing import Landing, clear_landing, land
+from orchestration.engines.registry import load_engine
+from orchestration.landing.land import Landing, clear_landing, land
 from orchestration.progress import announce
 
 RUN_PARAMETERS = ["operations", "run_parameters"]
@@ -33,7 +33,7 @@ def build_raw_tables(contract: Contract, target: str) -> AssetsDefinition:
     @multi_asset(specs=specs, name="raw_tables", pool=WRITER_POOL)
     def raw_tables(context: AssetExecutionContext, refresh: RefreshConfig) -> Iterator[MaterializeResult]:
         started_at, begin = datetime.now(UTC), time.monotonic()
-        with told_as_failure():
+        with raised_as_failure():
             settings = refresh.settings()
             if settings.full_refresh:
                 clear_landing(settings.landing_dir)

@@ -7,9 +7,9 @@ from pathlib import Path
 
 from dagster import ConfigurableResource, Failure, InitResourceContext
 
-from orchestration.problems import StickinessError
+from orchestration.errors import StickinessError
 from orchestration.settings import ROOT, Settings, load_settings, parse_as_of, warehouse_folder
-from orchestration.warehouse import warehouse_lock
+from orchestration.warehouse_lock import warehouse_lock
 
 # the DuckDB file of the build has one writer at a time
 WRITER_POOL = "warehouse_writer"
@@ -40,7 +40,7 @@ class RefreshConfig(ConfigurableResource):
 
 
 @contextlib.contextmanager
-def told_as_failure() -> Iterator[None]:
+def raised_as_failure() -> Iterator[None]:
     """Turn an error that a person can act on into one that Dagster shows by its message."""
     try:
         yield

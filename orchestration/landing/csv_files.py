@@ -20,14 +20,14 @@ from pathlib import Path
 
 import duckdb
 
-from orchestration import sql
+from orchestration import duckdb_sql as sql
 from orchestration.contract import RawTable
 
+from .broken_files import BrokenFileError, FileProblem
 from .discover import RawFile
 from .encodings import canonical_encoding, detect_encoding
 from .header import Header, match_header, matched_columns, shown_cells
 from .landing_file import Provenance, RowSource, write_landing_file
-from .problems import BrokenFileError, FileProblem
 
 DELIMITERS = (",", ";", "\t", "|")
 _HEADER_CHARACTERS = 1 << 20

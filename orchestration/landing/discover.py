@@ -9,7 +9,7 @@ from pathlib import Path
 
 from orchestration.contract import Contract
 
-from .problems import FileProblem, RawFolderError
+from .broken_files import FileProblem, RawFolderError
 
 FORMATS = {".csv": "csv", ".parquet": "parquet"}
 _GRANT = "Give the user that runs the refresh the right to read it."

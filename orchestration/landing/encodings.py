@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from .problems import BrokenFileError, FileProblem
+from .broken_files import BrokenFileError, FileProblem
 
 _CHUNK_BYTES = 1 << 20
 _BYTE_ORDER_MARKS = {

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from orchestration.contract import RawTable
 
-from .problems import BrokenFileError, FileProblem
+from .broken_files import BrokenFileError, FileProblem
 
 _SHOWN_CELLS = 30
 _SHOWN_CHARACTERS = 40

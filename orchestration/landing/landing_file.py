@@ -7,7 +7,7 @@ from pathlib import Path
 
 import duckdb
 
-from orchestration import sql
+from orchestration import duckdb_sql as sql
 from orchestration.contract import RawTable
 
 # what stands in every landing file behind the columns of the contract, which are all VARCHAR

@@ -6,13 +6,13 @@ from pathlib import Path
 
 import duckdb
 
-from orchestration import sql
+from orchestration import duckdb_sql as sql
 from orchestration.contract import RawTable
 
+from .broken_files import BrokenFileError, FileProblem
 from .discover import RawFile
 from .header import Header, match_header
 from .landing_file import Provenance, RowSource, write_landing_file
-from .problems import BrokenFileError, FileProblem
 
 _MAGIC = b"PAR1"
 _LEAST_BYTES = 12  # the magic twice and the length of the footer

@@ -1,1 +1,1 @@
-"""Fits, backtests and the choice of models. Pure functions over NumPy; Dagster and the engines are elsewhere."""
+"""Fits, backtests and the choice of champions: arrays in, parameters out, nothing else of orchestration."""

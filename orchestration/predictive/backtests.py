@@ -6,12 +6,11 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from orchestration.predictive import metrics
+from orchestration.predictive.arrays import Floats
 from orchestration.predictive.baselines import (
     BASELINES,
     LAST_PERIOD_RATE,
@@ -33,16 +32,15 @@ from orchestration.predictive.btyd import (
     relative_error_of_total,
 )
 from orchestration.predictive.calibration import IDENTITY, Calibration, fit_calibration
-from orchestration.predictive.challengers import BoostedModel, LogisticModel, fit_boosted, fit_logistic
-from orchestration.predictive.features import CHURN_FEATURES
-from orchestration.predictive.problems import FitError
+from orchestration.predictive.churn_features import CHURN_FEATURES
+from orchestration.predictive.churn_models import BoostedModel, LogisticModel, fit_boosted, fit_logistic
+from orchestration.predictive.errors import FitError
 from orchestration.predictive.seasonality import Activity, effective_days, estimate_season, relative_error_of_days
 from orchestration.predictive.snapshots import CHURN_HORIZONS, HORIZONS, Snapshot, window_end
 from orchestration.predictive.spend import PARAMETERS as SPEND_PARAMETERS
 from orchestration.predictive.spend import SpendFit, expected_spend, fit_spend
+from orchestration.predictive.tables import Row
 
-Floats = NDArray[np.float64]
-Row = dict[str, Any]
 Load = Callable[[date], Snapshot]
 
 LOGISTIC, GRADIENT_BOOSTING = "logistic", "gradient_boosting"
@@ -138,15 +136,19 @@ class Learnt:
 
 @dataclass(frozen=True)
 class Plan:
-    """Which days are cuts, by horizon, and from which day's outcomes a cut learns: of all by then the newest."""
+    """The test days by horizon, and the training day of each: the newest whose outcomes were known by the test day."""
 
     cuts: Mapping[int, tuple[date, ...]]
-    teachers: Mapping[tuple[date, int], date]
+    training_days: Mapping[tuple[date, int], date]
 
     @property
     def days(self) -> list[date]:
-        """Every day that is a cut or teaches one, in order."""
-        return sorted({day for cuts in self.cuts.values() for day in cuts} | set(self.teachers.values()))
+        """Every test day and training day, in order."""
+        return sorted({day for cuts in self.cuts.values() for day in cuts} | set(self.training_days.values()))
+
+    def test_days_of(self, training_day: date, horizon: int) -> list[date]:
+        """The test days of a horizon, the as-of date among them, that learn from this training day."""
+        return [day for (day, days), known in self.training_days.items() if days == horizon and known == training_day]
 
 
 class Snapshots:
@@ -174,13 +176,13 @@ def plan_cuts(dates: Iterable[date], as_of: date, snapshots: Snapshots) -> Plan:
     cuts = {
         horizon: tuple(day for day in large if window_end(day, horizon) <= as_of)[:MAX_CUTS] for horizon in HORIZONS
     }
-    teachers = {}
+    training_days = {}
     for horizon in HORIZONS:
         for cut in (*cuts[horizon], as_of):
-            teacher = next((day for day in large if window_end(day, horizon) <= cut), None)
-            if teacher is not None:
-                teachers[cut, horizon] = teacher
-    return Plan(cuts, teachers)
+            training_day = next((day for day in large if window_end(day, horizon) <= cut), None)
+            if training_day is not None:
+                training_days[cut, horizon] = training_day
+    return Plan(cuts, training_days)
 
 
 def learn(load: Load, dates: Sequence[date], activity: Activity, as_of: date, btyd_model: str) -> Learnt:
@@ -202,30 +204,30 @@ def learn(load: Load, dates: Sequence[date], activity: Activity, as_of: date, bt
     tests: list[Backtest] = []
     trained: dict[tuple[date, int], Trained] = {}
     calibrations: dict[tuple[date, int, bool], Calibration] = {}
-    # in order: a day's teachers come before it
+    # in order: the training day of a test day comes before it
     for day in plan.days:
         snapshot = snapshots.of(day)
         for horizon in HORIZONS:
             if day in plan.cuts[horizon] and horizon in snapshot.outcomes:
-                teacher = trained.get((plan.teachers.get((day, horizon)), horizon))
+                learnt = trained.get((plan.training_days.get((day, horizon)), horizon))
                 here = {seasonal: calibrations.get((day, horizon, seasonal), IDENTITY) for seasonal in (False, True)}
-                tests += _test(snapshot, horizon, fits[day], teacher, here)
-            pupils = [cut for (cut, days), teacher in plan.teachers.items() if days == horizon and teacher == day]
-            if pupils and horizon in snapshot.outcomes:
+                tests += _test(snapshot, horizon, fits[day], learnt, here)
+            test_days = plan.test_days_of(day, horizon)
+            if test_days and horizon in snapshot.outcomes:
                 trained[day, horizon] = train(snapshot, horizon)
-                for pupil in pupils if horizon in CHURN_HORIZONS else ():
+                for test_day in test_days if horizon in CHURN_HORIZONS else ():
                     for seasonal in (False, True):
-                        calibrations[pupil, horizon, seasonal] = _calibrate(
-                            snapshot, horizon, fits[day], fits[pupil], seasonal
+                        calibrations[test_day, horizon, seasonal] = _calibrate(
+                            snapshot, horizon, fits[day], fits[test_day], seasonal
                         )
     return Learnt(
         known=known,
         fit=final,
         tests=tests,
         trained={
-            horizon: trained[plan.teachers[as_of, horizon], horizon]
+            horizon: trained[plan.training_days[as_of, horizon], horizon]
             for horizon in HORIZONS
-            if (plan.teachers.get((as_of, horizon)), horizon) in trained
+            if (plan.training_days.get((as_of, horizon)), horizon) in trained
         },
         calibrations={
             (horizon, seasonal): calibrations.get((as_of, horizon, seasonal), IDENTITY)
@@ -318,13 +320,13 @@ def _error_of_spend(fit: SpendFit, known: Snapshot, purchases: Floats) -> float:
     return float(np.sqrt(max(0.0, slopes @ covariance @ slopes)) / whole)
 
 
-def _calibrate(known: Snapshot, horizon: int, fit: DayFit, pupil: DayFit, is_seasonal: bool) -> Calibration:
+def _calibrate(known: Snapshot, horizon: int, fit: DayFit, on_test_day: DayFit, is_seasonal: bool) -> Calibration:
     """Calibrate what a fit predicted on what came, for the use of a later day.
 
     Both take the seasons as the later day knows them, or the calibration would learn the season of the window that it
     saw.
     """
-    p = predict_churn(fit, known, pupil.days(known.date, horizon, is_seasonal))
+    p = predict_churn(fit, known, on_test_day.days(known.date, horizon, is_seasonal))
     return IDENTITY if p is None else fit_calibration(p, known.outcomes[horizon].churned)
 
 
@@ -332,7 +334,7 @@ def _test(
     known: Snapshot,
     horizon: int,
     fit: DayFit,
-    teacher: Trained | None,
+    trained: Trained | None,
     calibrations: Mapping[bool, Calibration],
 ) -> list[Backtest]:
     """Every model of every target at one cut."""
@@ -340,10 +342,10 @@ def _test(
     if horizon in CHURN_HORIZONS:
         tests += [
             _churn_test(known, horizon, name, p)
-            for name, p in _other_churn(known, horizon, teacher).items()
+            for name, p in _other_churn(known, horizon, trained).items()
             if p is not None
         ]
-    for target, name, actual, predicted in _other_amounts(known, horizon, teacher):
+    for target, name, actual, predicted in _other_amounts(known, horizon, trained):
         tests.append(_amount_test(known, horizon, target, name, actual, predicted))
     return tests
 
@@ -379,25 +381,25 @@ def _test_btyd(known: Snapshot, horizon: int, fit: DayFit, calibrations: Mapping
     return tests
 
 
-def _other_churn(known: Snapshot, horizon: int, teacher: Trained | None) -> dict[str, Floats | None]:
+def _other_churn(known: Snapshot, horizon: int, trained: Trained | None) -> dict[str, Floats | None]:
     predictions: dict[str, Floats | None] = {LAST_PERIOD_RATE: rate_churn(known, horizon)}
-    if teacher is not None:
-        for name, model in ((RECENCY, teacher.recency), (RFM, teacher.rfm)):
+    if trained is not None:
+        for name, model in ((RECENCY, trained.recency), (RFM, trained.rfm)):
             predictions[name] = None if model is None else model.predict(known)
-        for name, model in ((LOGISTIC, teacher.logistic), (GRADIENT_BOOSTING, teacher.boosted)):
+        for name, model in ((LOGISTIC, trained.logistic), (GRADIENT_BOOSTING, trained.boosted)):
             predictions[name] = None if model is None else model.predict(known.inputs)
     return predictions
 
 
-def _other_amounts(known: Snapshot, horizon: int, teacher: Trained | None) -> Iterable[tuple[str, str, Floats, Floats]]:
+def _other_amounts(known: Snapshot, horizon: int, trained: Trained | None) -> Iterable[tuple[str, str, Floats, Floats]]:
     outcome = known.outcomes[horizon]
     for target, actual, of_year in (
         ("purchases", outcome.purchases, known.purchase_days_365d),
         ("clv", outcome.net_revenue, known.net_revenue_365d),
     ):
         yield target, LAST_PERIOD_RATE, actual, continued(of_year, known, horizon)
-        if teacher is not None:
-            means = teacher.purchases if target == "purchases" else teacher.net_revenue
+        if trained is not None:
+            means = trained.purchases if target == "purchases" else trained.net_revenue
             yield target, RECENCY, actual, means.predict_by_recency(known)
             yield target, RFM, actual, means.predict_by_cell(known)
 

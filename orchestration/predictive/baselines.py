@@ -7,10 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from orchestration.predictive.challengers import LogisticModel, fit_logistic
+from orchestration.predictive.arrays import Floats
+from orchestration.predictive.churn_models import LogisticModel, fit_logistic
 from orchestration.predictive.snapshots import Snapshot
-
-Floats = NDArray[np.float64]
 
 RECENCY, RFM, LAST_PERIOD_RATE = "recency", "rfm", "last_period_rate"
 BASELINES = (RECENCY, RFM, LAST_PERIOD_RATE)

@@ -16,8 +16,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import betainc, betaln, digamma, expit, exprel, gammaln, hyp2f1, polygamma
 
-from orchestration.predictive.likelihood import covariance, maximise
-from orchestration.predictive.problems import (
+from orchestration.predictive.arrays import Floats
+from orchestration.predictive.errors import (
     HISTORY_TOO_SHORT,
     MIN_CUSTOMERS,
     MIN_DAYS,
@@ -25,8 +25,7 @@ from orchestration.predictive.problems import (
     TOO_FEW_CUSTOMERS,
     FitError,
 )
-
-Floats = NDArray[np.float64]
+from orchestration.predictive.likelihood import covariance, maximise
 
 MODELS = ("mbg_nbd", "bg_nbd")
 PARAMETERS = ("r", "alpha", "a", "b")

@@ -11,9 +11,9 @@ import numpy as np
 
 from orchestration.predictive.baselines import RECENCY
 from orchestration.predictive.btyd import MODELS as BTYD_MODELS
-from orchestration.predictive.problems import NO_BACKTEST, WORSE_THAN_BASELINE
+from orchestration.predictive.errors import NO_BACKTEST, WORSE_THAN_BASELINE
+from orchestration.predictive.tables import Row
 
-Row = dict[str, Any]
 # the score of a model at each cut and horizon; the lower the better
 Scores = Mapping[tuple[date, int], float]
 

@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize
 
-Floats = NDArray[np.float64]
+from orchestration.predictive.arrays import Floats
+
 # of parameters: the log-likelihood, its gradient and its Hessian
 Likelihood = Callable[[Floats], tuple[float, Floats, Floats]]
 

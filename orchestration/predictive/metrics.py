@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from scipy.stats import rankdata
 
-Floats = NDArray[np.float64]
+from orchestration.predictive.arrays import Floats
 
 _NAN = float("nan")
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from typing import Any
 
 import numpy as np
 
@@ -18,12 +17,11 @@ from orchestration.predictive.backtests import (
     errors_of_totals,
     learn,
 )
-from orchestration.predictive.intervals import spreads
-from orchestration.predictive.problems import FitError
+from orchestration.predictive.errors import FitError
 from orchestration.predictive.seasonality import Activity
 from orchestration.predictive.snapshots import CHURN_HORIZONS, HORIZONS, Snapshot
-
-Row = dict[str, Any]
+from orchestration.predictive.spread_of_totals import spreads
+from orchestration.predictive.tables import Row
 
 FITTED, REFUSED = "fitted", "refused"
 
@@ -193,15 +191,15 @@ def _parameter_rows(learnt: Learnt, tests: Sequence[Backtest], is_seasonal: bool
     from_season = {horizon: fit.season_error(horizon) for horizon in HORIZONS} if is_seasonal else {}
     for target in ("purchases", "clv"):
         from_parameters = {horizon: of[target] for horizon, of in errors.items() if target in of}
-        of_target = _alike([test for test in tests if test.target == target and test.model_name == model])
+        of_target = _with_season_known([test for test in tests if test.target == target and test.model_name == model])
         for horizon, spread in spreads(of_target, from_parameters, from_season).items():
             values = {"relative_error": spread.relative_error, "dispersion": spread.dispersion}
             add(target, model, horizon, values)
     return rows
 
 
-def _alike(tests: Sequence[Backtest]) -> list[Backtest]:
-    """Leave out cuts before the seasons could be known, if others of the horizon knew them: the fit of today does."""
+def _with_season_known(tests: Sequence[Backtest]) -> list[Backtest]:
+    """Leave out test days before the seasons could be known, if others of the horizon knew them: today's fit does."""
     knowing = {test.horizon for test in tests if test.knows_season}
     return [test for test in tests if test.knows_season or test.horizon not in knowing]
 

@@ -15,9 +15,9 @@ from datetime import date
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from orchestration.predictive.arrays import Floats
 from orchestration.predictive.btyd import BtydFit, expected_repeat_purchases
 
-Floats = NDArray[np.float64]
 Days = NDArray[np.datetime64]
 
 MIN_DAYS = 365

@@ -9,10 +9,9 @@ from datetime import date, timedelta
 import numpy as np
 from numpy.typing import NDArray
 
-from orchestration.predictive.features import CHURN_FEATURES
-from orchestration.predictive.problems import MIN_CUSTOMERS, MIN_DAYS
-
-FloatArray = NDArray[np.float64]
+from orchestration.predictive.arrays import Floats
+from orchestration.predictive.churn_features import CHURN_FEATURES
+from orchestration.predictive.errors import MIN_CUSTOMERS, MIN_DAYS
 
 CHURN_HORIZONS = (30, 90, 180)
 HORIZONS = (30, 90, 180, 365)
@@ -22,8 +21,8 @@ HORIZONS = (30, 90, 180, 365)
 class Outcome:
     """What came in the days after a snapshot, one value per customer in the order of the snapshot."""
 
-    purchases: FloatArray  # purchase days
-    net_revenue: FloatArray  # reporting currency; below zero where refunds prevail
+    purchases: Floats  # purchase days
+    net_revenue: Floats  # reporting currency; below zero where refunds prevail
 
     @property
     def churned(self) -> NDArray[np.bool_]:
@@ -41,16 +40,16 @@ class Snapshot:
     """
 
     date: date
-    x: FloatArray  # repeat purchase days
-    t_x: FloatArray  # days from the first to the last purchase day
-    T: FloatArray  # days from the first purchase day to the date
-    repeat_spend: FloatArray  # net revenue per repeat purchase day; nan without one
-    inputs: FloatArray  # customers x CHURN_FEATURES
-    r_score: FloatArray  # 0 (no purchase in 365 days) to 5, and so f and m
-    f_score: FloatArray
-    m_score: FloatArray
-    purchase_days_365d: FloatArray
-    net_revenue_365d: FloatArray
+    x: Floats  # repeat purchase days
+    t_x: Floats  # days from the first to the last purchase day
+    T: Floats  # days from the first purchase day to the date
+    repeat_spend: Floats  # net revenue per repeat purchase day; nan without one
+    inputs: Floats  # customers x CHURN_FEATURES
+    r_score: Floats  # 0 (no purchase in 365 days) to 5, and so f and m
+    f_score: Floats
+    m_score: Floats
+    purchase_days_365d: Floats
+    net_revenue_365d: Floats
     outcomes: Mapping[int, Outcome]
 
     def __post_init__(self) -> None:
@@ -80,7 +79,7 @@ class Snapshot:
         return self.customers >= MIN_CUSTOMERS and self.history_days >= MIN_DAYS
 
     @property
-    def recency_days(self) -> FloatArray:
+    def recency_days(self) -> Floats:
         """Days since the last purchase day."""
         return self.T - self.t_x
 

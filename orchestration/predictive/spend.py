@@ -10,13 +10,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from scipy.special import digamma, gammaln, polygamma
 
+from orchestration.predictive.arrays import Floats
+from orchestration.predictive.errors import NOT_CONVERGED, TOO_FEW_CUSTOMERS, FitError
 from orchestration.predictive.likelihood import covariance, maximise
-from orchestration.predictive.problems import NOT_CONVERGED, TOO_FEW_CUSTOMERS, FitError
-
-Floats = NDArray[np.float64]
 
 PARAMETERS = ("p", "q", "gamma")
 MIN_REPEATERS = 30

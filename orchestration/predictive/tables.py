@@ -1,6 +1,11 @@
 """The schema `predictive`: what the fits remember between refreshes, by table and column, with DuckDB's types."""
 
+from typing import Any
+
 SCHEMA = "predictive"
+
+Row = dict[str, Any]
+"""A row of one of the tables, by column."""
 
 _MODEL = {
     "fit_id": "VARCHAR",

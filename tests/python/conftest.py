@@ -18,16 +18,15 @@ from dbt.cli.main import dbtRunner
 from raw_company import RawCompany, write_raw_company
 from spark_world import SparkServer, find_server
 
-from orchestration.assets.model_fits import run_refit, store
 from orchestration.company import company_raw_folder
 from orchestration.contract import Contract, load_contract
-from orchestration.engines.duckdb import DuckDbEngine
-from orchestration.landing import Landing, land
+from orchestration.engines.duckdb.build import build_database, open_build, register
+from orchestration.engines.duckdb.engine import DuckDbEngine
+from orchestration.landing.land import Landing, land
 from orchestration.predictive import tables
 from orchestration.predictive.refit import Refit
-from orchestration.predictive.stored import FEATURE_MODELS, BuildTables
+from orchestration.refitting import FEATURE_MODELS, BuildTables, run_refit, store
 from orchestration.settings import ROOT, WAREHOUSE_DIR, Settings, load_settings
-from orchestration.warehouse import open_build, register
 
 BUILD = ("build", "--exclude-resource-type", "unit_test")
 BUILD_TABLES = BuildTables(
@@ -52,11 +51,11 @@ class World:
         return self.rows("select as_of_date from intermediate.run_context")[0][0]
 
     def rows(self, sql: str) -> list[tuple[Any, ...]]:
-        with open_build(self.settings.build_db, read_only=True) as connection:
+        with open_build(build_database(self.settings.warehouse), read_only=True) as connection:
             return connection.execute(sql).fetchall()
 
     def frame(self, sql: str) -> pd.DataFrame:
-        with open_build(self.settings.build_db, read_only=True) as connection:
+        with open_build(build_database(self.settings.warehouse), read_only=True) as connection:
             cursor = connection.execute(sql)
             # rows, not .df(): decimals stay decimals and dates stay dates
             return pd.DataFrame(cursor.fetchall(), columns=[column[0] for column in cursor.description], dtype=object)
@@ -176,7 +175,7 @@ def build_into(
     settings = load_settings({"STICKINESS_RAW_DIR": str(raw_dir), WAREHOUSE_DIR: str(warehouse)})
     settings = replace(settings, as_of=as_of)
     landing = land(settings.raw_dir, settings.landing_dir, contract, settings.dialects)
-    register(landing, settings, contract, settings.build_db, "test", STARTED_AT)
+    register(landing, settings, contract, build_database(settings.warehouse), "test", STARTED_AT)
     if fit:
         fit_into(settings, dbt)
     return World(settings, landing, dbt.invoke(warehouse, *arguments))

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from orchestration.predictive.features import CHURN_FEATURES
+from orchestration.predictive.churn_features import CHURN_FEATURES
 from orchestration.predictive.seasonality import Activity
 from orchestration.predictive.snapshots import HORIZONS, Outcome, Snapshot
 from orchestration.settings import ROOT

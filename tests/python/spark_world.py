@@ -21,7 +21,7 @@ from tools import spark_cluster
 
 if TYPE_CHECKING:
     # its packages need not be installed
-    from orchestration.engines.spark import SparkEngine
+    from orchestration.engines.spark.engine import SparkEngine
 
 Row = tuple[Any, ...]
 
@@ -174,7 +174,7 @@ class SparkServer:
 
     @property
     def engine(self) -> SparkEngine:
-        from orchestration.engines.spark import SparkEngine
+        from orchestration.engines.spark.engine import SparkEngine
 
         return SparkEngine.from_environ(os.environ | self.environ)
 
@@ -185,7 +185,7 @@ class SparkServer:
 
     def drop_schemas(self) -> None:
         """Drop every schema whose name begins with the prefix."""
-        from orchestration.spark.connection import Session, session
+        from orchestration.engines.spark.connection import Session, session
 
         with session(self.engine.settings) as spark:
             schemas = [schema for (schema,) in spark.rows(f"show schemas like '{self.schema}*'")]

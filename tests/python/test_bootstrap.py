@@ -28,7 +28,7 @@ from tools.bootstrap import (
     wanted_sections,
 )
 from tools.lint_sql import long_lines
-from tools.lock import LockError, lock_text
+from tools.lock_requirements import LockError, lock_text
 
 PINNED_AND_HASHED = re.compile(
     r"(?P<name>[a-z0-9._-]+)==(?P<version>[^\s;]+)(?P<marker> ; [^\\]+)?( \\\n    --hash=sha256:[0-9a-f]{64})+"

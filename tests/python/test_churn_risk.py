@@ -11,13 +11,13 @@ import numpy as np
 import pandas as pd
 import pytest
 from conftest import Dbt, World
-from past_company import AS_OF, Past, features_on, past_company
+from customer_features_by_hand import AS_OF, Past, features_on, past_company
 
-from orchestration.engines.duckdb import DuckDbEngine
+from orchestration.engines.duckdb.engine import DuckDbEngine
 from orchestration.predictive.btyd import BtydFit, probability_of_no_purchase
 from orchestration.predictive.calibration import Calibration
-from orchestration.predictive.challengers import BoostedModel, LogisticModel, Step
-from orchestration.predictive.features import CHURN_FEATURES
+from orchestration.predictive.churn_features import CHURN_FEATURES
+from orchestration.predictive.churn_models import BoostedModel, LogisticModel, Step
 
 pytestmark = [pytest.mark.worlds, pytest.mark.xdist_group("churn_risk")]
 

@@ -10,11 +10,11 @@ import duckdb
 import pytest
 
 from orchestration import cli, summary
-from orchestration.engines.duckdb import DuckDbEngine
-from orchestration.landing import RawFolderError
-from orchestration.problems import BuildError, ProjectError
-from orchestration.publication import current, publish
-from orchestration.version import PublicationFacts
+from orchestration.engines.duckdb.engine import DuckDbEngine
+from orchestration.engines.duckdb.publication import current, publish
+from orchestration.errors import BuildError, ProjectError
+from orchestration.landing.broken_files import RawFolderError
+from orchestration.publishing import PublicationFacts
 
 
 @pytest.fixture

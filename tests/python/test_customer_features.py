@@ -12,13 +12,22 @@ import numpy as np
 import pandas as pd
 import pytest
 from conftest import STARTED_AT, Dbt, World
-from past_company import AS_OF, CUT, HORIZONS, Past, churn_inputs_of, features_on, outcomes_of, past_company
+from customer_features_by_hand import (
+    AS_OF,
+    CUT,
+    HORIZONS,
+    Past,
+    churn_inputs_of,
+    features_on,
+    outcomes_of,
+    past_company,
+)
 
 from orchestration.contract import Contract
-from orchestration.landing import land
-from orchestration.predictive.features import CHURN_FEATURES
+from orchestration.engines.duckdb.build import build_database, open_build, register
+from orchestration.landing.land import land
+from orchestration.predictive.churn_features import CHURN_FEATURES
 from orchestration.settings import WAREHOUSE_DIR, load_settings
-from orchestration.warehouse import open_build, register
 
 pytestmark = [pytest.mark.worlds, pytest.mark.xdist_group("customer_features")]
 
@@ -44,8 +53,8 @@ def build_past(
         settings = load_settings({"STICKINESS_RAW_DIR": str(raw), WAREHOUSE_DIR: str(folder / "warehouse")})
         settings = replace(settings, as_of=as_of)
         landing = land(settings.raw_dir, settings.landing_dir, contract, settings.dialects)
-        register(landing, settings, contract, settings.build_db, "test", STARTED_AT)
-        with open_build(settings.build_db) as connection:
+        register(landing, settings, contract, build_database(settings.warehouse), "test", STARTED_AT)
+        with open_build(build_database(settings.warehouse)) as connection:
             connection.execute("INSERT INTO predictive.refit_requests VALUES (TIMESTAMP '2025-11-18 01:00:00')")
         return World(settings, landing, dbt.invoke(settings.warehouse, *arguments))
 

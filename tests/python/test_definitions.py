@@ -6,6 +6,7 @@ import shutil
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from textwrap import dedent
@@ -24,12 +25,15 @@ from dagster import (
     validate_run_config,
 )
 
-from orchestration import code_location, project
-from orchestration.assets import dbt_models, model_fits, publication, raw_tables
-from orchestration.code_location import build_definitions, build_schedules
-from orchestration.landing import RawFolderError
-from orchestration.problems import BuildError, ProjectError, PublicationError
-from orchestration.publication import current, published_database
+from orchestration import dbt_project
+from orchestration import definitions as dagster_definitions
+from orchestration.assets import dbt_models, model_fits, published, raw_tables
+from orchestration.definitions import build_definitions
+from orchestration.engines.duckdb.publication import current, published_database
+from orchestration.engines.registry import ADAPTERS
+from orchestration.errors import BuildError, ProjectError, PublicationError
+from orchestration.landing.broken_files import RawFolderError
+from orchestration.schedules import build_schedules
 from orchestration.settings import ROOT, Settings
 
 # the tests of this module share one parsed project
@@ -62,7 +66,7 @@ FILES = {
     "macros/generate_schema_name.sql": """
         {% macro generate_schema_name(custom_schema_name, node) %}{{ custom_schema_name or 'main' }}{% endmacro %}
     """,
-    "models/staging/raw.yml": """
+    "models/staging/raw/raw.yml": """
         version: 2
         sources:
           - name: raw
@@ -334,14 +338,14 @@ def test_a_build_that_is_not_whole_or_failed_is_not_published(
     """As when `published` alone is asked for in Dagster's pages."""
     built = {"resource_type": "model", "config": {"materialized": "table", "schema": "marts"}}
     nodes = {f"model.shop.{name}": {**built, "name": name, "alias": name} for name in ("orders", "customers")}
-    target = project.target_folder(tmp_path)
+    target = dbt_project.target_folder(tmp_path)
     target.mkdir(parents=True)
     if results is not None:
         listed = [{"unique_id": unique_id, "status": status} for unique_id, status in results]
         (target / "run_results.json").write_text(json.dumps({"results": listed}))
     settings = Settings(root=tmp_path, raw_dir=tmp_path, warehouse=tmp_path)
     with pytest.raises(PublicationError, match=reason):
-        publication._outcome({"nodes": nodes, "sources": {}}, settings)
+        published._outcome({"nodes": nodes, "sources": {}}, settings)
 
 
 # The manifest
@@ -356,7 +360,7 @@ def parses(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
         calls.append(root)
         (folder / "manifest.json").write_text('{"nodes": {}}')
 
-    monkeypatch.setattr(project, "_parse", parse)
+    monkeypatch.setattr(dbt_project, "_parse", parse)
     return calls
 
 
@@ -366,8 +370,8 @@ def copy(shop: Path, tmp_path: Path) -> Path:
 
 
 def test_an_unchanged_project_is_parsed_once(copy: Path, parses: list[Path]) -> None:
-    assert project.load_manifest(copy, "duckdb") == {"nodes": {}}
-    assert project.load_manifest(copy, "duckdb") == {"nodes": {}}
+    assert dbt_project.load_manifest(copy, "duckdb") == {"nodes": {}}
+    assert dbt_project.load_manifest(copy, "duckdb") == {"nodes": {}}
     assert parses == [copy]
 
 
@@ -375,10 +379,10 @@ def test_an_unchanged_project_is_parsed_once(copy: Path, parses: list[Path]) -> 
     "name", ["dbt_project.yml", "profiles.yml", "models/marts/sales/orders.sql", "models/new.yml", "macros/new.sql"]
 )
 def test_a_project_is_parsed_again_when_a_file_of_it_changes(copy: Path, parses: list[Path], name: str) -> None:
-    project.load_manifest(copy, "duckdb")
+    dbt_project.load_manifest(copy, "duckdb")
     with (copy / name).open("a") as file:
         file.write("\n# changed\n")
-    project.load_manifest(copy, "duckdb")
+    dbt_project.load_manifest(copy, "duckdb")
     assert len(parses) == 2
 
 
@@ -386,58 +390,58 @@ def test_a_project_is_parsed_again_when_a_file_of_it_changes(copy: Path, parses:
 def test_a_project_is_not_parsed_again_when_dbt_does_not_read_what_changed(
     copy: Path, parses: list[Path], name: str
 ) -> None:
-    project.load_manifest(copy, "duckdb")
+    dbt_project.load_manifest(copy, "duckdb")
     (copy / name).parent.mkdir(exist_ok=True)
     (copy / name).write_text("changed")
-    project.load_manifest(copy, "duckdb")
+    dbt_project.load_manifest(copy, "duckdb")
     assert len(parses) == 1
 
 
 def test_each_target_is_parsed_for_itself(copy: Path, parses: list[Path], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(project, "version", lambda package: "1.0")
+    monkeypatch.setattr(dbt_project, "version", lambda package: "1.0")
     for target in ("duckdb", "spark", "duckdb", "spark"):
-        project.load_manifest(copy, target)
+        dbt_project.load_manifest(copy, target)
     assert len(parses) == 2
     # its names are in every relation
     monkeypatch.setenv("STICKINESS_SPARK_SCHEMA", "another")
-    project.load_manifest(copy, "spark")
+    dbt_project.load_manifest(copy, "spark")
     assert len(parses) == 3
 
 
 def test_a_target_whose_packages_are_missing_is_told(copy: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(project, "_ADAPTERS", {"spark": "dbt-of-nobody"})
+    monkeypatch.setitem(ADAPTERS, "spark", replace(ADAPTERS["spark"], package="dbt-of-nobody"))
     with pytest.raises(ProjectError, match="The package dbt-of-nobody is not installed. `make run TARGET=<name>`"):
-        project.load_manifest(copy, "spark")
+        dbt_project.load_manifest(copy, "spark")
 
 
 def test_a_build_starts_from_the_newest_parse(copy: Path, parses: list[Path], tmp_path: Path) -> None:
     target, parsed = tmp_path / "dw" / "target", copy / "target" / "refresh" / "duckdb" / "partial_parse.msgpack"
-    project.load_manifest(copy, "duckdb")
+    dbt_project.load_manifest(copy, "duckdb")
     parsed.write_text("first")
-    project.share_parse(copy, "duckdb", target)
+    dbt_project.share_parse(copy, "duckdb", target)
     (target / "partial_parse.msgpack").write_text("as dbt left it")
-    project.share_parse(copy, "duckdb", target)
+    dbt_project.share_parse(copy, "duckdb", target)
     assert (target / "partial_parse.msgpack").read_text() == "as dbt left it"
     (copy / "models" / "new.sql").write_text("select 1 as n")
-    project.load_manifest(copy, "duckdb")
+    dbt_project.load_manifest(copy, "duckdb")
     parsed.write_text("second")
-    project.share_parse(copy, "duckdb", target)
+    dbt_project.share_parse(copy, "duckdb", target)
     assert (target / "partial_parse.msgpack").read_text() == "second"
 
 
 def test_what_other_dbt_commands_leave_is_not_taken_for_the_manifest(copy: Path, parses: list[Path]) -> None:
-    project.load_manifest(copy, "duckdb")
+    dbt_project.load_manifest(copy, "duckdb")
     (copy / "target" / "manifest.json").write_text('{"nodes": {"model.of.another.state": {}}}')
-    assert project.load_manifest(copy, "duckdb") == {"nodes": {}}
+    assert dbt_project.load_manifest(copy, "duckdb") == {"nodes": {}}
 
 
 def test_a_parse_that_fails_is_told_and_tried_again(copy: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     said = "Compilation Error: no model nope"
     done = SimpleNamespace(returncode=2, stdout=said, stderr="")
-    monkeypatch.setattr(project.subprocess, "run", lambda *arguments, **options: done)
+    monkeypatch.setattr(dbt_project.subprocess, "run", lambda *arguments, **options: done)
     for _ in range(2):
         with pytest.raises(ProjectError, match=f"cannot be parsed, so nothing was built:\n{said}"):
-            project.load_manifest(copy, "duckdb")
+            dbt_project.load_manifest(copy, "duckdb")
 
 
 def test_the_key_of_a_model_is_what_its_primary_key_test_names_or_what_dbt_infers() -> None:
@@ -456,7 +460,7 @@ def test_the_key_of_a_model_is_what_its_primary_key_test_names_or_what_dbt_infer
             },
         }
     }
-    assert project.primary_keys(manifest) == {
+    assert dbt_project.primary_keys(manifest) == {
         "model.orders": ("order_id",),
         "model.lines": ("order_id", "line_number"),
         "model.customers": ("customer_id",),
@@ -464,10 +468,10 @@ def test_the_key_of_a_model_is_what_its_primary_key_test_names_or_what_dbt_infer
 
 
 def test_the_code_version_without_git_is_a_hash_that_changes_with_the_project(copy: Path) -> None:
-    before = project.code_version(copy)
+    before = dbt_project.code_version(copy)
     assert before.startswith("content-")
     (copy / "models" / "new.sql").write_text("select 1 as n")
-    assert project.code_version(copy) != before
+    assert dbt_project.code_version(copy) != before
 
 
 # The project itself
@@ -476,16 +480,16 @@ def test_the_code_version_without_git_is_a_hash_that_changes_with_the_project(co
 @pytest.fixture(scope="module")
 def manifest(dbt: Dbt) -> dict:
     """The manifest of the real project, from the parse that all tests share."""
-    return dbt.manifest and project.read_json(dbt.target / "manifest.json")
+    return dbt.manifest and dbt_project.read_json(dbt.target / "manifest.json")
 
 
 def test_every_source_and_mart_of_the_project_is_part_of_a_refresh_and_every_test_a_check(
     manifest: dict, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(code_location, "load_manifest", lambda root, target: manifest)
+    monkeypatch.setattr(dagster_definitions, "load_manifest", lambda root, target: manifest)
     graph = build_definitions(ROOT).resolve_asset_graph()
     assert [key for key in graph.get_all_asset_keys() if not graph.get(key).is_materializable] == []
-    marts = {name for schema, name in project.published_models(manifest).values() if schema == "marts"}
+    marts = {name for schema, name in dbt_project.published_models(manifest).values() if schema == "marts"}
     assert {"customers", "orders", "repurchase_rates"} <= marts
     assert {key.path[-1] for key in graph.get(AssetKey("published")).parent_keys} >= marts
     tests = {node["name"] for node in manifest["nodes"].values() if node["resource_type"] == "test"}
@@ -493,4 +497,4 @@ def test_every_source_and_mart_of_the_project_is_part_of_a_refresh_and_every_tes
 
 
 def test_every_published_model_names_its_key_so_that_its_rows_have_an_order(manifest: dict) -> None:
-    assert project.published_models(manifest).keys() - project.primary_keys(manifest).keys() == set()
+    assert dbt_project.published_models(manifest).keys() - dbt_project.primary_keys(manifest).keys() == set()

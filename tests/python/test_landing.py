@@ -14,9 +14,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from orchestration import landing
 from orchestration.contract import Contract, RawColumn, RawTable
-from orchestration.landing import FileDialect, RawFolderError, clear_landing, land
+from orchestration.landing import csv_files
+from orchestration.landing import land as land_module
+from orchestration.landing.broken_files import RawFolderError
+from orchestration.landing.csv_files import FileDialect
+from orchestration.landing.land import Landing, clear_landing, land
 
 
 def contract_table(name: str, required: str, optional: str) -> RawTable:
@@ -59,7 +62,7 @@ class Company:
         READER.execute(f"copy ({select}) to '{literal}' (format parquet, {options})")
         return path
 
-    def land(self, *dialects: FileDialect) -> landing.Landing:
+    def land(self, *dialects: FileDialect) -> Landing:
         return land(self.raw, self.landing, CONTRACT, dialects)
 
     def refused(self, *dialects: FileDialect) -> RawFolderError:
@@ -740,7 +743,7 @@ def forbid_reading(monkeypatch):
         raise AssertionError("a file was read again")
 
     for reader in ("inspect_csv", "land_csv", "inspect_parquet", "land_parquet"):
-        monkeypatch.setattr(landing, reader, refuse)
+        monkeypatch.setattr(land_module, reader, refuse)
 
 
 def test_a_file_that_is_landed_is_not_read_again_and_its_facts_are_the_same(company, monkeypatch):
@@ -876,7 +879,7 @@ def test_a_landed_file_that_is_gone_or_cut_off_is_made_again(company, harm):
 def test_a_run_that_is_killed_leaves_nothing_half_done(company, monkeypatch):
     company.put("customers.csv", "customer_id\nc\n")
     company.put("orders.csv", ORDERS_HEADER + "1,c,5,x\n")
-    write = landing.csv_files.write_landing_file
+    write = csv_files.write_landing_file
 
     def killed_in_orders(connection, table, source, provenance, target):
         if table.name == "orders":
@@ -885,7 +888,7 @@ def test_a_run_that_is_killed_leaves_nothing_half_done(company, monkeypatch):
         return write(connection, table, source, provenance, target)
 
     with monkeypatch.context() as patch:
-        patch.setattr(landing.csv_files, "write_landing_file", killed_in_orders)
+        patch.setattr(csv_files, "write_landing_file", killed_in_orders)
         with pytest.raises(KeyboardInterrupt):
             company.land()
     assert [path.parent.name for path in company.landed_parquet()] == ["customers"]
@@ -897,7 +900,7 @@ def test_a_run_that_is_killed_leaves_nothing_half_done(company, monkeypatch):
 
 def test_a_file_that_changes_while_it_is_read_is_an_error(company, monkeypatch):
     path = company.put("orders.csv", ORDERS_HEADER + "1,c,5,x\n")
-    inspect = landing.inspect_csv
+    inspect = land_module.inspect_csv
 
     def grow_meanwhile(*arguments):
         plan = inspect(*arguments)
@@ -906,7 +909,7 @@ def test_a_file_that_changes_while_it_is_read_is_an_error(company, monkeypatch):
         return plan
 
     with monkeypatch.context() as patch:
-        patch.setattr(landing, "inspect_csv", grow_meanwhile)
+        patch.setattr(land_module, "inspect_csv", grow_meanwhile)
         assert only(company.refused().problems).found == "a file that changed while it was read"
     assert company.landed_parquet() == []
     assert company.rows(columns="order_id") == [("1",), ("2",)]

@@ -13,16 +13,17 @@ import pytest
 from conftest import BUILD_TABLES, STARTED_AT
 from dagster import AssetCheckSeverity
 
-from orchestration.assets.model_fits import check_result, is_due, store
+from orchestration.assets.model_fits import check_result
 from orchestration.contract import Contract
-from orchestration.engines.duckdb import DuckDbEngine
-from orchestration.engines.spark import as_column
-from orchestration.landing import Landing
+from orchestration.engines.duckdb.build import build_database, open_build, register, write_predictive
+from orchestration.engines.duckdb.engine import DuckDbEngine
+from orchestration.engines.spark.engine import as_column
+from orchestration.landing.land import Landing
 from orchestration.predictive import tables
 from orchestration.predictive.refit import Refit
-from orchestration.predictive.stored import stored_champions
+from orchestration.refitting import is_due, store, stored_champions
+from orchestration.run_tables import company_key
 from orchestration.settings import ROOT, Settings, read_defaults
-from orchestration.warehouse import company_key, open_build, register, write_predictive
 
 MANIFEST = {"sources": {"raw": {"source_name": "raw", "name": "orders", "schema": "raw", "identifier": "orders"}}}
 JANUARY, MARCH = date(2026, 1, 31), date(2026, 3, 31)
@@ -34,7 +35,14 @@ def settings(tmp_path: Path, contract: Contract) -> Settings:
     raw = tmp_path / "raw"
     raw.mkdir()
     settings = Settings(root=ROOT, raw_dir=raw, warehouse=tmp_path / "dw", defaults=read_defaults(ROOT))
-    register(Landing(files=(), absent_tables=(), notices=()), settings, contract, settings.build_db, "run", STARTED_AT)
+    register(
+        Landing(files=(), absent_tables=(), notices=()),
+        settings,
+        contract,
+        build_database(settings.warehouse),
+        "run",
+        STARTED_AT,
+    )
     return settings
 
 
@@ -43,7 +51,7 @@ def engine_of(settings: Settings) -> DuckDbEngine:
 
 
 def land_orders(settings: Settings, orders: int) -> None:
-    with open_build(settings.build_db) as connection:
+    with open_build(build_database(settings.warehouse)) as connection:
         connection.execute(f"create or replace view raw.orders as select 1 as one from range({orders})")
 
 
@@ -111,7 +119,7 @@ def test_the_champion_is_of_the_newest_as_of_date_by_then(settings: Settings) ->
 def test_what_is_remembered_outlasts_the_next_landing(settings: Settings, contract: Contract) -> None:
     remember(settings, fit_row(settings, "first", JANUARY), champion("first"))
     nothing = Landing(files=(), absent_tables=(), notices=())
-    register(nothing, settings, contract, settings.build_db, "next", STARTED_AT)
+    register(nothing, settings, contract, build_database(settings.warehouse), "next", STARTED_AT)
     _, rows = engine_of(settings).read_build("select fit_id, as_of_date from predictive.fits")
     assert rows == [("first", JANUARY)]
 
@@ -119,7 +127,7 @@ def test_what_is_remembered_outlasts_the_next_landing(settings: Settings, contra
 def test_rows_are_written_all_or_none(settings: Settings) -> None:
     broken = {"fits": [fit_row(settings, "first", JANUARY)], "champions": [champion("first", is_seasonal="perhaps")]}
     with pytest.raises(Exception, match="perhaps"):
-        write_predictive(settings.build_db, broken, replace=False)
+        write_predictive(build_database(settings.warehouse), broken, replace=False)
     assert engine_of(settings).read_build("select * from predictive.fits")[1] == []
 
 

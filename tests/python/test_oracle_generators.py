@@ -18,7 +18,7 @@ from generators import (
     write_raw_folder,
 )
 from oracle.business_days import business_day
-from oracle.facts import Facts, read_facts
+from oracle.order_history import Facts, read_facts
 from oracle.variables import Variables
 
 SHANGHAI = Frame(date(2024, 2, 29), "Asia/Shanghai")

@@ -10,8 +10,8 @@ from generators import Company, Frame, companies, in_region, join_companies
 from hypothesis import HealthCheck, given, settings
 from oracle.business_days import business_day
 from oracle.examples import SEEDS
-from oracle.facts import Facts, read_facts
 from oracle.marts import MARTS, compute_marts
+from oracle.order_history import Facts, read_facts
 from oracle.variables import Variables
 
 FRAME = Frame(date(2024, 3, 31))

@@ -4,13 +4,8 @@ from decimal import Decimal
 
 import pytest
 from oracle.examples import customer, day, facts_of, order, purchases, rows
-from oracle.repurchase import (
-    cohort_repurchase,
-    cohort_retention,
-    repurchase_rates,
-    retention_monthly,
-    time_to_second_purchase,
-)
+from oracle.repurchase import cohort_repurchase, repurchase_rates, time_to_second_purchase
+from oracle.retention import cohort_retention, retention_monthly
 
 
 def test_the_window_ends_on_the_as_of_date_and_leaves_out_the_day_w_days_before() -> None:

@@ -13,9 +13,9 @@ from purchase_histories import Company, month_ends, read_cdnow, simulate
 
 from orchestration.predictive.backtests import Backtest, Learnt, Snapshots, learn, plan_cuts
 from orchestration.predictive.btyd import p_alive
-from orchestration.predictive.intervals import non_overlapping, spreads
 from orchestration.predictive.metrics import auc
 from orchestration.predictive.snapshots import Snapshot
+from orchestration.predictive.spread_of_totals import non_overlapping, spreads
 
 AS_OF = date(2024, 5, 31)
 CUT = date(2023, 9, 30)
@@ -151,17 +151,17 @@ def snapshot_of(company: Company) -> Callable[[date], Snapshot]:
 
 
 def test_cuts_are_the_last_six_month_ends_whose_window_has_passed(snapshot_of: Callable[[date], Snapshot]) -> None:
-    """As of 2024-05-31, 90 days: 2024-03-02 is the last day; of a cut the newest teacher is 90 days before."""
+    """As of 2024-05-31, 90 days: 2024-03-02 is the last day; the newest training day of a cut is 90 days before."""
     plan = plan_cuts([*month_ends(date(2022, 1, 1), AS_OF), AS_OF], AS_OF, Snapshots(snapshot_of))
     assert plan.cuts[90][0] == date(2024, 2, 29)
     assert plan.cuts[90][-1] == date(2023, 9, 30)
-    assert plan.teachers[date(2024, 2, 29), 90] == date(2023, 11, 30)
-    assert plan.teachers[AS_OF, 90] == date(2024, 2, 29)
+    assert plan.training_days[date(2024, 2, 29), 90] == date(2023, 11, 30)
+    assert plan.training_days[AS_OF, 90] == date(2024, 2, 29)
     # 180 days since 2022-01-01 have passed on 2022-06-30, so nobody can teach a year before this cut
     assert plan.cuts[365][-1] == date(2022, 12, 31)
-    assert (date(2022, 12, 31), 365) not in plan.teachers
-    for (cut, horizon), teacher in plan.teachers.items():
-        assert teacher + timedelta(days=horizon) <= cut
+    assert (date(2022, 12, 31), 365) not in plan.training_days
+    for (cut, horizon), training_day in plan.training_days.items():
+        assert training_day + timedelta(days=horizon) <= cut
 
 
 def test_no_cut_has_too_short_a_history_or_too_few_customers(snapshot_of: Callable[[date], Snapshot]) -> None:

@@ -47,8 +47,8 @@ from orchestration.predictive.btyd import (
     probability_of_purchases,
     relative_error_of_total,
 )
+from orchestration.predictive.errors import HISTORY_TOO_SHORT, NOT_CONVERGED, TOO_FEW_CUSTOMERS, FitError
 from orchestration.predictive.metrics import auc, brier, expected_calibration_error
-from orchestration.predictive.problems import HISTORY_TOO_SHORT, NOT_CONVERGED, TOO_FEW_CUSTOMERS, FitError
 from orchestration.settings import ROOT
 
 SAMPLE = ROOT.parent / "shared" / "reference" / "data" / "CDNOW_sample.txt"

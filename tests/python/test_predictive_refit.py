@@ -13,7 +13,7 @@ from purchase_histories import Company, month_ends, simulate
 
 from orchestration.predictive import backtests
 from orchestration.predictive.btyd import PARAMETERS, BtydFit, expected_purchases
-from orchestration.predictive.features import CHURN_FEATURES
+from orchestration.predictive.churn_features import CHURN_FEATURES
 from orchestration.predictive.refit import Options, Previous, Refit, refit
 from orchestration.predictive.seasonality import effective_days
 from orchestration.predictive.snapshots import Snapshot

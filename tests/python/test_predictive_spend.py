@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from scipy import stats
 from scipy.integrate import quad
 
-from orchestration.predictive.problems import TOO_FEW_CUSTOMERS, FitError
+from orchestration.predictive.errors import TOO_FEW_CUSTOMERS, FitError
 from orchestration.predictive.spend import PARAMETERS, SpendFit, expected_spend, fit_spend, log_likelihood
 
 Floats = NDArray[np.float64]

@@ -22,13 +22,13 @@ def node(path: str, kind: str = "model", **values: object) -> dict:
 
 
 def manifest_of(**nodes: dict) -> dict:
-    return {"nodes": nodes, "sources": {"source.raw": {"original_file_path": "models/staging/raw.yml"}}}
+    return {"nodes": nodes, "sources": {"source.raw": {"original_file_path": "models/staging/raw/raw.yml"}}}
 
 
 @pytest.mark.parametrize(
     ("path", "layer"),
     [
-        ("models/staging/base/base_orders.sql", "staging"),
+        ("models/staging/raw/base/base_orders.sql", "staging"),
         ("models/intermediate/orders/int_orders.sql", "intermediate"),
         ("models/marts/repurchase/nps.sql", "marts repurchase"),
         ("models/marts/nps.sql", "marts"),

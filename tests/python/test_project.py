@@ -13,8 +13,39 @@ from orchestration.contract import Contract
 from orchestration.settings import ROOT
 
 MODELS = ROOT / "models"
-# marts may read marts of their own domain and of those before it
-DOMAINS = ("customers", "repurchase", "value", "lifecycle", "churn", "satisfaction", "loyalty", "service", "engagement")
+# The folders of a layer in the order in which data flows: a model reads models of its own
+# folder and of those before it. Those that stand in no folder come first.
+FOLDERS = {
+    "intermediate": (
+        "identities",
+        "memberships",
+        "orders",
+        "purchases",
+        "month_ends",
+        "customers",
+        "repurchase",
+        "lifecycle",
+        "value",
+        "satisfaction",
+        "service",
+        "loyalty",
+        "engagement",
+        "features",
+        "predictions",
+        "churn",
+    ),
+    "marts": (
+        "customers",
+        "repurchase",
+        "value",
+        "lifecycle",
+        "churn",
+        "satisfaction",
+        "loyalty",
+        "service",
+        "engagement",
+    ),
+}
 
 
 @pytest.fixture(scope="module")
@@ -67,15 +98,53 @@ def test_data_flows_one_way(models: list[Any], nodes: dict[str, Any]) -> None:
     assert not wrong
 
 
-def test_a_mart_reads_marts_of_its_own_or_an_earlier_domain(models: list[Any], nodes: dict[str, Any]) -> None:
+def folder(model: Any) -> str | None:
+    """The folder of its layer that a model stands in; none where it stands in the layer's own."""
+    return model.fqn[2] if len(model.fqn) > 3 else None
+
+
+@pytest.mark.parametrize("name", FOLDERS)
+def test_the_order_of_folders_names_each_that_there_is(models: list[Any], name: str) -> None:
+    assert {folder(model) for model in models if layer(model) == name} - {None} == set(FOLDERS[name])
+
+
+@pytest.mark.parametrize("name", FOLDERS)
+def test_a_model_reads_models_of_its_own_or_an_earlier_folder(
+    models: list[Any], nodes: dict[str, Any], name: str
+) -> None:
+    place = {None: -1} | {folder: position for position, folder in enumerate(FOLDERS[name])}
     wrong = [
-        f"{places(model)} reads {nodes[parent].name}"
+        f"{places(model)} reads {places(nodes[parent])}"
         for model in models
-        if layer(model) == "marts"
+        if layer(model) == name
         for parent in model.depends_on.nodes
-        if layer(nodes[parent]) == "marts" and DOMAINS.index(nodes[parent].fqn[2]) > DOMAINS.index(model.fqn[2])
+        if layer(nodes[parent]) == name and place[folder(nodes[parent])] > place[folder(model)]
     ]
     assert not wrong
+
+
+def test_a_staging_model_stands_in_the_folder_of_the_source_that_it_reads(
+    models: list[Any], nodes: dict[str, Any]
+) -> None:
+    def source(parent: Any) -> str | None:
+        return parent.source_name if layer(parent) == "source" else folder(parent)
+
+    wrong = [
+        places(model)
+        for model in models
+        if layer(model) == "staging"
+        for parent in model.depends_on.nodes
+        if layer(nodes[parent]) != "seed" and source(nodes[parent]) != folder(model)
+    ]
+    assert not wrong
+
+
+def test_base_models_are_tables_marked_as_personal(models: list[Any]) -> None:
+    """They keep raw rows whole, names and addresses included."""
+    base = [model for model in models if model.name.startswith("base_")]
+    assert base and not [
+        places(model) for model in base if (model.config.materialized, *model.config.tags) != ("table", "pii")
+    ]
 
 
 def test_what_bi_reads_is_a_public_contract_with_an_owner(read_by_bi: list[Any]) -> None:

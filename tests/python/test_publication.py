@@ -9,12 +9,21 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from orchestration import publication as steps
-from orchestration import version
-from orchestration.ledger import Ledger
-from orchestration.problems import PublicationError
-from orchestration.publication import current, current_id, kept_versions, publish, published_database, rollback
-from orchestration.version import STORAGE_VERSION, PublicationFacts
+from orchestration import publishing
+from orchestration.engines.duckdb import publication as publication_steps
+from orchestration.engines.duckdb import published_files
+from orchestration.engines.duckdb.publication import (
+    current,
+    current_id,
+    kept_versions,
+    publish,
+    published_database,
+    rollback,
+)
+from orchestration.engines.duckdb.publication_ledger import Ledger
+from orchestration.engines.duckdb.published_files import STORAGE_VERSION
+from orchestration.errors import PublicationError
+from orchestration.publishing import PublicationFacts
 
 Rows = list[tuple]
 
@@ -221,16 +230,16 @@ class Crash(BaseException):
 
 
 CRASHES = [
-    (version, "copy_tables", "before"),
-    (version, "add_publications", "before"),
-    (version, "write_parquet", "before"),
-    (version, "verify", "before"),
-    (version, "sync", "before"),
-    (steps, "complete", "before"),
-    (steps, "switch", "before"),
+    (published_files, "copy_tables", "before"),
+    (published_files, "add_publications", "before"),
+    (published_files, "write_parquet", "before"),
+    (published_files, "verify", "before"),
+    (published_files, "sync", "before"),
+    (publication_steps, "complete", "before"),
+    (publication_steps, "switch", "before"),
     (os, "replace", "before"),
     (os, "replace", "after"),
-    (steps, "switch", "after"),
+    (publication_steps, "switch", "after"),
 ]
 
 
@@ -291,27 +300,27 @@ def test_a_crash_while_the_ledger_is_written_loses_no_publication(
 
 def test_a_copy_that_lost_a_row_is_not_published(warehouse: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     published(warehouse, "O1")
-    real = version.add_publications
+    real = published_files.add_publications
 
     def losing(connection: duckdb.DuckDBPyConnection, *rest: object) -> int:
         connection.execute("DELETE FROM published.marts.orders WHERE order_id = 'O3'")
         return real(connection, *rest)
 
-    monkeypatch.setattr(version, "add_publications", losing)
+    monkeypatch.setattr(published_files, "add_publications", losing)
     with pytest.raises(PublicationError, match=r"marts\.duckdb has 1 rows of marts\.orders, the build has 2"):
         published(warehouse, "O2", "O3")
     assert orders(warehouse) == ["O1"]
 
 
 def test_a_parquet_file_that_lost_a_row_is_not_published(warehouse: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    real = version.write_parquet
+    real = published_files.write_parquet
 
-    def losing(connection: duckdb.DuckDBPyConnection, folder: Path, tables: list[version.Table]) -> None:
+    def losing(connection: duckdb.DuckDBPyConnection, folder: Path, tables: list[publishing.Table]) -> None:
         real(connection, folder, tables)
-        file = str(version.parquet_file(folder, ("marts", "orders"))).replace("'", "''")
+        file = str(published_files.parquet_file(folder, ("marts", "orders"))).replace("'", "''")
         duckdb.execute(f"COPY (SELECT 'O2' AS order_id, 0 AS position) TO '{file}' (FORMAT parquet)")
 
-    monkeypatch.setattr(version, "write_parquet", losing)
+    monkeypatch.setattr(published_files, "write_parquet", losing)
     with pytest.raises(PublicationError, match=r"orders\.parquet has 1 rows of marts\.orders, the build has 2"):
         published(warehouse, "O2", "O3")
     assert current(warehouse) is None
@@ -423,5 +432,5 @@ def test_without_its_ledger_a_warehouse_still_publishes_and_keeps_its_versions(w
 def distinct_ids(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Publications of one second get ids in their order, so that tests can sort by them."""
     numbers = iter(range(1, 1000))
-    monkeypatch.setattr(steps.secrets, "token_hex", lambda size: f"{next(numbers):04x}")
+    monkeypatch.setattr(publishing.secrets, "token_hex", lambda size: f"{next(numbers):04x}")
     yield

@@ -11,7 +11,7 @@ from conftest import World
 from raw_company import WHITE_SPACE, RawCompany, write_raw_company
 
 from orchestration.contract import Contract, RawTable
-from orchestration.landing import land
+from orchestration.landing.land import land
 
 pytestmark = pytest.mark.xdist_group("raw_company")
 

@@ -219,7 +219,7 @@ class TestFiles:
     def test_a_failure_leaves_the_company_that_was_there(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         simulate(tmp_path / "company", 5)
         before = files_of(tmp_path)
-        monkeypatch.setattr("companies.sample.simulator.chunk.draw_mentions", lambda *_: 1 / 0)
+        monkeypatch.setattr("companies.sample.simulator.customer_chunk.draw_mentions", lambda *_: 1 / 0)
         with pytest.raises(ZeroDivisionError):
             simulate(tmp_path / "company", 6)
         assert files_of(tmp_path) == before

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from orchestration import company
-from orchestration.landing import FileDialect
-from orchestration.problems import SettingsError
+from orchestration.errors import SettingsError
+from orchestration.landing.csv_files import FileDialect
 from orchestration.settings import ROOT, load_settings, read_defaults, scheduled_time_zone, warehouse_folder
 
 PROJECT = """\
@@ -60,7 +60,6 @@ def test_relative_paths_count_from_where_the_user_called(root: Path, tmp_path: P
     settings = load_settings(environ, root)
     assert settings.raw_dir == caller / "my shop"
     assert settings.warehouse == tmp_path / "out"
-    assert settings.build_db == tmp_path / "out" / "build" / "warehouse.duckdb"
 
 
 def test_without_a_caller_relative_paths_count_from_the_working_directory(

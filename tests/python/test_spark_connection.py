@@ -8,8 +8,8 @@ from decimal import Decimal
 import pytest
 from spark_world import SparkServer
 
-from orchestration.problems import SettingsError, SparkError
-from orchestration.spark.connection import Session, SparkSettings, session
+from orchestration.engines.spark.connection import Session, SparkSettings, session
+from orchestration.errors import SettingsError, SparkError
 
 
 def test_what_is_not_set_or_empty_has_its_default() -> None:

@@ -12,12 +12,11 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 from spark_world import SparkServer
 
-from orchestration.ledger import Publication
-from orchestration.problems import PublicationError, SparkError
-from orchestration.spark import publication as steps
-from orchestration.spark.connection import Session, SparkSettings, session
-from orchestration.spark.publication import current, publish, rollback
-from orchestration.version import PublicationFacts, Table
+from orchestration.engines.spark import publication as steps
+from orchestration.engines.spark.connection import Session, SparkSettings, session
+from orchestration.engines.spark.publication import current, publish, rollback
+from orchestration.errors import PublicationError, SparkError
+from orchestration.publishing import Publication, PublicationFacts, Table
 
 pytestmark = [pytest.mark.spark, pytest.mark.long, pytest.mark.xdist_group("spark")]
 

@@ -13,12 +13,12 @@ import pytest
 from spark_world import SparkServer
 
 from orchestration.contract import Contract, RawColumn, RawTable
-from orchestration.engines.spark import SparkEngine
-from orchestration.landing import LandedFile, Landing
-from orchestration.problems import WarehouseError
+from orchestration.engines.spark.connection import Session, SparkSettings, session
+from orchestration.engines.spark.engine import SparkEngine
+from orchestration.engines.spark.raw_tables import place_landing, register
+from orchestration.errors import WarehouseError
+from orchestration.landing.land import LandedFile, Landing
 from orchestration.settings import Settings
-from orchestration.spark.connection import Session, SparkSettings, session
-from orchestration.spark.raw_tables import place_landing, register
 
 pytestmark = [pytest.mark.spark, pytest.mark.long, pytest.mark.xdist_group("spark")]
 

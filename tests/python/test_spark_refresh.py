@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from spark_world import SparkServer
 
-from orchestration.ledger import Publication
+from orchestration.publishing import Publication
 from orchestration.settings import ROOT
 
 pytestmark = [pytest.mark.spark, pytest.mark.nightly, pytest.mark.xdist_group("spark")]

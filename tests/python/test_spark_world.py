@@ -138,7 +138,7 @@ def test_only_the_first_differences_are_shown() -> None:
 
 
 def test_every_published_table_and_every_base_table_is_compared() -> None:
-    folders = [ROOT / "models" / layer for layer in ("marts", "quality", "staging/base")]
+    folders = [ROOT / "models" / layer for layer in ("marts", "quality", "staging/raw/base")]
     files = {path.stem for folder in folders for path in folder.rglob("*.sql")}
     assert {model.name for model in (*published_models(), *base_models())} == files
 

@@ -11,10 +11,12 @@ import duckdb
 import pytest
 
 from orchestration.contract import Contract, RawColumn, RawTable
-from orchestration.landing import LandedFile, Landing
-from orchestration.problems import WarehouseError, WarehouseLockedError
+from orchestration.engines.duckdb.build import build_database, open_build, register
+from orchestration.errors import WarehouseError, WarehouseLockedError
+from orchestration.landing.land import LandedFile, Landing
+from orchestration.run_tables import business_yesterday
 from orchestration.settings import Settings
-from orchestration.warehouse import business_yesterday, open_build, register, warehouse_lock
+from orchestration.warehouse_lock import warehouse_lock
 
 DEFAULTS = {
     "company_name": "Company",
@@ -67,8 +69,8 @@ def landed(warehouse: Path, name: str, *order_ids: str) -> LandedFile:
 def registered(warehouse: Path, *files: LandedFile, **settings: object) -> Path:
     landing = Landing(files=files, absent_tables=(), notices=())
     chosen = Settings(root=warehouse, raw_dir=warehouse, warehouse=warehouse, defaults=DEFAULTS, **settings)
-    register(landing, chosen, CONTRACT, chosen.build_db, "run-1", STARTED_AT)
-    return chosen.build_db
+    register(landing, chosen, CONTRACT, build_database(chosen.warehouse), "run-1", STARTED_AT)
+    return build_database(chosen.warehouse)
 
 
 def ask(build_db: Path, query: str) -> list[tuple]:

@@ -10,7 +10,7 @@ from .config import AS_OF_DAY, NEVER, Config, day_number
 from .orders import AS_OF_SECOND
 from .people import People
 from .purchases import CAMPAIGN, PurchaseDays
-from .streams import stream
+from .random_streams import stream
 from .tables import DAY_SECONDS
 
 EVENTS = ("sent", "delivered", "opened", "clicked", "attended", "unsubscribed")

@@ -11,13 +11,13 @@ from pathlib import Path
 from typing import Any
 
 from . import raw_tables, truth
-from .chunk import Chunk, draw_chunk
 from .config import AS_OF, FIRST_DAY, Config, SampleError, customers_of
+from .customer_chunk import Chunk, draw_chunk
 from .dirt import Dirt
 from .people import guests_of
 from .raw_tables import Numbering
 from .season import Season
-from .tables import Table, Warehouse
+from .tables import ParquetWriter, Table
 
 COMPANY_FILE = Path(__file__).parent.parent / "company.yml"
 RAW, TRUTH = "raw", "truth"
@@ -74,7 +74,7 @@ class _Simulation:
         self.overdrawn: list[str] = []
 
     def run(self) -> None:
-        with Warehouse() as self.warehouse:
+        with ParquetWriter() as self.writer:
             first_customer, first_person = 1, 0
             for number, registered in enumerate(self.config.chunks):
                 self._write(draw_chunk(self.config, self.season, number, registered, first_customer, first_person))
@@ -86,11 +86,11 @@ class _Simulation:
         numbers = self.numbering.of(chunk)
         part = f"part-{chunk.number:04d}.parquet"
         for name, table in raw_tables.tables_of(self.config, chunk, numbers).items():
-            kept = self.dirt.soil(self.warehouse, chunk.number, name, table)
-            self.warehouse.write(self.folder / RAW / name / part, kept)
+            kept = self.dirt.soil(self.writer, chunk.number, name, table)
+            self.writer.write(self.folder / RAW / name / part, kept)
         chances = truth.second_purchase_probabilities(self.config, chunk.shopping, self.season)
         for name, table in truth.tables_of(self.config, chunk, numbers, self.season, chances).items():
-            self.warehouse.write(self.folder / PARTS / name / part, table)
+            self.writer.write(self.folder / PARTS / name / part, table)
         shopping = chunk.shopping
         self.nps.add(self.config, shopping.people, chunk.invitations)
         self.repurchase.add(shopping.people, chances)
@@ -100,13 +100,13 @@ class _Simulation:
     def _write_whole(self) -> None:
         """What is not of a chunk."""
         raw, known = self.folder / RAW, self.folder / TRUTH
-        self.warehouse.write(raw / "products.parquet", raw_tables.products_table())
-        self.warehouse.write(raw / "campaigns.parquet", raw_tables.campaigns_table(self.config))
-        self.warehouse.write(raw / "coupons" / "public.parquet", raw_tables.public_coupons_table())
+        self.writer.write(raw / "products.parquet", raw_tables.products_table())
+        self.writer.write(raw / "campaigns.parquet", raw_tables.campaigns_table(self.config))
+        self.writer.write(raw / "coupons" / "public.parquet", raw_tables.public_coupons_table())
         shutil.copyfile(COMPANY_FILE, raw / COMPANY_FILE.name)
         known.mkdir()
         for parts in sorted((self.folder / PARTS).iterdir()):
-            self.warehouse.join_files(parts, known / f"{parts.name}.parquet")
+            self.writer.join_files(parts, known / f"{parts.name}.parquet")
         shutil.rmtree(self.folder / PARTS)
         whole: dict[str, Table] = {
             "nps_segments": self.nps.table(),
@@ -114,7 +114,7 @@ class _Simulation:
             "repurchase_cohorts": self.repurchase.cohorts(),
         }
         for name, table in whole.items():
-            self.warehouse.write(known / f"{name}.parquet", table)
+            self.writer.write(known / f"{name}.parquet", table)
         text = json.dumps(self._summary(), indent=2, ensure_ascii=False, default=_shown)
         (self.folder / TRUTH_FILE).write_text(text + "\n", encoding="utf-8")
 

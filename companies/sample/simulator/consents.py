@@ -10,7 +10,7 @@ from .campaigns import UNSUBSCRIBED, Assignments, CampaignEvents
 from .config import AS_OF_DAY, Config
 from .orders import AS_OF_SECOND
 from .people import People
-from .streams import stream
+from .random_streams import stream
 from .tables import DAY_SECONDS
 
 CHANNELS = ("email", "sms", "app_push", "phone", "wechat", "all")

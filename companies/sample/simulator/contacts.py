@@ -10,7 +10,7 @@ from .config import Config
 from .identities import TRANSITIVE, Identities
 from .names import GIVEN_EN, GIVEN_PINYIN, GIVEN_ZH, MAIL_DOMAINS, SURNAMES_EN, SURNAMES_PINYIN, SURNAMES_ZH
 from .people import People
-from .streams import stream
+from .random_streams import stream
 
 # what clerks type to get past the field; a seed of the project knows it
 PLACEHOLDER_PHONE = "13800138000"

@@ -11,7 +11,7 @@ from .campaigns import Assignments
 from .config import AS_OF_DAY, NEVER, Config, day_number
 from .orders import AS_OF_SECOND, Orders
 from .people import People
-from .streams import stream
+from .random_streams import stream
 from .tables import DAY_SECONDS, NONE
 
 # first and last day of the public coupon of each year, in cents

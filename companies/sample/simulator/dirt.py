@@ -19,8 +19,8 @@ from typing import Any
 import numpy as np
 
 from .config import AS_OF, Config
-from .streams import stream
-from .tables import ZONE_SECONDS, Table, Warehouse, rows_in, take
+from .random_streams import stream
+from .tables import ZONE_SECONDS, ParquetWriter, Table, rows_in, take
 
 FILE_NAME = f"late-{(AS_OF + timedelta(days=1)):%Y-%m}.csv"
 LATE, SUPERSEDED, MALFORMED = "late", "superseded", "malformed_row"
@@ -111,7 +111,7 @@ class Dirt:
         """Rows by table and kind: late, superseded, or the reason code of a rejected row."""
         return {name: dict(kinds) for name, kinds in self._counts.items()}
 
-    def soil(self, warehouse: Warehouse, chunk: int, name: str, table: Table) -> Table:
+    def soil(self, writer: ParquetWriter, chunk: int, name: str, table: Table) -> Table:
         """Write the late batch of a table's chunk; the rows that are left for the Parquet file."""
         count = rows_in(table)
         if name not in BREAKAGES or count == 0:
@@ -123,9 +123,9 @@ class Dirt:
         again = shuffled[len(late) : len(late) + _some(parameters.repeated_share, count)]
         broken = min(_some(parameters.broken_share, count), parameters.broken_limit)
         spell = _Speller(random)
-        lines = [spell.row(row) for row in warehouse.rows(take(table, late))]
-        lines += [spell.row(_older(name, row)) for row in warehouse.rows(take(table, again))]
-        models = warehouse.rows(take(table, random.integers(0, count, broken * (len(BREAKAGES[name]) + 1))))
+        lines = [spell.row(row) for row in writer.rows(take(table, late))]
+        lines += [spell.row(_older(name, row)) for row in writer.rows(take(table, again))]
+        models = writer.rows(take(table, random.integers(0, count, broken * (len(BREAKAGES[name]) + 1))))
         for reason, change in BREAKAGES[name]:
             for _ in range(broken):
                 lines.append(spell.row(next(models)) | change)

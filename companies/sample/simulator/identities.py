@@ -17,7 +17,7 @@ import numpy as np
 from .config import AS_OF_DAY, Config
 from .orders import STORE, WEB, Orders
 from .people import People
-from .streams import pick, stream
+from .random_streams import pick, stream
 from .tables import NONE
 
 LINKS = ("none", "customer_id", "email", "phone", "anonymous_id", "transitive")

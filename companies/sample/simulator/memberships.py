@@ -16,7 +16,7 @@ from .config import AS_OF_DAY, Config, day_number
 from .orders import AS_OF_SECOND, Orders
 from .people import People
 from .programme import Offers
-from .streams import stream
+from .random_streams import stream
 from .tables import DAY_SECONDS, NONE
 
 TIERS = ("member", "silver", "gold", "platinum", "diamond")

@@ -10,7 +10,7 @@ from .config import Config
 from .orders import AS_OF_SECOND
 from .people import People
 from .phrases import MENTIONS
-from .streams import pick, stream
+from .random_streams import pick, stream
 from .tables import DAY_SECONDS, NONE
 
 PLATFORMS = ("weibo", "xiaohongshu", "wechat", "other")

@@ -16,7 +16,7 @@ from .config import AS_OF_DAY, Config
 from .people import People
 from .products import products
 from .purchases import PurchaseDays
-from .streams import pick, stream
+from .random_streams import pick, stream
 from .tables import DAY_SECONDS, NONE
 
 CHANNELS = ("store", "mini_program", "app", "web")

@@ -17,7 +17,7 @@ import numpy as np
 
 from .config import AS_OF_DAY, LAST_DAY, NEVER, Config, PeopleParameters
 from .names import CITIES, GENDERS, INCOME_BANDS, OCCUPATIONS
-from .streams import pick, stream
+from .random_streams import pick, stream
 from .tables import NONE
 
 

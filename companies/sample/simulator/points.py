@@ -14,7 +14,7 @@ import numpy as np
 
 from .config import Config
 from .orders import AS_OF_SECOND, Orders
-from .streams import stream
+from .random_streams import stream
 from .tables import DAY_SECONDS, NONE
 
 TYPES = ("earn", "redeem", "expire", "adjust")

@@ -16,8 +16,8 @@ import numpy as np
 from .config import NEVER, Config, day_number
 from .people import People
 from .purchases import PurchaseDays, draw_days_at_rate
+from .random_streams import stream
 from .season import Season
-from .streams import stream
 
 
 @dataclass(frozen=True)

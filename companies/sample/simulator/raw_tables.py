@@ -12,11 +12,11 @@ from . import memberships as tiers
 from . import orders as shop
 from . import points as ledger
 from .campaigns import ASSIGNED_CLOCK, Assignments, CampaignEvents
-from .chunk import Chunk
 from .config import Config, day_number
 from .consents import Consents
 from .contacts import PLACEHOLDER_PHONE, Contacts, spell_email, spell_phone
 from .coupons import PUBLIC, Coupons
+from .customer_chunk import Chunk
 from .identities import BY_CUSTOMER_ID, BY_DEVICE, BY_EMAIL, BY_PHONE, TRANSITIVE, Identities
 from .memberships import Memberships
 from .mentions import Mentions
@@ -26,7 +26,7 @@ from .people import People
 from .phrases import MENTIONS, PHRASES
 from .points import Points
 from .products import products
-from .streams import stream
+from .random_streams import stream
 from .surveys import Invitations, Responses
 from .tables import (
     DAY_SECONDS,

@@ -18,7 +18,7 @@ from .config import AS_OF, FIRST_DAY, Config, SurveyParameters, day_number
 from .orders import AS_OF_SECOND, Orders
 from .people import People
 from .phrases import PHRASES
-from .streams import pick, stream
+from .random_streams import pick, stream
 from .tables import DAY_SECONDS, NONE
 from .tickets import Tickets
 

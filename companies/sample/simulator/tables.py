@@ -122,15 +122,15 @@ def take(table: Table, places: np.ndarray) -> Table:
     return {name: column.take(places) for name, column in table.items()}
 
 
-class Warehouse:
-    """A DuckDB connection that writes tables."""
+class ParquetWriter:
+    """Writes tables as Parquet, by a DuckDB connection of its own."""
 
     def __init__(self) -> None:
         self.connection = duckdb.connect()
         # one thread writes the same bytes every time; the memory of a chunk is all that is needed
         self.connection.execute("set threads = 1")
 
-    def __enter__(self) -> Warehouse:
+    def __enter__(self) -> ParquetWriter:
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -12,7 +12,7 @@ import numpy as np
 from .config import Config
 from .orders import AS_OF_SECOND, Orders
 from .people import People
-from .streams import pick, stream
+from .random_streams import pick, stream
 from .tables import NONE
 
 CATEGORIES = ("quality", "delivery", "returns", "payment", "product_question", "membership", "other")

@@ -10,8 +10,8 @@ from collections import defaultdict
 import numpy as np
 
 from .campaigns import Assignments, conversions, probability_of_no_extra
-from .chunk import Chunk, Shopping
 from .config import AS_OF_DAY, LAST_DAY, NEVER, Config, date_of
+from .customer_chunk import Chunk, Shopping
 from .identities import BY_EMAIL, LINKS, TRANSITIVE, Identities
 from .names import CITIES, GENDERS, INCOME_BANDS
 from .orders import Orders

@@ -17,7 +17,7 @@ from .identities import BY_DEVICE, Identities
 from .orders import AS_OF_SECOND, CANCELLED, WEB, OrderLines, Orders
 from .people import People
 from .products import products
-from .streams import pick, stream
+from .random_streams import pick, stream
 from .tables import DAY_SECONDS, NONE
 
 EVENTS = ("page_view", "search", "view_item", "click", "add_to_cart", "begin_checkout", "purchase")

@@ -6,8 +6,8 @@ mart. Where a mart and this package differ, one of the two misreads the definiti
 """
 
 from oracle.comparison import assert_frames_equal
-from oracle.facts import Facts, read_facts
 from oracle.marts import compute_marts
+from oracle.order_history import Facts, read_facts
 from oracle.seeds import Seeds, read_seeds
 from oracle.variables import Variables
 

@@ -12,7 +12,7 @@ from statistics import median
 
 import pandas as pd
 
-from oracle.facts import Facts
+from oracle.order_history import Facts
 from oracle.seeds import Seeds
 
 UNKNOWN_STATUS = "unknown"

@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from oracle.facts import Facts, read_facts
+from oracle.order_history import Facts, read_facts
 from oracle.seeds import Seeds
 from oracle.variables import Variables
 

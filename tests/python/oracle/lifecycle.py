@@ -7,7 +7,7 @@ import pandas as pd
 
 from oracle.business_days import add_months, last_day_of_month
 from oracle.cadence import cadence_of, cadence_status, population_mean_interval
-from oracle.facts import Customer, Facts
+from oracle.order_history import Customer, Facts
 from oracle.repurchase import ratio
 from oracle.seeds import Seeds
 

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from oracle import cadence, lifecycle, orders, repurchase, rfm
+from oracle import cadence, lifecycle, orders, repurchase, retention, rfm
 from oracle.comparison import assert_frames_equal
-from oracle.facts import Facts
+from oracle.order_history import Facts
 from oracle.seeds import Seeds
 
 
@@ -54,7 +54,7 @@ MARTS: dict[str, Mart] = {
         _without_seeds(repurchase.cohort_repurchase), ("cohort_month", "horizon_days"), ratios=("repurchase_rate",)
     ),
     "cohort_retention": Mart(
-        _without_seeds(repurchase.cohort_retention),
+        _without_seeds(retention.cohort_retention),
         ("cohort_month", "months_since_first"),
         money=("net_revenue",),
         means=("cumulative_net_revenue_per_customer",),
@@ -66,7 +66,7 @@ MARTS: dict[str, Mart] = {
         ratios=("repurchase_probability", "ci_low", "ci_high"),
     ),
     "retention_monthly": Mart(
-        _without_seeds(repurchase.retention_monthly),
+        _without_seeds(retention.retention_monthly),
         ("month", "dimension", "dimension_value"),
         ratios=("retention_rate", "churn_rate"),
     ),

@@ -9,7 +9,7 @@ from itertools import product
 import pandas as pd
 
 from oracle.business_days import period_start
-from oracle.facts import Facts
+from oracle.order_history import Facts
 
 ORDER_COLUMNS = [
     "order_id",

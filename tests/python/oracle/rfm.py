@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
-from oracle.facts import Customer, Facts
+from oracle.order_history import Customer, Facts
 from oracle.seeds import Seeds
 from oracle.variables import RFM_WINDOW_DAYS
 

@@ -15,7 +15,7 @@ import pandas as pd
 from scipy import stats
 
 from oracle.business_days import business_day, last_day_of_month, month_of, period_start
-from oracle.facts import UNKNOWN, Facts
+from oracle.order_history import UNKNOWN, Facts
 from oracle.variables import Variables
 
 GRAINS = ("month", "quarter", "year", "all")

@@ -1,0 +1,24 @@
+"""What the project has to know of an engine before it is loaded, whether or not its packages are installed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+MASK = "***"
+"""What stands in the place of a value that nobody is to read."""
+
+
+@dataclass(frozen=True)
+class Adapter:
+    """How dbt reaches an engine.
+
+    Attributes:
+        package: the package that holds dbt's adapter.
+        clean_message: an error message of the engine, without stacks and queries, and without values of rows.
+        naming_variables: environment variables that change the names of what dbt parses.
+    """
+
+    package: str
+    clean_message: Callable[[str], str]
+    naming_variables: tuple[str, ...] = ()

@@ -1,0 +1,128 @@
+"""The build database: what dbt finds in it before it builds, and how it is opened."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+
+import duckdb
+
+from orchestration.contract import Contract, RawTable
+from orchestration.duckdb_sql import file_list, identifier
+from orchestration.errors import WarehouseError
+from orchestration.landing.land import Landing
+from orchestration.landing.landing_file import landing_columns
+from orchestration.predictive import tables
+from orchestration.run_tables import RAW_FILE_COLUMNS, raw_files, run_parameters
+from orchestration.settings import Settings
+
+
+def build_database(warehouse: Path) -> Path:
+    """The DuckDB file that dbt builds in; profiles.yml names the same."""
+    return warehouse / "build" / "warehouse.duckdb"
+
+
+def register(
+    landing: Landing, settings: Settings, contract: Contract, build_db: Path, run_id: str, started_at: datetime
+) -> None:
+    """Put the landed rows and the run's parameters where the dbt models read them, replacing those of the last run.
+
+    `started_at` carries its zone. The database is closed when this returns, so that dbt can open it.
+
+    Raises:
+        WarehouseError: the build database is held by another process or cannot be opened.
+    """
+    with open_build(build_db) as connection:
+        connection.execute("BEGIN")
+        _register_raw_tables(connection, landing, contract)
+        connection.execute("CREATE SCHEMA IF NOT EXISTS operations")
+        kinds, values = run_parameters(settings, run_id, started_at)
+        _write_table(connection, "run_parameters", kinds, [values])
+        _write_table(connection, "raw_files", RAW_FILE_COLUMNS, raw_files(landing.files))
+        _create_predictive_tables(connection)
+        connection.execute("COMMIT")
+
+
+@contextlib.contextmanager
+def open_build(build_db: Path, *, read_only: bool = False) -> Iterator[duckdb.DuckDBPyConnection]:
+    """Open the build database, in UTC, and close it again; `WarehouseError` if that cannot be done."""
+    try:
+        build_db.parent.mkdir(parents=True, exist_ok=True)
+        connection = duckdb.connect(str(build_db), read_only=read_only)
+        connection.execute("SET TimeZone = 'UTC'")
+    except (duckdb.Error, OSError) as error:
+        raise WarehouseError(_why_not_opened(build_db, str(error))) from error
+    try:
+        yield connection
+    finally:
+        connection.close()
+
+
+def _why_not_opened(build_db: Path, error: str) -> str:
+    if "lock" in error.lower():
+        return (
+            f"Another program has {build_db} open. Close it; to look at results, open published/marts.duckdb instead."
+        )
+    return (
+        f"The build database {build_db} cannot be opened: {error.splitlines()[0]} "
+        f"It is only working space: move it away and refresh again."
+    )
+
+
+def _register_raw_tables(connection: duckdb.DuckDBPyConnection, landing: Landing, contract: Contract) -> None:
+    connection.execute("DROP SCHEMA IF EXISTS raw CASCADE")
+    connection.execute("CREATE SCHEMA raw")
+    for table in contract.tables.values():
+        files = [landed.parquet for landed in landing.files if landed.table == table.name]
+        connection.execute(f"CREATE VIEW {identifier('raw', table.name)} AS {raw_table_query(table, files)}")
+
+
+def raw_table_query(table: RawTable, files: Sequence[Path]) -> str:
+    """The rows of a raw table as landed; no rows, of the same columns, where no file has any."""
+    columns = landing_columns(table)
+    if not files:
+        empty = ", ".join(f"CAST(NULL AS {kind}) AS {identifier(name)}" for name, kind in columns.items())
+        return f"SELECT {empty} WHERE false"
+    names = ", ".join(identifier(name) for name in columns)
+    # a folder above the warehouse may be called a=b, which is no column of ours
+    return f"SELECT {names} FROM read_parquet({file_list(files)}, hive_partitioning = false)"
+
+
+def _write_table(
+    connection: duckdb.DuckDBPyConnection, name: str, kinds: dict[str, str], rows: Sequence[tuple[object, ...]]
+) -> None:
+    table = identifier("operations", name)
+    columns = ", ".join(f"{identifier(column)} {kind}" for column, kind in kinds.items())
+    connection.execute(f"CREATE OR REPLACE TABLE {table} ({columns})")
+    if rows:
+        marks = ", ".join("?" for _ in kinds)
+        connection.executemany(f"INSERT INTO {table} VALUES ({marks})", [list(row) for row in rows])
+
+
+def _create_predictive_tables(connection: duckdb.DuckDBPyConnection) -> None:
+    connection.execute(f"CREATE SCHEMA IF NOT EXISTS {identifier(tables.SCHEMA)}")
+    for name, kinds in tables.TABLES.items():
+        columns = ", ".join(f"{identifier(column)} {kind}" for column, kind in kinds.items())
+        connection.execute(f"CREATE TABLE IF NOT EXISTS {identifier(tables.SCHEMA, name)} ({columns})")
+
+
+def write_predictive(build_db: Path, rows: Mapping[str, Sequence[Mapping[str, object]]], *, replace: bool) -> None:
+    """Append rows to tables of the schema `predictive`, or put them in the place of what is there, all or nothing.
+
+    Raises:
+        WarehouseError: the build database is held by another process or cannot be opened.
+    """
+    with open_build(build_db) as connection:
+        connection.execute("BEGIN")
+        for name, given in rows.items():
+            table, kinds = identifier(tables.SCHEMA, name), tables.TABLES[name]
+            if replace:
+                connection.execute(f"DELETE FROM {table}")
+            if given:
+                names = ", ".join(identifier(column) for column in kinds)
+                marks = ", ".join("?" for _ in kinds)
+                values = [[row[column] for column in kinds] for row in given]
+                connection.executemany(f"INSERT INTO {table} ({names}) VALUES ({marks})", values)
+        connection.execute("COMMIT")

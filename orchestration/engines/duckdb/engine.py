@@ -1,0 +1,101 @@
+"""The engine of the target duckdb: the build is a file of the warehouse folder, what is published another."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+import duckdb
+import numpy as np
+
+from orchestration.contract import Contract
+from orchestration.duckdb_sql import text
+from orchestration.engines.duckdb import build, publication
+from orchestration.engines.engine import Answer, Ask
+from orchestration.errors import WarehouseError
+from orchestration.landing.land import Landing
+from orchestration.publishing import Publication, PublicationFacts, Table
+from orchestration.settings import Settings
+
+
+@dataclass(frozen=True)
+class DuckDbEngine:
+    """The databases of a warehouse folder."""
+
+    warehouse: Path
+
+    @property
+    def build_db(self) -> Path:
+        return build.build_database(self.warehouse)
+
+    def register(
+        self, landing: Landing, settings: Settings, contract: Contract, run_id: str, started_at: datetime
+    ) -> None:
+        build.register(landing, settings, contract, self.build_db, run_id, started_at)
+
+    def read_build(self, query: str) -> Answer:
+        with self._asked(query) as found:
+            return tuple(column[0] for column in found.description), found.fetchall()
+
+    def read_columns(self, query: str) -> dict[str, np.ndarray]:
+        with self._asked(query) as found:
+            return {name: plain_column(values) for name, values in found.fetchnumpy().items()}
+
+    @contextlib.contextmanager
+    def _asked(self, query: str) -> Iterator[duckdb.DuckDBPyConnection]:
+        if not self.build_db.exists():
+            raise WarehouseError(f"There is no build in {self.build_db}. Run the whole refresh.")
+        try:
+            with build.open_build(self.build_db, read_only=True) as connection:
+                yield connection.execute(query)
+        except duckdb.Error as error:
+            raise WarehouseError(f"{self.build_db} cannot answer: {error}") from error
+
+    def write_predictive(self, rows: Mapping[str, Sequence[Mapping[str, object]]], *, replace: bool = False) -> None:
+        build.write_predictive(self.build_db, rows, replace=replace)
+
+    def publish(self, tables: Mapping[Table, Sequence[str]], facts: PublicationFacts, keep: int) -> Publication:
+        return publication.publish(self.build_db, self.warehouse, facts, tables, keep)
+
+    def rollback(self, to: str | None) -> Publication:
+        return publication.rollback(self.warehouse, to)
+
+    def current(self) -> Publication | None:
+        return publication.current(self.warehouse)
+
+    @contextlib.contextmanager
+    def read_published(self) -> Iterator[Ask]:
+        with duckdb.connect() as connection:
+            # under a name of its own: opened directly the file is the database `marts`, and `marts.orders` ambiguous
+            connection.execute(
+                f"ATTACH {text(publication.published_database(self.warehouse))} AS published (READ_ONLY)"
+            )
+            connection.execute("USE published")
+
+            def ask(query: str) -> list[tuple]:
+                try:
+                    return connection.execute(query.format(marts="marts", quality="quality")).fetchall()
+                # a company may have fewer marts, or marts with other columns
+                except (duckdb.CatalogException, duckdb.BinderException):
+                    return []
+
+            yield ask
+
+    def places(self) -> list[str]:
+        return [str(publication.published_database(self.warehouse)), str(self.warehouse / "published" / "parquet")]
+
+
+def plain_column(values: np.ma.MaskedArray | np.ndarray) -> np.ndarray:
+    """A column as DuckDB gives it, as `Engine.read_columns` says."""
+    kind = values.dtype.kind
+    if kind == "M":
+        return np.ma.filled(values.astype("datetime64[D]"), np.datetime64("NaT"))
+    if kind in "biuf":
+        return np.ma.filled(values.astype(np.float64), np.nan)
+    texts = np.array(np.ma.getdata(values), dtype=object)
+    # filled() would take None for its own mark
+    texts[np.ma.getmaskarray(values)] = None
+    return texts

@@ -1,0 +1,183 @@
+"""The files of a version: a copy of the build's marts as a DuckDB file and as Parquet, checked against the build."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+import duckdb
+
+from orchestration.duckdb_sql import file, identifier, text
+from orchestration.errors import PublicationError
+from orchestration.publishing import (
+    PUBLICATION_COLUMNS,
+    PUBLICATIONS,
+    PUBLISHED_SCHEMAS,
+    Publication,
+    PublicationFacts,
+    Table,
+    describe,
+)
+
+# DuckDB 2.0 writes files that 1.5 cannot open, unless it is told to
+STORAGE_VERSION = "v1.5.0"
+
+DATABASE_FILE = "marts.duckdb"
+PARQUET_FOLDER = "parquet"
+FACTS_FILE = "publication.json"
+_SPILL_FOLDER = "spill"
+
+
+def make_version(
+    build_db: Path,
+    folder: Path,
+    publication_id: str,
+    facts: PublicationFacts,
+    tables: Mapping[Table, Sequence[str]] | None,
+    earlier: Sequence[Publication],
+) -> Publication:
+    """Fill a new folder with a whole version that is checked and on disk.
+
+    Args:
+        build_db: the DuckDB file of the build; opened for reading only.
+        folder: the folder to make.
+        publication_id: id of the version.
+        facts: what quality.publications says of this build.
+        tables: what to copy, each with the key that its rows are sorted by (empty: by all columns); None: everything in
+            the schemas marts and quality.
+        earlier: the publications before this one, which quality.publications lists too.
+
+    Raises:
+        PublicationError: the build lacks a table, or a copy differs from it.
+        duckdb.Error, OSError: it could not be written.
+    """
+    folder.mkdir(parents=True)
+    with _connection(folder) as connection:
+        counts = copy_tables(connection, build_db, folder, tables)
+        publication = describe(publication_id, facts, counts, earlier)
+        counts[PUBLICATIONS] = add_publications(connection, [*earlier, publication])
+        write_parquet(connection, folder, list(counts))
+        verify(connection, folder, counts)
+    (folder / FACTS_FILE).write_text(publication.to_json(), encoding="utf-8")
+    sync(folder)
+    return publication
+
+
+def copy_tables(
+    connection: duckdb.DuckDBPyConnection, build_db: Path, folder: Path, tables: Mapping[Table, Sequence[str]] | None
+) -> dict[Table, int]:
+    """Copy the tables into the version's database, sorted; return how many rows each has in the build."""
+    # views of the build name its database, so it must have the name that it was built under
+    source = build_db.stem
+    connection.execute(f"ATTACH {text(build_db)} AS {identifier(source)} (READ_ONLY)")
+    wanted = _wanted(_tables_in(connection, source), tables, build_db)
+    database = text(folder / DATABASE_FILE)
+    connection.execute(f"ATTACH {database} AS published (STORAGE_VERSION {text(STORAGE_VERSION)})")
+    for schema in PUBLISHED_SCHEMAS:
+        connection.execute(f"CREATE SCHEMA published.{identifier(schema)}")
+    for table, key in wanted.items():
+        order = ", ".join(identifier(column) for column in key) or "ALL"
+        connection.execute(
+            f"CREATE TABLE {identifier('published', *table)} AS FROM {identifier(source, *table)} ORDER BY {order}"
+        )
+    return {table: _count(connection, identifier(source, *table)) for table in wanted}
+
+
+def _tables_in(connection: duckdb.DuckDBPyConnection, database: str) -> list[Table]:
+    schemas = ", ".join(text(schema) for schema in PUBLISHED_SCHEMAS)
+    return connection.execute(
+        f"SELECT table_schema, table_name FROM information_schema.tables "
+        f"WHERE table_catalog = {text(database)} AND table_schema IN ({schemas}) ORDER BY ALL"
+    ).fetchall()
+
+
+def _wanted(
+    found: Sequence[Table], tables: Mapping[Table, Sequence[str]] | None, build_db: Path
+) -> dict[Table, Sequence[str]]:
+    wanted = dict(tables) if tables is not None else dict.fromkeys(found, ())
+    # written by add_publications
+    wanted.pop(PUBLICATIONS, None)
+    missing = sorted(".".join(table) for table in wanted if table not in found)
+    if missing:
+        raise PublicationError(f"The build {build_db} lacks {', '.join(missing)}. Refresh again, with FULL_REFRESH=1.")
+    if not wanted:
+        raise PublicationError(f"The build {build_db} has no table in the schemas {' and '.join(PUBLISHED_SCHEMAS)}.")
+    return dict(sorted(wanted.items()))
+
+
+def add_publications(connection: duckdb.DuckDBPyConnection, publications: Sequence[Publication]) -> int:
+    """Add quality.publications to the version's database; return its number of rows."""
+    columns = ", ".join(f"{identifier(name)} {kind}" for name, kind in PUBLICATION_COLUMNS.items())
+    marks = ", ".join("?" for _ in PUBLICATION_COLUMNS)
+    table = identifier("published", *PUBLICATIONS)
+    connection.execute(f"CREATE TABLE {table} ({columns})")
+    connection.executemany(
+        f"INSERT INTO {table} VALUES ({marks})", [list(asdict(publication).values()) for publication in publications]
+    )
+    return len(publications)
+
+
+def write_parquet(connection: duckdb.DuckDBPyConnection, folder: Path, tables: Sequence[Table]) -> None:
+    """Write each table of the version's database as a Parquet file too."""
+    for table in tables:
+        path = parquet_file(folder, table)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        connection.execute(f"COPY {identifier('published', *table)} TO {text(path)} (FORMAT parquet, COMPRESSION zstd)")
+
+
+def parquet_file(folder: Path, table: Table) -> Path:
+    """Where a version has a table as Parquet."""
+    schema, name = table
+    return folder / PARQUET_FOLDER / schema / f"{name}.parquet"
+
+
+def verify(connection: duckdb.DuckDBPyConnection, folder: Path, counts: Mapping[Table, int]) -> None:
+    """Check, in the finished files, that no table has gained or lost a row on the way."""
+    # written out and opened again, as a reader will
+    connection.execute("DETACH published")
+    connection.execute(f"ATTACH {text(folder / DATABASE_FILE)} AS published (READ_ONLY)")
+    for table, expected in counts.items():
+        path = parquet_file(folder, table)
+        copies = {DATABASE_FILE: identifier("published", *table), path.name: f"read_parquet({file(path)})"}
+        for where, relation in copies.items():
+            found = _count(connection, relation)
+            if found != expected:
+                raise PublicationError(
+                    f"{where} has {found} rows of {'.'.join(table)}, the build has {expected}. The version was not "
+                    f"published. Check that the disk is not full, and refresh again."
+                )
+
+
+def sync(folder: Path) -> None:
+    """Have the version on disk before anything points to it."""
+    shutil.rmtree(folder / _SPILL_FOLDER, ignore_errors=True)
+    for path in [*folder.rglob("*"), folder]:
+        sync_path(path)
+
+
+def sync_path(path: Path) -> None:
+    """Have a file, or the names in a folder, on disk."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _count(connection: duckdb.DuckDBPyConnection, relation: str) -> int:
+    return connection.execute(f"SELECT count(*) FROM {relation}").fetchall()[0][0]
+
+
+@contextlib.contextmanager
+def _connection(folder: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+    """A DuckDB of its own that spills beside the version, not wherever the process happens to run."""
+    connection = duckdb.connect(config={"temp_directory": str(folder / _SPILL_FOLDER)})
+    try:
+        connection.execute("SET TimeZone = 'UTC'")
+        yield connection
+    finally:
+        connection.close()

@@ -1,0 +1,55 @@
+"""Where models are built and marts are published: what the rest of the project asks of an engine, whichever it is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from datetime import datetime
+from typing import Any, Protocol
+
+import numpy as np
+
+from orchestration.contract import Contract
+from orchestration.landing.land import Landing
+from orchestration.publishing import Publication, PublicationFacts, Table
+from orchestration.settings import Settings
+
+Answer = tuple[tuple[str, ...], list[tuple[Any, ...]]]
+"""Names of the columns, and rows."""
+
+Ask = Callable[[str], list[tuple[Any, ...]]]
+"""Rows of a query whose tables are written `{marts}.<table>` and `{quality}.<table>`; none where there is no such table
+or column."""
+
+
+class Engine(Protocol):
+    """One target of profiles.yml with the data that it holds. Every error is a StickinessError."""
+
+    def register(
+        self, landing: Landing, settings: Settings, contract: Contract, run_id: str, started_at: datetime
+    ) -> None:
+        """Put the landed rows and the run's parameters where the models read them, replacing those of the last run."""
+
+    def read_build(self, query: str) -> Answer:
+        """Ask the build, which nobody else reads."""
+
+    def read_columns(self, query: str) -> dict[str, np.ndarray]:
+        """The same as arrays: numbers and truth as float64 (nan for null), days as datetime64[D], texts as object."""
+
+    def write_predictive(self, rows: Mapping[str, Sequence[Mapping[str, object]]], *, replace: bool = False) -> None:
+        """Append rows to tables of the schema `predictive` of the build, or put them in the place of what is there."""
+
+    def publish(self, tables: Mapping[Table, Sequence[str]], facts: PublicationFacts, keep: int) -> Publication:
+        """Publish tables of the build, each with its key, in one atomic step; keep the last `keep` versions."""
+
+    def rollback(self, to: str | None) -> Publication:
+        """Publish again the version before, or the one named."""
+
+    def current(self) -> Publication | None:
+        """What is published now; None if nothing is."""
+
+    def read_published(self) -> AbstractContextManager[Ask]:
+        """Ask what is published."""
+
+    def places(self) -> list[str]:
+        """Where readers find what is published, for a person."""

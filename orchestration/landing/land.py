@@ -1,0 +1,368 @@
+"""Bring every file of a raw folder into landing Parquet, unless it is there already."""
+
+import hashlib
+import json
+import os
+import re
+import shutil
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import duckdb
+
+from orchestration import duckdb_sql as sql
+from orchestration.contract import Contract, RawTable
+
+from .broken_files import BrokenFileError, FileProblem, broken_files_error
+from .csv_files import CsvPlan, FileDialect, dialect_of, inspect_csv, land_csv
+from .discover import RawFile, discover
+from .landing_file import Provenance
+from .manifest import FileFacts, Manifest, load_manifest, save_manifest
+from .parquet_files import ParquetPlan, inspect_parquet, land_parquet
+
+LANDING_VERSION = 1  # raise it when the same file would land as other rows
+
+_WORK_FOLDER = ".incomplete"
+_LANDED_NAME = re.compile(r"[0-9a-f]{40}\.parquet")
+_SAVE_SECONDS = 2.0  # how much landing a killed run may lose
+
+
+@dataclass(frozen=True)
+class LandedFile:
+    """One file of the raw folder and where its rows are.
+
+    `rows` is the reader's own count: records that the CSV parser saw, or what the metadata of the Parquet file says.
+    `first_seen_at` is UTC without a zone; `encoding` and `delimiter` are None for Parquet and where there is no header.
+    """
+
+    table: str
+    file_name: str
+    rows: int
+    file_format: str
+    encoding: str | None
+    delimiter: str | None
+    ignored_columns: tuple[str, ...]
+    missing_columns: tuple[str, ...]
+    malformed_rows: int
+    first_seen_at: datetime
+    parquet: Path
+
+
+@dataclass(frozen=True)
+class Landing:
+    """What a raw folder holds: files by table in contract order, then by name; tables without a file; sentences."""
+
+    files: tuple[LandedFile, ...]
+    absent_tables: tuple[str, ...]
+    notices: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class _Candidate:
+    """A file as it was when its content was hashed."""
+
+    file: RawFile
+    table: RawTable
+    dialect: FileDialect
+    content: str
+    fingerprint: str
+    signature: tuple[int, int]
+
+    def seen_at(self, manifest: Manifest) -> datetime | None:
+        return manifest.seen_at(self.file.table, self.file.name, self.content)
+
+    def parquet(self, landing_dir: Path) -> Path:
+        return landing_dir / self.file.table / f"{self.fingerprint}.parquet"
+
+
+_Plan = CsvPlan | ParquetPlan
+
+
+def land(raw_dir: Path, landing_dir: Path, contract: Contract, dialects: Sequence[FileDialect] = ()) -> Landing:
+    """Bring every file of the raw folder into landing Parquet; what is there already is not read again.
+
+    Args:
+        raw_dir: the raw folder; it is only read.
+        landing_dir: the folder that landing owns; created where it does not exist. One run at a time.
+        contract: the tables and their columns.
+        dialects: what is declared about CSV files; of those that match a file, the first that says something wins.
+
+    Raises:
+        RawFolderError: the folder or a file of it cannot be read; lists every broken file. All headers are checked
+            before the first row is landed.
+    """
+    raw_dir, landing_dir = Path(raw_dir).absolute(), Path(landing_dir).absolute()
+    discovery = discover(raw_dir, contract)
+    problems = list(discovery.problems)
+    landing_dir.mkdir(parents=True, exist_ok=True)
+    manifest = load_manifest(landing_dir)
+    candidates = list(_candidates(discovery.files, contract, dialects, problems))
+    with _workshop(landing_dir) as (connection, folder):
+        plans = _plans(connection, candidates, manifest, landing_dir, problems)
+        _refuse(raw_dir, problems)
+        _land_new(connection, folder, candidates, plans, manifest, landing_dir, problems)
+        _refuse(raw_dir, problems)
+    _forget_all_but(candidates, manifest, landing_dir)
+    notices = [*discovery.notices, *_general_notices(manifest, dialects, candidates)]
+    return _landing(candidates, manifest, contract, landing_dir, notices)
+
+
+def clear_landing(landing_dir: Path) -> None:
+    """Remove all landed rows, so that the next run reads every file; when files were first seen is kept.
+
+    Raises:
+        OSError: a file cannot be removed.
+    """
+    landing_dir = Path(landing_dir)
+    if landing_dir.is_dir():
+        _forget_all_but((), load_manifest(landing_dir), landing_dir)
+
+
+def _candidates(
+    files: Sequence[RawFile], contract: Contract, dialects: Sequence[FileDialect], problems: list[FileProblem]
+) -> Iterator[_Candidate]:
+    for file in files:
+        table = contract.tables[file.table]
+        dialect = dialect_of(file.name, dialects if file.file_format == "csv" else ())
+        try:
+            signature = _signature(file)
+            with file.path.open("rb") as handle:
+                content = hashlib.file_digest(handle, "sha256").hexdigest()
+        except OSError as error:
+            problems.append(_unreadable(file, error))
+        else:
+            yield _Candidate(file, table, dialect, content, _fingerprint(file, table, dialect, content), signature)
+
+
+def _signature(file: RawFile) -> tuple[int, int]:
+    status = file.path.stat()
+    return status.st_size, status.st_mtime_ns
+
+
+def _fingerprint(file: RawFile, table: RawTable, dialect: FileDialect, content: str) -> str:
+    """Return a name for the landed rows: it changes with everything that could change them."""
+    columns = [[column.name, column.required] for column in table.columns]
+    decisive = [LANDING_VERSION, table.name, columns, file.name, content, dialect.encoding, dialect.delimiter]
+    return hashlib.blake2b(json.dumps(decisive).encode(), digest_size=20).hexdigest()
+
+
+def _unreadable(file: RawFile, error: OSError) -> FileProblem:
+    return FileProblem(
+        file.name, "a file that can be read", str(error.strerror or error), "Check that it is there and may be read."
+    )
+
+
+@contextmanager
+def _workshop(landing_dir: Path) -> Iterator[tuple[duckdb.DuckDBPyConnection, Path]]:
+    """Give a database in memory and a folder for what is not finished; the folder is emptied before and after."""
+    folder = landing_dir / _WORK_FOLDER
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir()
+    try:
+        with duckdb.connect(":memory:") as connection:
+            connection.execute("set TimeZone = 'UTC'")
+            connection.execute("set enable_progress_bar = false")
+            connection.execute(f"set temp_directory = {sql.text(folder / 'spill')}")
+            yield connection, folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _plans(
+    connection: duckdb.DuckDBPyConnection,
+    candidates: Sequence[_Candidate],
+    manifest: Manifest,
+    landing_dir: Path,
+    problems: list[FileProblem],
+) -> dict[str, _Plan]:
+    """Inspect every file that is not landed yet; return by fingerprint how to read it."""
+    plans: dict[str, _Plan] = {}
+    for candidate in candidates:
+        if _is_landed(candidate, manifest, landing_dir):
+            continue
+        try:
+            plans[candidate.fingerprint] = _inspect(connection, candidate)
+        except BrokenFileError as error:
+            problems.extend(error.problems)
+        except OSError as error:
+            problems.append(_unreadable(candidate.file, error))
+    return plans
+
+
+def _is_landed(candidate: _Candidate, manifest: Manifest, landing_dir: Path) -> bool:
+    facts = manifest.facts.get(candidate.fingerprint)
+    if facts is None or candidate.seen_at(manifest) is None:
+        return False
+    try:
+        return candidate.parquet(landing_dir).stat().st_size == facts.landed_bytes
+    except OSError:
+        return False
+
+
+def _inspect(connection: duckdb.DuckDBPyConnection, candidate: _Candidate) -> _Plan:
+    if candidate.file.file_format == "csv":
+        return inspect_csv(candidate.file, candidate.table, candidate.dialect)
+    return inspect_parquet(connection, candidate.file, candidate.table)
+
+
+def _refuse(raw_dir: Path, problems: Sequence[FileProblem]) -> None:
+    if problems:
+        raise broken_files_error(raw_dir, problems)
+
+
+def _land_new(
+    connection: duckdb.DuckDBPyConnection,
+    folder: Path,
+    candidates: Sequence[_Candidate],
+    plans: Mapping[str, _Plan],
+    manifest: Manifest,
+    landing_dir: Path,
+    problems: list[FileProblem],
+) -> None:
+    """Land the files that have a plan. What is finished stays, whatever happens to the next file."""
+    now = datetime.now(UTC).replace(tzinfo=None)
+    saved_at = time.monotonic()
+    try:
+        for candidate in candidates:
+            if candidate.fingerprint not in plans:
+                continue
+            try:
+                _land_one(connection, folder, candidate, plans[candidate.fingerprint], manifest, landing_dir, now)
+            except BrokenFileError as error:
+                problems.extend(error.problems)
+            if time.monotonic() - saved_at > _SAVE_SECONDS:
+                save_manifest(landing_dir, manifest)
+                saved_at = time.monotonic()
+    finally:
+        save_manifest(landing_dir, manifest)
+
+
+def _land_one(
+    connection: duckdb.DuckDBPyConnection,
+    folder: Path,
+    candidate: _Candidate,
+    plan: _Plan,
+    manifest: Manifest,
+    landing_dir: Path,
+    now: datetime,
+) -> None:
+    seen_at = candidate.seen_at(manifest) or now
+    unfinished = folder / f"{candidate.fingerprint}.parquet"
+    provenance = Provenance(candidate.file.name, seen_at)
+    try:
+        facts = _read(connection, plan, candidate.table, provenance, unfinished)
+    except Exception as error:
+        _refuse_changed(candidate, error)
+        raise
+    _refuse_changed(candidate)
+    finished = candidate.parquet(landing_dir)
+    finished.parent.mkdir(exist_ok=True)
+    os.replace(unfinished, finished)
+    manifest.facts[candidate.fingerprint] = facts
+    manifest.remember(candidate.file.table, candidate.file.name, candidate.content, seen_at)
+
+
+def _read(
+    connection: duckdb.DuckDBPyConnection, plan: _Plan, table: RawTable, provenance: Provenance, target: Path
+) -> FileFacts:
+    missing = plan.header.missing_columns if plan.header else ()
+    if isinstance(plan, CsvPlan):
+        counted = land_csv(connection, plan, table, provenance, target)
+        return FileFacts(
+            rows=counted.rows,
+            encoding=plan.encoding,
+            delimiter=plan.delimiter,
+            ignored_columns=counted.ignored_columns,
+            missing_columns=missing,
+            malformed_rows=counted.malformed_rows,
+            notices=counted.notices,
+            landed_bytes=target.stat().st_size,
+        )
+    land_parquet(connection, plan, table, provenance, target)
+    return FileFacts(
+        rows=plan.rows,
+        encoding=None,
+        delimiter=None,
+        ignored_columns=tuple(extra.name for extra in plan.header.extras),
+        missing_columns=missing,
+        malformed_rows=0,
+        notices=(),
+        landed_bytes=target.stat().st_size,
+    )
+
+
+def _refuse_changed(candidate: _Candidate, cause: Exception | None = None) -> None:
+    """Raise BrokenFileError if the file is no longer the one that was hashed and inspected."""
+    try:
+        if _signature(candidate.file) == candidate.signature:
+            return
+        found = "a file that changed while it was read"
+    except OSError as error:
+        found = f"a file that went away while it was read ({error.strerror})"
+    action = "Wait until the export has finished, then run the refresh again."
+    raise BrokenFileError(FileProblem(candidate.file.name, "a finished file", found, action)) from cause
+
+
+def _forget_all_but(candidates: Sequence[_Candidate], manifest: Manifest, landing_dir: Path) -> None:
+    """Keep the landed rows of the candidates only, in the manifest and on disk."""
+    kept = {candidate.fingerprint for candidate in candidates}
+    manifest.facts = {fingerprint: facts for fingerprint, facts in manifest.facts.items() if fingerprint in kept}
+    save_manifest(landing_dir, manifest)
+    kept_paths = {candidate.parquet(landing_dir) for candidate in candidates}
+    for folder in [entry for entry in landing_dir.iterdir() if entry.is_dir()]:
+        landed = [path for path in folder.iterdir() if _LANDED_NAME.fullmatch(path.name)]
+        for path in landed:
+            if path not in kept_paths:
+                path.unlink()
+        if landed and not any(folder.iterdir()):
+            folder.rmdir()
+
+
+def _general_notices(
+    manifest: Manifest, dialects: Sequence[FileDialect], candidates: Sequence[_Candidate]
+) -> Iterator[str]:
+    if manifest.is_damaged:
+        yield "The manifest of earlier landings was damaged: every file was read again, and counts as first seen now."
+    names = [candidate.file.name for candidate in candidates if candidate.file.file_format == "csv"]
+    for dialect in dialects:
+        if not any(dialect.matches(name) for name in names):
+            yield f"What is declared about the CSV files {dialect.path_glob} concerns no file."
+
+
+def _landing(
+    candidates: Sequence[_Candidate],
+    manifest: Manifest,
+    contract: Contract,
+    landing_dir: Path,
+    notices: Sequence[str],
+) -> Landing:
+    facts = [manifest.facts[candidate.fingerprint] for candidate in candidates]
+    present = {candidate.file.table for candidate in candidates}
+    return Landing(
+        files=tuple(
+            _landed_file(candidate, known, manifest, landing_dir)
+            for candidate, known in zip(candidates, facts, strict=True)
+        ),
+        absent_tables=tuple(name for name in contract.tables if name not in present),
+        notices=(*notices, *(notice for known in facts for notice in known.notices)),
+    )
+
+
+def _landed_file(candidate: _Candidate, facts: FileFacts, manifest: Manifest, landing_dir: Path) -> LandedFile:
+    return LandedFile(
+        table=candidate.file.table,
+        file_name=candidate.file.name,
+        rows=facts.rows,
+        file_format=candidate.file.file_format,
+        encoding=facts.encoding,
+        delimiter=facts.delimiter,
+        ignored_columns=facts.ignored_columns,
+        missing_columns=facts.missing_columns,
+        malformed_rows=facts.malformed_rows,
+        first_seen_at=candidate.seen_at(manifest),
+        parquet=candidate.parquet(landing_dir),
+    )

@@ -1,0 +1,23 @@
+"""Why a model was not fitted, or is not relied on."""
+
+from __future__ import annotations
+
+from orchestration.errors import StickinessError
+
+TOO_FEW_CUSTOMERS = "too_few_customers"
+HISTORY_TOO_SHORT = "history_too_short"
+NOT_CONVERGED = "not_converged"
+WORSE_THAN_BASELINE = "worse_than_baseline"
+NO_BACKTEST = "no_backtest"
+
+# below either, a fit says more of chance than of customers; int_model_champions_selected says so without one
+MIN_CUSTOMERS = 500
+MIN_DAYS = 180
+
+
+class FitError(StickinessError):
+    """The data does not carry the model. `code` is a reason code of the seed `model_reasons`."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code

@@ -1,0 +1,147 @@
+"""What the publications of all engines share: tables, what is told of a version, its id, which one to go back to."""
+
+from __future__ import annotations
+
+import json
+import secrets
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any, Literal
+
+from orchestration.errors import PublicationError
+
+PUBLISHED_SCHEMAS = ("marts", "quality")
+PUBLICATIONS = ("quality", "publications")
+
+PUBLICATION_COLUMNS = {
+    "publication_id": "VARCHAR",
+    "published_at": "TIMESTAMP",
+    "as_of_date": "DATE",
+    "code_version": "VARCHAR",
+    "tables": "BIGINT",
+    "rows": "BIGINT",
+    "tests_passed": "BIGINT",
+    "tests_warned": "BIGINT",
+    "duration_seconds": "DOUBLE",
+}
+
+Table = tuple[str, str]
+"""Schema and name."""
+
+
+@dataclass(frozen=True)
+class PublicationFacts:
+    """What the refresh knows of the build that it publishes; `started_at` carries its zone."""
+
+    as_of_date: date | None
+    code_version: str
+    tests_passed: int
+    tests_warned: int
+    started_at: datetime
+
+
+@dataclass(frozen=True)
+class Publication:
+    """One row of quality.publications. `published_at` is UTC without a zone; `rows` are those of all its tables."""
+
+    publication_id: str
+    published_at: datetime
+    as_of_date: date | None
+    code_version: str
+    tables: int
+    rows: int
+    tests_passed: int
+    tests_warned: int
+    duration_seconds: float
+
+    def to_json(self) -> str:
+        """The publication as a JSON object that `from_json` reads."""
+        return json.dumps(asdict(self), default=json_value, indent=2) + "\n"
+
+    @staticmethod
+    def from_json(text: str) -> Publication:
+        """Read what `to_json` wrote; ValueError, KeyError or TypeError if it is something else."""
+        return read_publication(json.loads(text))
+
+
+@dataclass(frozen=True)
+class Event:
+    """A line of the ledger: which version became the published one, when (UTC, no zone), and in place of which."""
+
+    kind: Literal["published", "rolled_back"]
+    at: datetime
+    publication_id: str
+    replaced: str | None
+    publication: Publication | None = None
+
+
+def describe(
+    publication_id: str, facts: PublicationFacts, counts: Mapping[Table, int], earlier: Sequence[Publication]
+) -> Publication:
+    """What is told of a version that is published now: the rows of its tables, and those of quality.publications."""
+    return Publication(
+        publication_id=publication_id,
+        published_at=datetime.now(UTC).replace(tzinfo=None),
+        as_of_date=facts.as_of_date,
+        code_version=facts.code_version,
+        tables=len(counts) + 1,
+        rows=sum(counts.values()) + len(earlier) + 1,
+        tests_passed=facts.tests_passed,
+        tests_warned=facts.tests_warned,
+        duration_seconds=round((datetime.now(UTC) - facts.started_at).total_seconds(), 1),
+    )
+
+
+def new_id(is_taken: Callable[[str], bool]) -> str:
+    """An id that sorts by time, of a version that does not exist."""
+    moment = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
+    while True:
+        publication_id = f"{moment}-{secrets.token_hex(2)}"
+        if not is_taken(publication_id):
+            return publication_id
+
+
+def rollback_target(
+    events: Sequence[Event], published: str, kept: Sequence[str], to: str | None, where: str | Path
+) -> str:
+    """The version to roll back to: the one named, else the one before the published; PublicationError if it is none."""
+    if to == published:
+        raise PublicationError(f"{to} is already the published version.")
+    if to is not None and to not in kept:
+        raise PublicationError(f"There is no version {to} in {where}; kept are {', '.join(kept)}.")
+    to = to or _predecessor(events, published, kept)
+    if to is None:
+        raise PublicationError(f"There is no version before {published}; kept are {', '.join(kept)}.")
+    return to
+
+
+def _predecessor(events: Sequence[Event], publication_id: str, kept: Sequence[str]) -> str | None:
+    """The version that this one replaced when it was published, or the newest before that which is still kept."""
+    replaced = {event.publication_id: event.replaced for event in events if event.kind == "published"}
+    before = replaced.pop(publication_id, None)
+    while before is not None and before not in kept:
+        before = replaced.pop(before, None)
+    return before
+
+
+def outdated(events: Sequence[Event], published: str | None, kept: Sequence[str], keep: int) -> list[str]:
+    """All of the kept versions but the published one and the `keep` that were published or rolled back to last."""
+    last_published = {event.publication_id: position for position, event in enumerate(events)}
+    newest_first = sorted(kept, key=lambda name: (last_published.get(name, -1), name), reverse=True)
+    return [name for name in newest_first[keep:] if name != published]
+
+
+def json_value(value: Any) -> str:
+    """A day or moment as JSON holds it; for `json.dumps`."""
+    if isinstance(value, date):
+        return value.isoformat()
+    raise TypeError(f"{type(value).__name__} has no place in the ledger")
+
+
+def read_publication(values: Mapping[str, Any]) -> Publication:
+    """A publication from the values of its JSON object."""
+    as_of_date = values["as_of_date"] and date.fromisoformat(values["as_of_date"])
+    published_at = datetime.fromisoformat(values["published_at"])
+    return Publication(**{**values, "as_of_date": as_of_date, "published_at": published_at})
