@@ -4,7 +4,7 @@
 # a shell command, so spaces, quotes, dollar signs and non-ASCII letters are safe.
 
 .DEFAULT_GOAL := help
-.PHONY: help run dev rollback sample coverage spark-up spark-down test test-spark lint format lock bench bench-growth bench-fits clean
+.PHONY: help setup run dev rollback sample coverage spark-up spark-down test test-spark lint format lock bench bench-growth bench-fits clean
 
 # ---- settings -------------------------------------------------------------------------------------------------------
 
@@ -104,6 +104,9 @@ help: ## list the targets (this)
 	@echo "  make sample SIZE=medium SEED=2             a simulated company of 100,000 customers, with its truth"
 	@echo "  make rollback WAREHOUSE=/srv/dw            back to the version published before"
 	@echo "  make run TARGET=spark COMPANY=cdnow        built and published on Spark, after make spark-up"
+
+setup: ## install what a change of the project needs, beside what a run does
+	@$(call with,dev)
 
 run: ## build, test and publish the marts of a company or a raw folder
 	@$(call with,$(engine)) && $(python) -m orchestration.cli refresh

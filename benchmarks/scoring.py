@@ -20,6 +20,7 @@ import numpy as np
 import pandas as pd
 
 from orchestration.dbt_project import dbt_executable
+from orchestration.seeds import prediction_horizons
 from orchestration.settings import ROOT, WAREHOUSE_DIR
 
 CUSTOMERS = 1_000_000
@@ -28,7 +29,7 @@ THREADS = 2
 # of the CDNOW sample, in days (Fader, Hardie and Lee 2005 publish the data; the fit of MBG/NBD is in the tests)
 R, ALPHA, A, B = 0.525, 6.183 * 7, 0.891, 1.614
 P, Q, GAMMA = 6.25, 3.74, 15.44
-MODELS = ("int_purchase_histories_projected", "int_customer_predictions_scored")
+MODELS = ("int_purchase_histories_projected", "int_customer_predictions_scored", "int_customer_horizons_predicted")
 
 
 def main() -> int:
@@ -50,7 +51,7 @@ def main() -> int:
 
 
 def compiled_statements() -> list[str]:
-    """The SQL of the two models as dbt compiles it for DuckDB."""
+    """The SQL of the models as dbt compiles it for DuckDB."""
     with tempfile.TemporaryDirectory(prefix="stickiness-bench-") as folder:
         (Path(folder) / "build").mkdir()
         places = ["--target", "duckdb", "--target-path", folder]
@@ -61,7 +62,7 @@ def compiled_statements() -> list[str]:
             check=True,
             stdout=subprocess.DEVNULL,
         )
-        compiled = {path.stem: path for path in (Path(folder) / "compiled").rglob("value/*.sql")}
+        compiled = {path.stem: path for path in (Path(folder) / "compiled").rglob("intermediate/predictions/*.sql")}
         return [compiled[name].read_text(encoding="utf-8") for name in MODELS]
 
 
@@ -93,7 +94,7 @@ def simulated_customers(customers: int) -> pd.DataFrame:
 
 
 def load_inputs(connection: duckdb.DuckDBPyConnection, customers: pd.DataFrame) -> int:
-    """Make the relations that the two models read; how many different pairs of x and T the customers have."""
+    """Make the relations that the models read; how many different pairs of x and T the customers have."""
     connection.execute(f"SET threads = {THREADS}")
     connection.execute("ATTACH ':memory:' AS warehouse")
     connection.execute("CREATE SCHEMA warehouse.intermediate")
@@ -114,6 +115,11 @@ def load_inputs(connection: duckdb.DuckDBPyConnection, customers: pd.DataFrame) 
             f"CAST({Q} AS DOUBLE) AS q, CAST({GAMMA} AS DOUBLE) AS gamma"
         ),
     }
+    horizons = prediction_horizons()
+    rows = [f"({days}, {days in horizons.churn})" for days in horizons.days]
+    connection.execute("CREATE SCHEMA warehouse.seeds")
+    connection.execute("CREATE TABLE warehouse.seeds.prediction_horizons (horizon_days INTEGER, is_for_churn BOOLEAN)")
+    connection.execute(f"INSERT INTO warehouse.seeds.prediction_horizons VALUES {', '.join(rows)}")
     connection.register("customers", customers)
     for name, query in tables.items():
         connection.execute(f"CREATE TABLE warehouse.intermediate.{name} AS {query}")

@@ -19,13 +19,13 @@
     end
 {%- endmacro %}
 
-{#- P(no purchase in the next `days`). -#}
-{% macro btyd_no_purchase_probability(r, alpha, p_alive, x, T, days) -%}
-    1e0 - {{ p_alive }} * (1e0 - power(({{ alpha }} + {{ T }}) / ({{ alpha }} + {{ T }} + {{ days }}), {{ r }} + {{ x }}))
+{#- P(a purchase in the next `days`) of a customer who has not left. -#}
+{% macro btyd_purchase_probability_if_alive(r, alpha, x, T, days) -%}
+    1e0 - power(({{ alpha }} + {{ T }}) / ({{ alpha }} + {{ T }} + {{ days }}), {{ r }} + {{ x }})
 {%- endmacro %}
 
 {#-
-    Days within which the next purchase comes with even chances: the inverse of btyd_no_purchase_probability at one half.
+    Days within which the next purchase comes with even chances: where p_alive * btyd_purchase_probability_if_alive is one half.
     Null where it never does, or not within what a double holds.
 -#}
 {% macro btyd_next_purchase_days(r, alpha, p_alive, x, T) -%}

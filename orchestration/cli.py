@@ -152,11 +152,12 @@ def _still_published() -> str:
 
 
 def _enter(settings: Settings) -> None:
-    """Set what every later step reads, here and in the processes that it starts."""
+    """Prepare the warehouse, and set what every later step reads, here and in the processes that it starts."""
     home = settings.warehouse / "dagster"
     home.mkdir(parents=True, exist_ok=True)
     if not (home / "dagster.yaml").exists():
         (home / "dagster.yaml").write_text(DAGSTER_YAML, encoding="utf-8")
+    load_engine(settings.target, settings.warehouse).upgrade()
     os.environ["DAGSTER_HOME"] = str(home)
     os.environ["DAGSTER_DISABLE_TELEMETRY"] = "yes"
     os.environ[WAREHOUSE_DIR] = str(settings.warehouse)

@@ -1,4 +1,4 @@
-"""The raw contract, read from models/staging/raw/raw.yml: which tables a company may bring, and what their columns hold."""
+"""The raw contract, read from raw.yml: which tables a company may bring, and what their columns hold."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field

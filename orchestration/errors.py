@@ -9,6 +9,10 @@ class SettingsError(StickinessError):
     """A setting in the environment, in company.yml or in dbt_project.yml is wrong."""
 
 
+class SeedError(StickinessError):
+    """A seed that Python reads as well as dbt is missing, or a value in it is wrong."""
+
+
 class WarehouseError(StickinessError):
     """The warehouse folder, or a database in it, cannot be used."""
 

@@ -17,9 +17,9 @@ from orchestration.dbt_project import relation, source_relation
 from orchestration.engines.engine import Engine
 from orchestration.predictive import tables
 from orchestration.predictive.churn_features import CHURN_FEATURES
-from orchestration.predictive.errors import MIN_CUSTOMERS
-from orchestration.predictive.snapshots import HORIZONS, Outcome, Snapshot
+from orchestration.predictive.snapshots import Outcome, Snapshot
 from orchestration.run_tables import company_key
+from orchestration.seeds import model_limits, prediction_horizons
 from orchestration.settings import Settings
 
 if TYPE_CHECKING:
@@ -76,7 +76,7 @@ def is_due(engine: Engine, names: BuildTables, manifest: Mapping[str, Any], sett
         return False
     # fewer orders are fewer customers than a fit needs, so the features need not be built
     orders = ".".join(source_relation(manifest, "raw", "orders"))
-    return engine.read_build(f"SELECT count(*) FROM {orders}")[1][0][0] >= MIN_CUSTOMERS
+    return engine.read_build(f"SELECT count(*) FROM {orders}")[1][0][0] >= model_limits().minimum_customers
 
 
 def feature_dates(engine: Engine, names: BuildTables) -> tuple[date, list[date]]:
@@ -152,12 +152,8 @@ def _load_outcomes(engine: Engine, names: BuildTables, day: date) -> dict[int, O
         f"SELECT horizon_days, purchase_days, net_revenue FROM {names.outcomes} "
         f"WHERE as_of_date = DATE '{day}' ORDER BY horizon_days, customer_id"
     )
-    of = {days: columns["horizon_days"] == days for days in HORIZONS}
-    return {
-        days: Outcome(columns["purchase_days"][rows], columns["net_revenue"][rows])
-        for days, rows in of.items()
-        if rows.any()
-    }
+    of = {int(days): columns["horizon_days"] == days for days in np.unique(columns["horizon_days"])}
+    return {days: Outcome(columns["purchase_days"][rows], columns["net_revenue"][rows]) for days, rows in of.items()}
 
 
 def run_refit(engine: Engine, names: BuildTables, settings: Settings, fit_id: str, fitted_at: datetime) -> Refit:
@@ -175,6 +171,8 @@ def run_refit(engine: Engine, names: BuildTables, settings: Settings, fit_id: st
             fit_id=fit_id,
             company_key=key,
             fitted_at=fitted_at,
+            horizons=prediction_horizons(),
+            limits=model_limits(),
             btyd_model=str(settings.variable("btyd_model")),
         ),
         previous=Previous(champions=stored_champions(engine, names, key, as_of)),

@@ -10,6 +10,7 @@ from decimal import Decimal
 from typing import Any
 
 from orchestration.engines.engine import Ask
+from orchestration.seeds import lifecycle_stages
 
 NOTHING = "–"
 
@@ -78,9 +79,12 @@ def _repurchase(ask: Ask) -> list[Kpi]:
         "SELECT min(days) FROM {marts}.time_to_second_purchase "
         "WHERE dimension = 'all' AND repurchase_probability >= 0.5"
     )
+    windows = sorted(rates)
+    # the middle one and the longest
+    shown = sorted({windows[(len(windows) - 1) // 2], windows[-1]}) if windows else []
     return [
-        Kpi("Repurchase rate, 90 days", "90 天复购率", rate_text(rates.get(90))),
-        Kpi("Repurchase rate, 365 days", "365 天复购率", rate_text(rates.get(365))),
+        *(Kpi(f"Repurchase rate, {days} days", f"{days} 天复购率", rate_text(rates[days])) for days in shown),
+        *([] if shown else [Kpi("Repurchase rate", "复购率", NOTHING)]),
         Kpi("Median days to second purchase", "第二次购买的中位天数", count_text(_one(median))),
     ]
 
@@ -101,47 +105,35 @@ def _retention(ask: Ask) -> list[Kpi]:
 
 
 def _predictions(ask: Ask, currency: str) -> list[Kpi]:
-    value, low, high = _row(
+    days, value, low, high = _row(
         ask(
-            "SELECT predicted_clv, predicted_clv_low, predicted_clv_high FROM {marts}.cohort_clv "
-            "WHERE cohort = 'all' AND horizon_days = 365 AND is_reliable"
+            "SELECT horizon_days, predicted_clv, predicted_clv_low, predicted_clv_high FROM {marts}.cohort_clv "
+            "WHERE cohort = 'all' AND is_reliable ORDER BY horizon_days DESC LIMIT 1"
         ),
-        3,
+        4,
     )
     between = "" if low is None or high is None else f" ({low:,.0f} – {high:,.0f})"
     at_risk = ask(
         "SELECT count(*), sum(revenue_at_risk_365d) FROM {marts}.customer_churn_risk "
-        "WHERE is_high_value AND risk_band IN ('high', 'critical') AND is_reliable"
+        "WHERE is_save_candidate AND is_reliable"
     )
     customers, revenue = _row(at_risk, 2)
     if revenue is None:
         return []
+    ahead = "" if days is None else f", next {days} days"
+    ahead_zh = "" if days is None else f"未来 {days} 天"
     return [
-        Kpi("Predicted value, next 365 days", "未来 365 天预期客户价值", money_text(value, currency) + between),
+        Kpi(f"Predicted value{ahead}", f"{ahead_zh}预期客户价值", money_text(value, currency) + between),
         Kpi("High-value customers at risk", "高价值流失预警客户数", count_text(customers)),
     ]
 
 
-_STAGES = {
-    "prospect": ("Prospects", "潜在客户"),
-    "new": ("New", "新客户"),
-    "developing": ("Developing", "成长客户"),
-    "loyal": ("Loyal", "忠诚客户"),
-    "at_risk": ("At risk", "流失预警客户"),
-    "lapsed": ("Lapsed", "流失客户"),
-    "reactivated": ("Reactivated", "回流客户"),
-}
-
-
 def _stages(ask: Ask) -> list[Kpi]:
     counts = dict(ask("SELECT lifecycle_stage, count(*) FROM {marts}.customer_lifecycle GROUP BY lifecycle_stage"))
-    known = [stage for stage in _STAGES if stage in counts]
-    others = sorted(str(stage) for stage in counts if stage not in _STAGES)
-    labels = {**_STAGES, **{stage: (stage, stage) for stage in others}}
-    return [
-        Kpi(f"Lifecycle: {labels[s][0]}", f"生命周期：{labels[s][1]}", count_text(counts.get(s)))
-        for s in known + others
-    ]
+    labels = lifecycle_stages()
+    shown = [stage for stage in labels if stage in counts] + sorted(stage for stage in counts if stage not in labels)
+    names = {stage: labels.get(stage, (stage, stage)) for stage in shown}
+    return [Kpi(f"Lifecycle: {en}", f"生命周期：{zh}", count_text(counts[stage])) for stage, (en, zh) in names.items()]
 
 
 def _row(rows: Sequence[tuple[Any, ...]], width: int) -> tuple[Any, ...]:

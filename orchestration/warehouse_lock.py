@@ -28,10 +28,7 @@ def warehouse_lock(warehouse: Path) -> Iterator[None]:
         warehouse.mkdir(parents=True, exist_ok=True)
         lock = path.open("a")
     except OSError as error:
-        raise WarehouseError(
-            f"The warehouse folder {warehouse} cannot be written to ({error.strerror}). Set STICKINESS_WAREHOUSE_DIR "
-            f"(make run WAREHOUSE=<folder>) to a folder that can."
-        ) from error
+        raise WarehouseError(unwritable(warehouse, error)) from error
     with lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -45,3 +42,11 @@ def warehouse_lock(warehouse: Path) -> Iterator[None]:
             yield
         finally:
             _held.discard(path)
+
+
+def unwritable(warehouse: Path, error: OSError) -> str:
+    """What a person is told whose warehouse folder cannot be made or written to."""
+    return (
+        f"The warehouse folder {warehouse} cannot be written to ({error.strerror}). Set STICKINESS_WAREHOUSE_DIR "
+        f"(make run WAREHOUSE=<folder>) to a folder that can."
+    )

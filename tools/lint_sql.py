@@ -36,7 +36,6 @@ def main() -> int:
     too_long = long_lines(files)
     print("".join(f"{message}\n" for message in too_long), end="", flush=True)
 
-    (WAREHOUSE / "build").mkdir(parents=True, exist_ok=True)
     environment = os.environ | {
         "STICKINESS_WAREHOUSE_DIR": str(WAREHOUSE),
         # sqlfluff's worker processes leave dbt's locks to the end, which Python remarks on

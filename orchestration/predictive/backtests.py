@@ -35,8 +35,9 @@ from orchestration.predictive.calibration import IDENTITY, Calibration, fit_cali
 from orchestration.predictive.churn_features import CHURN_FEATURES
 from orchestration.predictive.churn_models import BoostedModel, LogisticModel, fit_boosted, fit_logistic
 from orchestration.predictive.errors import FitError
+from orchestration.predictive.limits import Horizons, Limits
 from orchestration.predictive.seasonality import Activity, effective_days, estimate_season, relative_error_of_days
-from orchestration.predictive.snapshots import CHURN_HORIZONS, HORIZONS, Snapshot, window_end
+from orchestration.predictive.snapshots import Snapshot, window_end
 from orchestration.predictive.spend import PARAMETERS as SPEND_PARAMETERS
 from orchestration.predictive.spend import SpendFit, expected_spend, fit_spend
 from orchestration.predictive.tables import Row
@@ -44,7 +45,6 @@ from orchestration.predictive.tables import Row
 Load = Callable[[date], Snapshot]
 
 LOGISTIC, GRADIENT_BOOSTING = "logistic", "gradient_boosting"
-MAX_CUTS = 6
 # snapshots of together so many customers are kept between the two readings: about half a gigabyte
 _ROWS_KEPT = 2_000_000
 
@@ -169,15 +169,16 @@ class Snapshots:
         return self._kept[day]
 
 
-def plan_cuts(dates: Iterable[date], as_of: date, snapshots: Snapshots) -> Plan:
-    """Take for each horizon the last six days whose window has passed and whose history is long enough."""
+def plan_cuts(dates: Iterable[date], as_of: date, snapshots: Snapshots, horizons: Horizons, limits: Limits) -> Plan:
+    """Take for each horizon the last days, as many as `limits` allow, whose window has passed after enough history."""
     days = sorted({day for day in dates if day < as_of}, reverse=True)
-    large = _large_enough(days, snapshots)
+    large = _large_enough(days, snapshots, limits)
     cuts = {
-        horizon: tuple(day for day in large if window_end(day, horizon) <= as_of)[:MAX_CUTS] for horizon in HORIZONS
+        horizon: tuple(day for day in large if window_end(day, horizon) <= as_of)[: limits.backtests_per_horizon]
+        for horizon in horizons.days
     }
     training_days = {}
-    for horizon in HORIZONS:
+    for horizon in horizons.days:
         for cut in (*cuts[horizon], as_of):
             training_day = next((day for day in large if window_end(day, horizon) <= cut), None)
             if training_day is not None:
@@ -185,7 +186,15 @@ def plan_cuts(dates: Iterable[date], as_of: date, snapshots: Snapshots) -> Plan:
     return Plan(cuts, training_days)
 
 
-def learn(load: Load, dates: Sequence[date], activity: Activity, as_of: date, btyd_model: str) -> Learnt:
+def learn(
+    load: Load,
+    dates: Sequence[date],
+    activity: Activity,
+    as_of: date,
+    btyd_model: str,
+    horizons: Horizons,
+    limits: Limits,
+) -> Learnt:
     """Fit, predict and compare at each cut, and fit as of the last day.
 
     At a cut only what was known on that day is used: snapshots and outcome windows that end by it, and activity
@@ -193,12 +202,12 @@ def learn(load: Load, dates: Sequence[date], activity: Activity, as_of: date, bt
     """
     snapshots = Snapshots(load)
     known = snapshots.of(as_of)
-    final = fit_day(known, activity, btyd_model, must_fit=True)
-    plan = plan_cuts(dates, as_of, snapshots)
+    final = fit_day(known, activity, btyd_model, limits, must_fit=True)
+    plan = plan_cuts(dates, as_of, snapshots, horizons, limits)
     fits: dict[date, DayFit] = {}
     start = None
     for day in plan.days:
-        fits[day] = fit_day(snapshots.of(day), activity, btyd_model, start)
+        fits[day] = fit_day(snapshots.of(day), activity, btyd_model, limits, start)
         start = fits[day].btyd or start
     fits[as_of] = final
     tests: list[Backtest] = []
@@ -207,15 +216,16 @@ def learn(load: Load, dates: Sequence[date], activity: Activity, as_of: date, bt
     # in order: the training day of a test day comes before it
     for day in plan.days:
         snapshot = snapshots.of(day)
-        for horizon in HORIZONS:
+        for horizon in horizons.days:
+            is_for_churn = horizon in horizons.churn
             if day in plan.cuts[horizon] and horizon in snapshot.outcomes:
                 learnt = trained.get((plan.training_days.get((day, horizon)), horizon))
                 here = {seasonal: calibrations.get((day, horizon, seasonal), IDENTITY) for seasonal in (False, True)}
-                tests += _test(snapshot, horizon, fits[day], learnt, here)
+                tests += _test(snapshot, horizon, is_for_churn, fits[day], learnt, here)
             test_days = plan.test_days_of(day, horizon)
             if test_days and horizon in snapshot.outcomes:
-                trained[day, horizon] = train(snapshot, horizon)
-                for test_day in test_days if horizon in CHURN_HORIZONS else ():
+                trained[day, horizon] = train(snapshot, horizon, is_for_churn)
+                for test_day in test_days if is_for_churn else ():
                     for seasonal in (False, True):
                         calibrations[test_day, horizon, seasonal] = _calibrate(
                             snapshot, horizon, fits[day], fits[test_day], seasonal
@@ -226,23 +236,29 @@ def learn(load: Load, dates: Sequence[date], activity: Activity, as_of: date, bt
         tests=tests,
         trained={
             horizon: trained[plan.training_days[as_of, horizon], horizon]
-            for horizon in HORIZONS
+            for horizon in horizons.days
             if (plan.training_days.get((as_of, horizon)), horizon) in trained
         },
         calibrations={
             (horizon, seasonal): calibrations.get((as_of, horizon, seasonal), IDENTITY)
-            for horizon in CHURN_HORIZONS
+            for horizon in horizons.churn
             for seasonal in (False, True)
         },
     )
 
 
 def fit_day(
-    known: Snapshot, activity: Activity, btyd_model: str, start: BtydFit | None = None, *, must_fit: bool = False
+    known: Snapshot,
+    activity: Activity,
+    btyd_model: str,
+    limits: Limits,
+    start: BtydFit | None = None,
+    *,
+    must_fit: bool = False,
 ) -> DayFit:
     """Fit the models of a day; one that the data does not carry is None, or a FitError if it must be fitted."""
     try:
-        btyd = fit_btyd(btyd_model, Histories.grouped(known.x, known.t_x, known.T), start)
+        btyd = fit_btyd(btyd_model, Histories.grouped(known.x, known.t_x, known.T), start, limits=limits)
     except FitError:
         if must_fit:
             raise
@@ -253,17 +269,17 @@ def fit_day(
         spend = None
     index, errors = np.ones(12), np.zeros(12)
     if btyd is not None:
-        index, errors = estimate_season(btyd, activity.until(known.date), known.date)
+        index, errors = estimate_season(btyd, activity.until(known.date), known.date, limits.minimum_season_days)
     return DayFit(known.date, btyd, spend, index, errors)
 
 
-def train(known: Snapshot, horizon: int) -> Trained:
+def train(known: Snapshot, horizon: int, is_for_churn: bool) -> Trained:
     """Learn from the outcomes of a day what does not come from a fit of histories."""
     outcome = known.outcomes[horizon]
     means = Trained(
         purchases=CellMeans.fit(known, outcome.purchases), net_revenue=CellMeans.fit(known, outcome.net_revenue)
     )
-    if horizon not in CHURN_HORIZONS:
+    if not is_for_churn:
         return means
     return replace(
         means,
@@ -333,13 +349,14 @@ def _calibrate(known: Snapshot, horizon: int, fit: DayFit, on_test_day: DayFit, 
 def _test(
     known: Snapshot,
     horizon: int,
+    is_for_churn: bool,
     fit: DayFit,
     trained: Trained | None,
     calibrations: Mapping[bool, Calibration],
 ) -> list[Backtest]:
     """Every model of every target at one cut."""
-    tests = _test_btyd(known, horizon, fit, calibrations)
-    if horizon in CHURN_HORIZONS:
+    tests = _test_btyd(known, horizon, is_for_churn, fit, calibrations)
+    if is_for_churn:
         tests += [
             _churn_test(known, horizon, name, p)
             for name, p in _other_churn(known, horizon, trained).items()
@@ -350,7 +367,9 @@ def _test(
     return tests
 
 
-def _test_btyd(known: Snapshot, horizon: int, fit: DayFit, calibrations: Mapping[bool, Calibration]) -> list[Backtest]:
+def _test_btyd(
+    known: Snapshot, horizon: int, is_for_churn: bool, fit: DayFit, calibrations: Mapping[bool, Calibration]
+) -> list[Backtest]:
     """The buy-till-you-die models at one cut, without and with the seasons."""
     if fit.btyd is None:
         return []
@@ -362,7 +381,7 @@ def _test_btyd(known: Snapshot, horizon: int, fit: DayFit, calibrations: Mapping
         if is_seasonal and not fit.has_season:
             return tests + [replace(test, is_seasonal=True) for test in tests]
         found = []
-        if horizon in CHURN_HORIZONS:
+        if is_for_churn:
             raw = predict_churn(fit, known, fit.days(known.date, horizon, is_seasonal))
             found.append(_churn_test(known, horizon, name, calibrations[is_seasonal].apply(raw)))
         purchases = predict_purchases(fit, known, horizon, is_seasonal)
@@ -447,11 +466,11 @@ def _compared(
     )
 
 
-def _large_enough(newest_first: Sequence[date], snapshots: Snapshots) -> list[date]:
+def _large_enough(newest_first: Sequence[date], snapshots: Snapshots, limits: Limits) -> list[date]:
     """The days whose history is long enough, newest first: before one that is too small all are."""
     large = []
     for day in newest_first:
-        if not snapshots.of(day).is_large_enough:
+        if not snapshots.of(day).is_large_enough(limits):
             break
         large.append(day)
     return large

@@ -19,13 +19,12 @@ from scipy.special import betainc, betaln, digamma, expit, exprel, gammaln, hyp2
 from orchestration.predictive.arrays import Floats
 from orchestration.predictive.errors import (
     HISTORY_TOO_SHORT,
-    MIN_CUSTOMERS,
-    MIN_DAYS,
     NOT_CONVERGED,
     TOO_FEW_CUSTOMERS,
     FitError,
 )
 from orchestration.predictive.likelihood import covariance, maximise
+from orchestration.predictive.limits import Limits
 
 MODELS = ("mbg_nbd", "bg_nbd")
 PARAMETERS = ("r", "alpha", "a", "b")
@@ -207,14 +206,16 @@ def log_likelihood_hessian(model: str, parameters: Iterable[float], histories: H
     return _Likelihood(model, histories).total(np.array(list(parameters), dtype=np.float64))[2]
 
 
-def fit_btyd(model: str, histories: Histories, start: BtydFit | None = None, *, check_size: bool = True) -> BtydFit:
+def fit_btyd(
+    model: str, histories: Histories, start: BtydFit | None = None, *, limits: Limits | None = None
+) -> BtydFit:
     """Fit by maximum likelihood; `start` is a fit in the same unit of time to begin from.
 
-    Refuses fewer than 500 customers, or a history of less than 180 days. `check_size=False` leaves that out, for
-    small published examples and for other units than days.
+    Refuses fewer customers or days of history than `limits` ask for. None refuses none of either, for small published
+    examples and for other units than days.
     """
-    if check_size:
-        _check_size(histories)
+    if limits is not None:
+        _check_size(histories, limits)
     if float(histories.customers @ histories.x) == 0:
         raise FitError(
             NOT_CONVERGED,
@@ -371,15 +372,15 @@ def _off_one(model: str, parameters: Floats) -> Floats:
     return np.array([r, alpha, a, b])
 
 
-def _check_size(histories: Histories) -> None:
-    customers = histories.total_customers
-    if customers < MIN_CUSTOMERS:
-        raise FitError(TOO_FEW_CUSTOMERS, f"{customers} customers have bought; a model needs {MIN_CUSTOMERS} at least.")
-    days = float(histories.T.max())
-    if days < MIN_DAYS:
+def _check_size(histories: Histories, limits: Limits) -> None:
+    customers, needed = histories.total_customers, limits.minimum_customers
+    if customers < needed:
+        raise FitError(TOO_FEW_CUSTOMERS, f"{customers} customers have bought; a model needs {needed} at least.")
+    days, needed = float(histories.T.max()), limits.minimum_history_days
+    if days < needed:
         raise FitError(
             HISTORY_TOO_SHORT,
-            f"the history is {days:.0f} days long, from the first purchase on; a model needs {MIN_DAYS} at least.",
+            f"the history is {days:.0f} days long, from the first purchase on; a model needs {needed} at least.",
         )
 
 

@@ -10,10 +10,6 @@ NOT_CONVERGED = "not_converged"
 WORSE_THAN_BASELINE = "worse_than_baseline"
 NO_BACKTEST = "no_backtest"
 
-# below either, a fit says more of chance than of customers; int_model_champions_selected says so without one
-MIN_CUSTOMERS = 500
-MIN_DAYS = 180
-
 
 class FitError(StickinessError):
     """The data does not carry the model. `code` is a reason code of the seed `model_reasons`."""

@@ -18,8 +18,9 @@ from orchestration.predictive.backtests import (
     learn,
 )
 from orchestration.predictive.errors import FitError
+from orchestration.predictive.limits import Horizons, Limits
 from orchestration.predictive.seasonality import Activity
-from orchestration.predictive.snapshots import CHURN_HORIZONS, HORIZONS, Snapshot
+from orchestration.predictive.snapshots import Snapshot
 from orchestration.predictive.spread_of_totals import spreads
 from orchestration.predictive.tables import Row
 
@@ -33,6 +34,8 @@ class Options:
     fit_id: str
     company_key: str
     fitted_at: datetime
+    horizons: Horizons
+    limits: Limits
     btyd_model: str = "mbg_nbd"
 
 
@@ -73,7 +76,7 @@ def refit(
     """
     previous = previous or Previous()
     try:
-        learnt = learn(load, dates, activity.until(as_of), as_of, options.btyd_model)
+        learnt = learn(load, dates, activity.until(as_of), as_of, options.btyd_model, options.horizons, options.limits)
     except FitError as refusal:
         kept = rules.keep_champions(previous.champions, options.fit_id, refusal.code)
         return Refit(_fit_row(load(as_of), as_of, options, refusal.code), [], [], [], kept)
@@ -85,7 +88,7 @@ def refit(
     return Refit(
         fit=_fit_row(learnt.known, as_of, options),
         parameters=_parameter_rows(learnt, tests, is_seasonal, options),
-        steps=_step_rows(learnt, options.fit_id),
+        steps=_step_rows(learnt, options),
         backtests=backtests,
         champions=_champion_rows(learnt, backtests, is_seasonal, options, previous),
     )
@@ -125,7 +128,7 @@ def _champion_rows(
 
 def _fitted_for_churn(learnt: Learnt, options: Options) -> set[str]:
     """Models that have a prediction for every horizon of churn."""
-    trained = [learnt.trained.get(horizon) for horizon in CHURN_HORIZONS]
+    trained = [learnt.trained.get(horizon) for horizon in options.horizons.churn]
     names = {options.btyd_model}
     if all(one is not None and one.logistic is not None for one in trained):
         names.add(LOGISTIC)
@@ -179,7 +182,7 @@ def _parameter_rows(learnt: Learnt, tests: Sequence[Backtest], is_seasonal: bool
     if fit.spend is not None:
         spend = fit.spend
         add("clv", "gamma_gamma", 0, spend.parameters, spend.standard_errors, spend.log_likelihood, spend.customers)
-    for horizon in CHURN_HORIZONS:
+    for horizon in options.horizons.churn:
         line = learnt.calibrations[horizon, is_seasonal]
         add("churn", model, horizon, {"calibration_intercept": line.intercept, "calibration_slope": line.slope})
         trained = learnt.trained.get(horizon)
@@ -187,8 +190,9 @@ def _parameter_rows(learnt: Learnt, tests: Sequence[Backtest], is_seasonal: bool
             add("churn", LOGISTIC, horizon, trained.logistic.parameters)
         if trained is not None and trained.boosted is not None:
             add("churn", GRADIENT_BOOSTING, horizon, {"intercept": trained.boosted.intercept})
-    errors = {horizon: errors_of_totals(fit, learnt.known, horizon) for horizon in HORIZONS}
-    from_season = {horizon: fit.season_error(horizon) for horizon in HORIZONS} if is_seasonal else {}
+    horizons = options.horizons.days
+    errors = {horizon: errors_of_totals(fit, learnt.known, horizon) for horizon in horizons}
+    from_season = {horizon: fit.season_error(horizon) for horizon in horizons} if is_seasonal else {}
     for target in ("purchases", "clv"):
         from_parameters = {horizon: of[target] for horizon, of in errors.items() if target in of}
         of_target = _with_season_known([test for test in tests if test.target == target and test.model_name == model])
@@ -204,10 +208,10 @@ def _with_season_known(tests: Sequence[Backtest]) -> list[Backtest]:
     return [test for test in tests if test.knows_season or test.horizon not in knowing]
 
 
-def _step_rows(learnt: Learnt, fit_id: str) -> list[Row]:
+def _step_rows(learnt: Learnt, options: Options) -> list[Row]:
     return [
         {
-            "fit_id": fit_id,
+            "fit_id": options.fit_id,
             "model_name": GRADIENT_BOOSTING,
             "horizon_days": horizon,
             "feature": step.feature,
@@ -215,7 +219,7 @@ def _step_rows(learnt: Learnt, fit_id: str) -> list[Row]:
             "below_value": step.below_value,
             "score": step.score,
         }
-        for horizon in CHURN_HORIZONS
+        for horizon in options.horizons.churn
         if horizon in learnt.trained and learnt.trained[horizon].boosted is not None
         for step in learnt.trained[horizon].boosted.steps
     ]

@@ -20,8 +20,6 @@ from orchestration.predictive.btyd import BtydFit, expected_repeat_purchases
 
 Days = NDArray[np.datetime64]
 
-MIN_DAYS = 365
-
 # with a trend, a year is needed for the trend and one for the season
 _DAYS_FOR_TREND = 730
 # standard deviation of a month's log ratio between years where there is one year only, and the least of it where
@@ -51,11 +49,12 @@ class Activity:
         )
 
 
-def estimate_season(fit: BtydFit, activity: Activity, as_of: date) -> tuple[Floats, Floats]:
+def estimate_season(fit: BtydFit, activity: Activity, as_of: date, minimum_days: int) -> tuple[Floats, Floats]:
     """Twelve factors, January first, and the standard deviation of the log of each in a year to come.
 
     The mean of the factors weighted by expected purchases is 1. A deviation is what shrinking leaves open, and what the
-    same month differs by between years. With less than a year all factors are 1, and nothing is said of deviations: 0.
+    same month differs by between years. With less than `minimum_days` of history all factors are 1, and nothing is said
+    of deviations: 0.
     """
     activity = activity.until(as_of)
     nothing = np.ones(12), np.zeros(12)
@@ -63,7 +62,7 @@ def estimate_season(fit: BtydFit, activity: Activity, as_of: date) -> tuple[Floa
         return nothing
     begin, end = activity.first_days.min(), np.datetime64(as_of, "D")
     length = int((end - begin).astype(np.int64)) + 1
-    if length < MIN_DAYS:
+    if length < minimum_days:
         return nothing
     expected, actual = _by_day(fit, activity, begin, length)
     months = (begin + np.arange(length)).astype("datetime64[M]").astype(np.int64)

@@ -11,10 +11,7 @@ from numpy.typing import NDArray
 
 from orchestration.predictive.arrays import Floats
 from orchestration.predictive.churn_features import CHURN_FEATURES
-from orchestration.predictive.errors import MIN_CUSTOMERS, MIN_DAYS
-
-CHURN_HORIZONS = (30, 90, 180)
-HORIZONS = (30, 90, 180, 365)
+from orchestration.predictive.limits import Limits
 
 
 @dataclass(frozen=True)
@@ -73,10 +70,9 @@ class Snapshot:
         """Days since the company's first purchase."""
         return int(self.T.max()) if self.customers else 0
 
-    @property
-    def is_large_enough(self) -> bool:
+    def is_large_enough(self, limits: Limits) -> bool:
         """Whether a fit on this snapshot means something."""
-        return self.customers >= MIN_CUSTOMERS and self.history_days >= MIN_DAYS
+        return self.customers >= limits.minimum_customers and self.history_days >= limits.minimum_history_days
 
     @property
     def recency_days(self) -> Floats:

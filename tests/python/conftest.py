@@ -87,11 +87,13 @@ class Dbt:
         target: folder that dbt writes about its runs to.
         engine: target of the profile.
         environ: what the profile reads of the environment, beside the folder of the warehouse.
+        root: folder of the project.
     """
 
     target: Path
     engine: str = "duckdb"
     environ: Mapping[str, str] = field(default_factory=dict)
+    root: Path = ROOT
     _manifest: Any = None
 
     @property
@@ -106,7 +108,7 @@ class Dbt:
 
     @property
     def _common(self) -> list[str]:
-        places = ["--project-dir", str(ROOT), "--profiles-dir", str(ROOT), "--target-path", str(self.target)]
+        places = ["--project-dir", str(self.root), "--profiles-dir", str(self.root), "--target-path", str(self.target)]
         return [*places, "--target", self.engine, "--quiet"]
 
     def invoke(self, warehouse: Path, *arguments: str) -> dict[str, str]:
@@ -126,7 +128,8 @@ class Dbt:
                 DuckDBConnectionManager.close_all_connections()
         if done.exception is not None:
             raise done.exception
-        results = list(done.result)
+        # what dbt_project.yml has at the start of each command is no node that was asked for
+        results = [result for result in done.result if result.node.resource_type != "operation"]
         messages = [
             f"{result.node.name}: {result.message}"
             for result in results

@@ -13,11 +13,15 @@ import numpy as np
 import pandas as pd
 
 from orchestration.predictive.churn_features import CHURN_FEATURES
+from orchestration.predictive.limits import Horizons, Limits
 from orchestration.predictive.seasonality import Activity
-from orchestration.predictive.snapshots import HORIZONS, Outcome, Snapshot
+from orchestration.predictive.snapshots import Outcome, Snapshot
 from orchestration.settings import ROOT
 
 CDNOW = ROOT / "companies" / "cdnow" / "data" / "CDNOW_master.txt"
+# what the tests of the fits assume, whatever the seeds say
+HORIZONS = Horizons(days=(30, 90, 180, 365), churn=(30, 90, 180))
+LIMITS = Limits(minimum_customers=500, minimum_history_days=180, minimum_season_days=365, backtests_per_horizon=6)
 
 
 @dataclass(frozen=True)
@@ -88,7 +92,7 @@ class Company:
             net_revenue_365d=days[365]["sum"].to_numpy().astype(float),
             outcomes={
                 horizon: self.outcome(day, horizon, x.index)
-                for horizon in HORIZONS
+                for horizon in HORIZONS.days
                 if day + timedelta(days=horizon) <= as_of
             },
         )

@@ -19,12 +19,12 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
-from generators import Frame, in_region, join_companies, random_company
+from generators import Calendar, in_region, join_companies, random_company
 
 from orchestration.contract import Contract, RawColumn, RawTable
 from orchestration.settings import ROOT
 
-FRAME = Frame(
+FRAME = Calendar(
     # not the last day of its month, which is thus not complete
     date(2024, 3, 30),
     "America/New_York",
@@ -315,7 +315,7 @@ class _Company:
         self._ids["customer_id"] = sorted({row["customer_id"] for row in (*drawn.customers, *drawn.orders)})
         makers: dict[str, Callable[[RawTable], list[Row]]] = {
             "customers": lambda table: [self._customer(table, row) for row in drawn.customers],
-            "orders": lambda table: [self._row(table) | row for row in drawn.orders],
+            "orders": lambda table: [self._row(table) | _without(row, "channel", "store_id") for row in drawn.orders],
             "order_items": self._order_items,
             "memberships": self._memberships,
         }
@@ -334,7 +334,7 @@ class _Company:
         return row | {free[0]: self.random.randrange(10_000, 10_000_000)}
 
     def _customer(self, table: RawTable, drawn: Row) -> Row:
-        row = self._row(table) | drawn
+        row = self._row(table) | _without(drawn, "country")
         return row | {"is_deleted": self.random.choice((None, False, False, False, False, False, False, True))}
 
     def _order_items(self, table: RawTable) -> list[Row]:
@@ -582,6 +582,11 @@ class _Speller:
         if self._random.random() > 0.03:
             return text
         return self._random.choice(SURROUNDINGS) + text + self._random.choice(SURROUNDINGS)
+
+
+def _without(row: Row, *names: str) -> Row:
+    """The row without columns whose odder values are made here."""
+    return {name: value for name, value in row.items() if name not in names}
 
 
 def _spellings(moment: datetime) -> Iterator[str]:

@@ -137,7 +137,7 @@ def base_models() -> list[ComparedModel]:
     """The checked rows of every raw table, which the marts show but a part of: each row by where it stands."""
     return [
         ComparedModel("staging", path.stem, ("file_name", "row_number"))
-        for path in sorted((ROOT / "models" / "staging" / "base").glob("*.sql"))
+        for path in sorted((ROOT / "models" / "staging" / "raw" / "base").glob("*.sql"))
     ]
 
 

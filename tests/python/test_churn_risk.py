@@ -12,12 +12,14 @@ import pandas as pd
 import pytest
 from conftest import Dbt, World
 from customer_features_by_hand import AS_OF, Past, features_on, past_company
+from oracle.seeds import seed_rows
 
 from orchestration.engines.duckdb.engine import DuckDbEngine
 from orchestration.predictive.btyd import BtydFit, probability_of_no_purchase
 from orchestration.predictive.calibration import Calibration
 from orchestration.predictive.churn_features import CHURN_FEATURES
 from orchestration.predictive.churn_models import BoostedModel, LogisticModel, Step
+from orchestration.settings import ROOT
 
 pytestmark = [pytest.mark.worlds, pytest.mark.xdist_group("churn_risk")]
 
@@ -242,38 +244,38 @@ def money(amount: Decimal) -> str:
 
 
 def reasons_of(row: Row, due: float | None) -> list[tuple[str, str, str]]:
-    """Up to three reasons in words, by the rules that the seed describes."""
+    """Up to three reasons in words, by the rules, thresholds and words of the seed; of each theme the first."""
     days, mean = row["days_since_last_purchase"], row["mean_interval_days"]
     interval = int(Decimal(mean).quantize(Decimal(1), rounding="ROUND_HALF_UP")) if mean else 0
     now, before = row["purchase_days_90d"], row["purchase_days_previous_90d"]
     spent, spent_before = row["net_revenue_90d"], row["net_revenue_previous_90d"]
-    reasons: list[tuple[str, str, str]] = []
-    if mean and days > mean and due is not None and due >= 0.8:
-        said = f"No purchase for {counted(days, 'day')}; usually buys every {counted(interval, 'day')}"
-        reasons.append(("overdue", said, f"已 {days} 天未购买，平时约每 {interval} 天购买一次"))
-    elif days >= 180:
-        reasons.append(("inactive", f"No purchase for {counted(days, 'day')}", f"已 {days} 天未购买"))
-    elif not mean and days >= 1:
-        said = f"Bought only once, {counted(days, 'day')} ago"
-        reasons.append(("one_time_buyer", said, f"仅在 {days} 天前购买过一次"))
-    complaints, tickets = row["complaints_90d"], row["tickets_180d"]
-    if complaints:
-        said = f"{counted(complaints, 'complaint')} in the last 90 days"
-        reasons.append(("complaints", said, f"近 90 天投诉 {complaints} 次"))
-    if row["nps_score"] is not None and row["nps_score"] <= 6:
-        score, on = row["nps_score"], row["nps_answered_on"]
-        said = f"Gave {score} of 10 in an NPS survey on {on}"
-        reasons.append(("low_nps", said, f"{on} 的 NPS 调查打了 {score} 分（满分 10 分）"))
-    if before >= 2 and now <= before / 2:
-        said = f"{counted(now, 'purchase')} in the last 90 days, {counted(before, 'purchase')} in the 90 days before"
-        reasons.append(("purchases_fell", said, f"近 90 天购买 {now} 次，此前 90 天 {before} 次"))
-    elif now and spent_before >= 1 and spent <= spent_before / 2:
-        said = f"Spent {money(spent)} in the last 90 days, {money(spent_before)} in the 90 days before"
-        reasons.append(("spend_fell", said, f"近 90 天消费 {money(spent)}，此前 90 天 {money(spent_before)}"))
-    if tickets >= 3 and not complaints:
-        said = f"{counted(tickets, 'service ticket')} in the last 180 days"
-        reasons.append(("many_tickets", said, f"近 180 天有 {tickets} 个服务工单"))
-    if mean and mean >= 60 and not {code for code, _, _ in reasons} & {"overdue", "inactive"}:
-        said = f"Usually buys only every {counted(interval, 'day')}"
-        reasons.append(("rare_buyer", said, f"平时约每 {interval} 天才购买一次"))
-    return reasons[:3]
+    holds: dict[str, Callable[[Decimal, Decimal], bool]] = {
+        "overdue": lambda at, _: bool(mean) and days > mean and due is not None and due >= float(at),
+        "inactive": lambda at, _: days >= at,
+        "one_time_buyer": lambda at, _: not mean and days >= at,
+        "complaints": lambda at, _: row["complaints_90d"] >= at,
+        "low_nps": lambda at, _: row["nps_score"] is not None and row["nps_score"] <= at,
+        "purchases_fell": lambda fall, least: before >= least and now <= before * (1 - fall),
+        "spend_fell": lambda fall, least: now > 0 and spent_before >= least and spent <= spent_before * (1 - fall),
+        "many_tickets": lambda at, _: row["tickets_180d"] >= at,
+        "rare_buyer": lambda at, _: bool(mean) and mean >= at,
+    }
+    counts = {
+        "days": (days, "day"),
+        "interval": (interval, "day"),
+        "purchases": (now, "purchase"),
+        "purchases_before": (before, "purchase"),
+        "complaints": (row["complaints_90d"], "complaint"),
+        "tickets": (row["tickets_180d"], "service ticket"),
+    }
+    others = {"score": row["nps_score"], "date": row["nps_answered_on"]}
+    others |= {"amount": money(spent), "amount_before": money(spent_before)}
+    english = others | {name: counted(*count) for name, count in counts.items()}
+    chinese = others | {name: number for name, (number, _) in counts.items()}
+    reasons: dict[str, tuple[str, str, str]] = {}
+    for seed in sorted(seed_rows(ROOT / "seeds", "churn_reasons"), key=lambda seed: int(seed["priority"])):
+        threshold, least = (Decimal(seed[name] or 0) for name in ("threshold", "minimum_before"))
+        if seed["theme"] not in reasons and holds[seed["reason_code"]](threshold, least):
+            words = seed["template_en"].format(**english), seed["template_zh"].format(**chinese)
+            reasons[seed["theme"]] = (seed["reason_code"], *words)
+    return list(reasons.values())[:3]

@@ -15,6 +15,7 @@ from orchestration.engines.duckdb.publication import current, publish
 from orchestration.errors import BuildError, ProjectError
 from orchestration.landing.broken_files import RawFolderError
 from orchestration.publishing import PublicationFacts
+from orchestration.seeds import lifecycle_stages
 
 
 @pytest.fixture
@@ -182,6 +183,16 @@ def test_a_dagster_yaml_of_the_users_own_is_left_as_it_is(warehouse: Path, monke
     assert (warehouse / "dagster" / "dagster.yaml").read_text() == "telemetry: {enabled: false}\n"
 
 
+def test_a_refresh_gives_the_versions_of_an_earlier_release_their_new_name_before_anything_else(
+    warehouse: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    published(warehouse)
+    (warehouse / "published" / "stickiness.duckdb").unlink()
+    monkeypatch.setattr(cli, "_run_job", stopped_by(BuildError("enough")))
+    assert cli.main(["refresh"]) == 1
+    assert (warehouse / "published" / "stickiness.duckdb").exists()
+
+
 # Rollback
 
 
@@ -262,6 +273,7 @@ def row_counts(warehouse: Path) -> summary.RowCounts | None:
 
 def test_the_headline_numbers_are_those_of_the_published_marts(warehouse: Path) -> None:
     published(warehouse, *MARTS)
+    stages = lifecycle_stages()
     assert kpis(warehouse) == {
         "Customers": "1,234",
         "Valid orders": "2",
@@ -271,8 +283,8 @@ def test_the_headline_numbers_are_those_of_the_published_marts(warehouse: Path) 
         "Median days to second purchase": "45",
         "Active customers (2026-08)": "90",
         "Retention (2026-08)": "62.3%",
-        "Lifecycle: New": "1",
-        "Lifecycle: Loyal": "2",
+        f"Lifecycle: {stages['new'][0]}": "1",
+        f"Lifecycle: {stages['loyal'][0]}": "2",
         "Lifecycle: dormant": "1",
     }
 
@@ -283,13 +295,19 @@ def test_marts_that_are_empty_show_a_dash_or_nothing(warehouse: Path) -> None:
         "Customers": "0",
         "Valid orders": "0",
         "Net revenue": "–",
-        "Repurchase rate, 90 days": "–",
-        "Repurchase rate, 365 days": "–",
+        "Repurchase rate": "–",
         "Median days to second purchase": "–",
         "Active customers": "–",
         "Retention": "–",
     }
     assert row_counts(warehouse) is None
+
+
+def test_the_repurchase_rates_shown_are_of_the_middle_and_the_longest_window(warehouse: Path) -> None:
+    windows = "UPDATE marts.repurchase_rates SET window_days = window_days + 1"
+    published(warehouse, *MARTS, windows)
+    shown = kpis(warehouse)
+    assert (shown["Repurchase rate, 91 days"], shown["Repurchase rate, 366 days"]) == ("25.0%", "45.7%")
 
 
 def test_marts_that_are_absent_show_a_dash(warehouse: Path) -> None:

@@ -6,13 +6,13 @@ from textwrap import dedent
 
 import pytest
 
-from orchestration.contract import ContractError, Reference, Scale, Sign, load_contract
+from orchestration.contract import CONTRACT_FILE, ContractError, Reference, Scale, Sign, load_contract
 
 ROOT = Path(__file__).resolve().parents[2]
 
 
 def write_contract(root: Path, text: str) -> Path:
-    path = root / "models" / "staging" / "raw.yml"
+    path = root / CONTRACT_FILE
     path.parent.mkdir(parents=True)
     path.write_text(dedent(text), encoding="utf-8")
     return root

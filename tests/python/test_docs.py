@@ -15,6 +15,7 @@ from orchestration.settings import ROOT
 
 README = ROOT / "README.md"
 CHINESE = ROOT / "README.zh-CN.md"
+CONTRIBUTING = ROOT / "CONTRIBUTING.md"
 
 
 def blocks(document: Path) -> list[str]:
@@ -110,7 +111,7 @@ def test_the_commands_of_the_readme_work_as_they_stand(checkout: Path) -> None:
 
     assert "CNY 260.00" in run(own_data, checkout)
     published = checkout / "warehouse" / "example" / "published"
-    assert (published / "marts.duckdb").exists()
+    assert (published / "stickiness.duckdb").exists()
     assert (published / "parquet" / "marts" / "customers.parquet").exists()
 
     assert "USD 2,500,315.63" in run("make run COMPANY=cdnow", checkout)
@@ -120,3 +121,18 @@ def test_the_commands_of_the_readme_work_as_they_stand(checkout: Path) -> None:
     assert "make run" in run("make help", checkout)
     run("make sample SIZE=200", checkout)
     assert (checkout / "warehouse" / "samples" / "200" / "truth" / "truth.json").is_file()
+
+
+@pytest.mark.long
+@pytest.mark.xdist_group("docs")
+@pytest.mark.skipif(
+    not (ROOT / ".git").exists(), reason="no git checkout: nothing says which files belong to the repository"
+)
+def test_the_commands_for_contributors_work_where_nothing_was_run_before(checkout: Path, tmp_path: Path) -> None:
+    [commands] = blocks(CONTRIBUTING)
+    lines = commands.splitlines()
+    assert lines[0] == "make setup"
+    # what it does is a part of make test, which takes minutes
+    lines[lines.index("make lint")] = "make --dry-run lint"
+    said = run(f'export STICKINESS_WAREHOUSE_DIR="{tmp_path}/new"\n' + "\n".join(lines), checkout)
+    assert f"No rows have been landed in {tmp_path}/new: " in said

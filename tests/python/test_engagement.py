@@ -16,7 +16,8 @@ import numpy as np
 import pandas as pd
 import pytest
 from oracle.comparison import assert_frames_equal
-from oracle.service import Frame, Phrase, Purchases, ambassadors, referrals, social_mentions_daily
+from oracle.seeds import seed_rows
+from oracle.service import AsOf, Phrase, Purchases, ambassadors, referrals, social_mentions_daily
 
 from orchestration.settings import ROOT
 
@@ -143,8 +144,7 @@ def write(tables: Tables, folder: Path) -> Path:
 
 
 def seed(name: str) -> list[dict[str, str]]:
-    with (ROOT / "seeds" / f"{name}.csv").open(encoding="utf-8", newline="") as file:
-        return list(csv.DictReader(file))
+    return seed_rows(ROOT / "seeds", name)
 
 
 @dataclass(frozen=True)
@@ -155,9 +155,9 @@ class Built:
     world: Any
 
     @property
-    def frame(self) -> Frame:
+    def frame(self) -> AsOf:
         aliases = {f"till:{row['source_id']}": row["customer_id"] for row in self.tables["customer_identities"]}
-        return Frame(AS_OF, ZONE, aliases)
+        return AsOf(AS_OF, ZONE, aliases)
 
     @property
     def purchases(self) -> dict[str, Purchases]:

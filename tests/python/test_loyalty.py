@@ -17,13 +17,17 @@ from conftest import World
 from oracle import loyalty
 from oracle.comparison import assert_frames_equal
 from oracle.loyalty import Movement, Programme, Version
+from oracle.seeds import seed_rows
+
+from orchestration.settings import ROOT
 
 ZONE = ZoneInfo("Asia/Shanghai")
 AS_OF = date(2026, 3, 15)
 FIRST_DAY = date(2024, 10, 20)
 CUSTOMERS, MEMBERS = 90, 130
 POINT_VALUE, USAGE_TARGET = Decimal("0.0125"), 0.4
-TIERS = tuple(loyalty.TIER_RANKS)
+TIER_RANKS = {row["tier"]: int(row["tier_rank"]) for row in seed_rows(ROOT / "seeds", "loyalty_tiers")}
+TIERS = tuple(TIER_RANKS)
 # at the turn of days, months and years; 7:59 and 8:00 in Shanghai are the turn of the day in UTC
 CLOCKS = (time(0), time(23, 59, 59, 999999), time(7, 59), time(8), time(12, 30))
 TURNS = tuple(
@@ -101,7 +105,9 @@ class RandomProgramme:
 
     @property
     def known(self) -> Programme:
-        return Programme(self.versions, self.movements, AS_OF, ZONE, self.aliases, POINT_VALUE, USAGE_TARGET)
+        return Programme(
+            self.versions, self.movements, AS_OF, ZONE, TIER_RANKS, self.aliases, POINT_VALUE, USAGE_TARGET
+        )
 
     def write(self, folder: Path) -> None:
         folder.mkdir(parents=True)

@@ -2,8 +2,10 @@
 
 from decimal import Decimal
 
+import pandas as pd
 import pytest
 from oracle.examples import customer, day, facts_of, order, purchases, rows
+from oracle.first_purchases import read_lines
 from oracle.orders import customer_clv, customers, orders, purchase_frequency
 from oracle.seeds import Seeds, age_band
 
@@ -123,6 +125,34 @@ def test_an_attribute_that_nobody_knows_is_unknown() -> None:
         "ann": "north",
         "bob": "unknown",
         "guest": "unknown",
+    }
+
+
+def test_the_first_purchase_is_the_earliest_valid_order_and_its_category_that_of_most_of_the_amount() -> None:
+    """Ann's o1 was cancelled. Of two at one moment o2 comes first: bags for 20, shoes for 5 + 15 on later lines."""
+    history = [
+        order("ann", "2024-01-01T09:00", status="cancelled", channel="app", store_id="s9"),
+        order("ann", "2024-01-02T09:00", channel="web"),
+        order("ann", "2024-01-02T09:00", channel="store", store_id="s1"),
+        order("bob", "2024-01-02T09:00"),
+    ]
+    items = pd.DataFrame(
+        [
+            ("o2", 3, "boot", "15"),
+            ("o2", 2, "boot", "5"),
+            ("o2", 1, "bag", "20"),
+            ("o3", 1, "boot", "99"),
+            ("o4", 1, "gift", "99"),
+        ],
+        columns=["order_id", "line_number", "product_id", "line_amount"],
+    )
+    products = pd.DataFrame({"product_id": ["bag", "boot", "gift"], "category": ["bags", "shoes", None]})
+    dimensions = ["first_channel", "first_store", "first_category"]
+    facts = facts_of(history, "2024-01-31", [customer("cat")], dimensions, read_lines(items, products))
+    assert {person.customer_id: list(person.attributes.values()) for person in facts.customers} == {
+        "ann": ["web", "unknown", "bags"],
+        "bob": ["unknown", "unknown", "unknown"],
+        "cat": ["unknown", "unknown", "unknown"],
     }
 
 

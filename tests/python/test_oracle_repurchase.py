@@ -3,7 +3,7 @@
 from decimal import Decimal
 
 import pytest
-from oracle.examples import customer, day, facts_of, order, purchases, rows
+from oracle.examples import SEEDS, customer, day, facts_of, order, purchases, rows
 from oracle.repurchase import cohort_repurchase, repurchase_rates, time_to_second_purchase
 from oracle.retention import cohort_retention, retention_monthly
 
@@ -11,14 +11,14 @@ from oracle.retention import cohort_retention, retention_monthly
 def test_the_window_ends_on_the_as_of_date_and_leaves_out_the_day_w_days_before() -> None:
     # 30 days before 31 March is 1 March
     facts = facts_of(purchases(ann="2024-03-02 2024-03-31", bob="2024-03-01 2024-03-31"), "2024-03-31")
-    frame = repurchase_rates(facts)
+    frame = repurchase_rates(facts, SEEDS)
     rates = rows(frame, "window_days", "buyers", "repeat_buyers", "repurchase_rate", dimension="all")
     assert rates == [(30, 2, 1, 0.5), (60, 2, 2, 1.0), (90, 2, 2, 1.0), (180, 2, 2, 1.0), (365, 2, 2, 1.0)]
 
 
 def test_two_orders_on_one_day_are_no_repurchase() -> None:
     facts = facts_of([order("ann", "2024-03-10T08:00:00"), order("ann", "2024-03-10T20:00:00")], "2024-03-31")
-    assert rows(repurchase_rates(facts), "buyers", "repeat_buyers", window_days=30) == [(1, 0)]
+    assert rows(repurchase_rates(facts, SEEDS), "buyers", "repeat_buyers", window_days=30) == [(1, 0)]
 
 
 @pytest.mark.parametrize(
@@ -30,12 +30,13 @@ def test_two_orders_on_one_day_are_no_repurchase() -> None:
     ],
 )
 def test_rates_are_taken_at_each_month_end_and_once_at_the_as_of_date(as_of: str, dates: list[str]) -> None:
-    frame = repurchase_rates(facts_of(purchases(ann="2024-01-15"), as_of))
+    frame = repurchase_rates(facts_of(purchases(ann="2024-01-15"), as_of), SEEDS)
     assert rows(frame, "as_of_date", window_days=30, dimension="all") == [(day(each),) for each in dates]
 
 
 def test_a_window_without_buyers_has_a_row_for_the_whole_and_no_rate() -> None:
-    frame = repurchase_rates(facts_of(purchases(ann="2024-01-15"), "2024-02-29", [customer("ann", region="north")]))
+    facts = facts_of(purchases(ann="2024-01-15"), "2024-02-29", [customer("ann", region="north")])
+    frame = repurchase_rates(facts, SEEDS)
     columns = ("dimension", "dimension_value", "buyers", "repurchase_rate")
     assert rows(frame, *columns, as_of_date=day("2024-02-29"), window_days=30) == [("all", "all", 0, None)]
     assert rows(frame, *columns, as_of_date=day("2024-02-29"), window_days=60) == [
@@ -45,7 +46,7 @@ def test_a_window_without_buyers_has_a_row_for_the_whole_and_no_rate() -> None:
 
 
 def test_a_company_without_a_purchase_has_rates_of_nothing_on_the_as_of_date_alone() -> None:
-    frame = repurchase_rates(facts_of([], "2024-02-10", [customer("ann", region="north")]))
+    frame = repurchase_rates(facts_of([], "2024-02-10", [customer("ann", region="north")]), SEEDS)
     assert rows(frame, "as_of_date", "window_days", "buyers", "repurchase_rate") == [
         (day("2024-02-10"), window, 0, None) for window in (30, 60, 90, 180, 365)
     ]
@@ -53,7 +54,7 @@ def test_a_company_without_a_purchase_has_rates_of_nothing_on_the_as_of_date_alo
 
 def test_a_customer_who_returns_on_day_30_counts_for_horizon_30_and_on_day_31_does_not() -> None:
     facts = facts_of(purchases(ann="2024-01-01 2024-01-31", bob="2024-01-01 2024-02-01"), "2024-12-31")
-    frame = cohort_repurchase(facts)
+    frame = cohort_repurchase(facts, SEEDS)
     assert rows(frame, "horizon_days", "repeat_customers", "repurchase_rate", is_mature=True) == [
         (30, 1, 0.5),
         (60, 2, 1.0),
@@ -68,7 +69,7 @@ def test_a_customer_who_returns_on_day_30_counts_for_horizon_30_and_on_day_31_do
 )
 def test_a_cohort_is_mature_when_its_last_day_has_had_the_whole_horizon(as_of: str, row: tuple) -> None:
     # 31 January and 30 days is 1 March
-    frame = cohort_repurchase(facts_of(purchases(ann="2024-01-01 2024-01-02"), as_of))
+    frame = cohort_repurchase(facts_of(purchases(ann="2024-01-01 2024-01-02"), as_of), SEEDS)
     assert rows(frame, "cohort_customers", "repeat_customers", "repurchase_rate", "is_mature", horizon_days=30) == [row]
 
 

@@ -69,6 +69,13 @@ def test_the_last_month_of_the_segments_ends_on_the_as_of_date() -> None:
 def _write_seeds(folder: Path, cells: list[tuple[int, int, int]], first_band: float = 0) -> None:
     lines = [f"{r},{f},{m},some" for r, f, m in cells]
     (folder / "rfm_segments.csv").write_text("\n".join(["r_score,f_score,m_score,rfm_segment", *lines]))
+    (folder / "repurchase_windows.csv").write_text("window_days\n30\n90\n")
+    (folder / "repurchase_horizons.csv").write_text("horizon_days\n60\n")
+    (folder / "dimensions.csv").write_text(
+        "dimension,label_en,label_zh,applies_to_customers,applies_to_surveys,applies_to_tickets\n"
+        "all,All,总体,true,true,true\nregion,Region,地区,true,false,TRUE\nchannel,Channel,渠道,false,true,false\n",
+        encoding="utf-8",
+    )
     (folder / "age_bands.csv").write_text("age_band,from_age\nadult,18\nchild,0\n")
     (folder / "cadence_bands.csv").write_text(
         f"cadence_status,from_probability\nlapsed,0.95\nearly,{first_band}\ndue,0.5\noverdue,0.8\n"
@@ -83,6 +90,12 @@ def test_seeds_are_read_with_the_bands_in_ascending_order(tmp_path: Path) -> Non
     seeds = read_seeds(tmp_path)
     assert seeds.cadence_bands == BANDS
     assert seeds.age_bands == ((0, "child"), (18, "adult"))
+    assert (seeds.repurchase_windows, seeds.repurchase_horizons) == ((30, 90), (60,))
+    assert [seeds.dimensions_of(name) for name in ("customers", "surveys", "tickets")] == [
+        ["region"],
+        ["channel"],
+        ["region"],
+    ]
     assert (len(seeds.rfm_segments), seeds.rfm_segments[5, 1, 3]) == (125, "some")
 
 

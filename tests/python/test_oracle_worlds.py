@@ -13,9 +13,10 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from generators import Company, Frame, collect_companies, in_region, join_companies, random_company, write_raw_folder
+from generators import Calendar, Company, collect_companies, in_region, join_companies, random_company, write_raw_folder
 from oracle import Facts, Seeds, Variables, compute_marts, read_facts, read_seeds
 from oracle.comparison import assert_frames_equal
+from oracle.first_purchases import read_lines
 from oracle.marts import COHORT_CLV, MARTS
 from oracle.seeds import age_band
 from oracle.value import Spread
@@ -37,7 +38,7 @@ class RandomCompanies:
     """A build of random companies: its name, when and where they live, and the variables of the business."""
 
     name: str
-    frame: Frame
+    frame: Calendar
     variables: Variables
     number: int
 
@@ -79,14 +80,14 @@ def _without_rows_of_nothing(frame: pd.DataFrame, name: str) -> pd.DataFrame:
 # the as-of date is a month end, and the leap day
 SHANGHAI = RandomCompanies(
     "property_shanghai",
-    Frame(date(2024, 2, 29), "Asia/Shanghai"),
+    Calendar(date(2024, 2, 29), "Asia/Shanghai"),
     Variables(business_timezone="Asia/Shanghai"),
     number=20240229,
 )
 # the as-of date is in the middle of a month, clocks change on four days before it, and no variable has its default
 NEW_YORK = RandomCompanies(
     "property_new_york",
-    Frame(
+    Calendar(
         date(2024, 11, 17),
         "America/New_York",
         (date(2023, 3, 12), date(2023, 11, 5), date(2024, 3, 10), date(2024, 11, 3)),
@@ -134,7 +135,14 @@ def random_companies(
     customers = company.customers_frame
     customers["age_band"] = [age_band(born, world.as_of, seeds) for born in customers["birth_date"]]
     customers["loyalty_tier"] = None
-    facts = read_facts(company.orders_frame, customers, world.as_of, companies.variables)
+    facts = read_facts(
+        company.orders_frame,
+        customers,
+        world.as_of,
+        companies.variables,
+        seeds.dimensions_of("customers"),
+        read_lines(company.order_items_frame, company.products_frame),
+    )
     return Compared(world, facts, compute_marts(facts, seeds), folder)
 
 
@@ -171,12 +179,26 @@ def test_the_random_companies_reach_every_stage_segment_score_and_status(
     assert set(expected["customer_rfm"]["is_high_value"]) == {True, False}
 
 
+def test_the_first_purchases_of_random_companies_differ_in_everything(random_companies: Compared) -> None:
+    rates = random_companies.expected["repurchase_rates"]
+    for dimension in ("country", "first_channel", "first_store", "first_category"):
+        assert rates.loc[rates["dimension"] == dimension, "dimension_value"].nunique() >= 3, dimension
+
+
+@pytest.mark.parametrize("name", sorted(name for name, mart in MARTS.items() if "dimension" in mart.keys))
+def test_a_dimension_has_the_labels_of_the_seed(random_companies: Compared, seeds: Seeds, name: str) -> None:
+    frame = random_companies.world.mart(name)[["dimension", "dimension_en", "dimension_zh"]].drop_duplicates()
+    known = {(each.name, each.label_en, each.label_zh) for each in seeds.dimensions if "customers" in each.applies_to}
+    assert set(frame.itertuples(index=False, name=None)) == known
+
+
 @pytest.fixture(scope="module")
 def cdnow(cdnow_world: Any, seeds: Seeds) -> Compared:
     """CDNOW has neither refunds nor cancellations: its raw rows are those of the mart, whose totals are published."""
     customers = cdnow_world.mart("customers").rename(columns={"registered_on": "registered_at"})
     variables = Variables()
-    facts = read_facts(cdnow_world.mart("orders"), customers, cdnow_world.as_of, variables)
+    dimensions = seeds.dimensions_of("customers")
+    facts = read_facts(cdnow_world.mart("orders"), customers, cdnow_world.as_of, variables, dimensions)
     return Compared(cdnow_world, facts, compute_marts(facts, seeds))
 
 

@@ -9,7 +9,7 @@ from datetime import date, timedelta
 import numpy as np
 import pandas as pd
 import pytest
-from purchase_histories import Company, month_ends, read_cdnow, simulate
+from purchase_histories import HORIZONS, LIMITS, Company, month_ends, read_cdnow, simulate
 
 from orchestration.predictive.backtests import Backtest, Learnt, Snapshots, learn, plan_cuts
 from orchestration.predictive.btyd import p_alive
@@ -24,7 +24,7 @@ SEASON = np.array([0.6, 0.7, 0.8, 0.9, 1, 1, 1, 0.9, 1, 1.2, 1.6, 1.8])
 
 
 def learnt_from(company: Company, dates: list[date] = DATES, as_of: date = AS_OF) -> Learnt:
-    return learn(lambda day: company.snapshot(day, as_of), dates, company.activity, as_of, "mbg_nbd")
+    return learn(lambda day: company.snapshot(day, as_of), dates, company.activity, as_of, "mbg_nbd", HORIZONS, LIMITS)
 
 
 @pytest.fixture(scope="module")
@@ -165,7 +165,8 @@ def test_cuts_are_the_last_six_month_ends_whose_window_has_passed(snapshot_of: C
 
 
 def test_no_cut_has_too_short_a_history_or_too_few_customers(snapshot_of: Callable[[date], Snapshot]) -> None:
-    plan = plan_cuts(month_ends(date(2022, 1, 1), date(2022, 9, 1)), date(2022, 8, 31), Snapshots(snapshot_of))
+    days, snapshots = month_ends(date(2022, 1, 1), date(2022, 9, 1)), Snapshots(snapshot_of)
+    plan = plan_cuts(days, date(2022, 8, 31), snapshots, HORIZONS, LIMITS)
     assert plan.cuts == {30: (date(2022, 7, 31), date(2022, 6, 30)), 90: (), 180: (), 365: ()}
 
 

@@ -26,6 +26,7 @@ from cdnow import (
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
+from purchase_histories import LIMITS
 from scipy.integrate import quad
 from scipy.special import betaln
 from scipy.stats import gamma as gamma_distribution
@@ -85,12 +86,12 @@ def base(purchases: Purchases) -> Base:
 
 @pytest.fixture(scope="module")
 def bg_nbd(base: Base) -> BtydFit:
-    return fit_btyd("bg_nbd", in_weeks(base), check_size=False)
+    return fit_btyd("bg_nbd", in_weeks(base))
 
 
 @pytest.fixture(scope="module")
 def mbg_nbd(base: Base) -> BtydFit:
-    return fit_btyd("mbg_nbd", in_weeks(base), check_size=False)
+    return fit_btyd("mbg_nbd", in_weeks(base))
 
 
 class TestPublishedFigures:
@@ -146,7 +147,7 @@ class TestPublishedFigures:
         """lifetimes, whose file has times with two decimals; close to BTYDplus."""
         assert rounded(list(mbg_nbd.parameters.values()), 3) == [0.525, 6.183, 0.891, 1.614]
         as_printed = Histories.grouped(base.x, np.round(base.t_x / 7, 2), np.round(base.T / 7, 2))
-        assert round(fit_btyd("mbg_nbd", as_printed, check_size=False).log_likelihood, 2) == -9582.13
+        assert round(fit_btyd("mbg_nbd", as_printed).log_likelihood, 2) == -9582.13
 
     def test_a_one_time_buyer_may_have_left_by_mbg_nbd(self, mbg_nbd: BtydFit, base: Base) -> None:
         """Recomputed: .38967, from parameters short of the maximum by less than the log-likelihood's printed digits."""
@@ -173,7 +174,7 @@ class TestPublishedFigures:
 
     def test_bg_nbd_of_all_customers(self) -> None:
         """Recomputed."""
-        fit = fit_btyd("bg_nbd", in_weeks(base_until(master_purchases(), CALIBRATED_UNTIL)), check_size=False)
+        fit = fit_btyd("bg_nbd", in_weeks(base_until(master_purchases(), CALIBRATED_UNTIL)))
         assert rounded(list(fit.parameters.values()), 4) == [0.2516, 4.7889, 0.7234, 2.1611]
         assert round(fit.log_likelihood, 2) == -95368.44
 
@@ -465,9 +466,7 @@ class TestInvariance:
 
     def test_grouped_customers_fit_like_single_ones(self, model: str, base: Base) -> None:
         single = Histories(base.x, base.t_x, base.T, np.ones(base.x.size))
-        assert_same_fit(
-            fit_btyd(model, single, check_size=False), fit_btyd(model, Histories.grouped(base.x, base.t_x, base.T))
-        )
+        assert_same_fit(fit_btyd(model, single), fit_btyd(model, Histories.grouped(base.x, base.t_x, base.T)))
 
     def test_a_count_is_so_many_customers(self, model: str, base: Base) -> None:
         counts = np.random.default_rng(4).integers(1, 5, base.x.size)
@@ -479,7 +478,7 @@ class TestInvariance:
 
     def test_weeks_or_days_are_the_same_fit(self, model: str, base: Base) -> None:
         days = fit_btyd(model, Histories.grouped(base.x, base.t_x, base.T))
-        weeks = fit_btyd(model, in_weeks(base), check_size=False)
+        weeks = fit_btyd(model, in_weeks(base))
         assert [days.r, days.alpha / 7, days.a, days.b] == pytest.approx(list(weeks.parameters.values()), rel=1e-6)
         assert days.log_likelihood == pytest.approx(weeks.log_likelihood - base.x.sum() * np.log(7), rel=1e-9)
         at = (base.x, base.t_x / 7, base.T / 7)
@@ -567,19 +566,19 @@ class TestOddBases:
             fit_btyd(model, Histories.grouped(NOBODY, NOBODY, AGES))
         assert refusal.value.code == NOT_CONVERGED
 
-    def test_fewer_than_500_customers_are_refused(self, model: str) -> None:
+    def test_fewer_customers_than_the_limit_are_refused(self, model: str) -> None:
         base, _ = simulated(model, (0.5, 40.0, 0.9, 1.6), 499, 900, 0, seed=1)
         histories = Histories.grouped(base.x, base.t_x, base.T)
         with pytest.raises(FitError, match="499 customers have bought; a model needs 500") as refusal:
-            fit_btyd(model, histories)
+            fit_btyd(model, histories, limits=LIMITS)
         assert refusal.value.code == TOO_FEW_CUSTOMERS
-        assert fit_btyd(model, histories, check_size=False).customers == 499
+        assert fit_btyd(model, histories).customers == 499
 
-    def test_less_than_180_days_are_refused(self, model: str) -> None:
+    def test_fewer_days_than_the_limit_are_refused(self, model: str) -> None:
         with pytest.raises(FitError, match="179 days long.*needs 180") as refusal:
-            fit_btyd(model, Histories.grouped(HALF, HALF, np.minimum(AGES, 179)))
+            fit_btyd(model, Histories.grouped(HALF, HALF, np.minimum(AGES, 179)), limits=LIMITS)
         assert refusal.value.code == HISTORY_TOO_SHORT
-        fit_btyd(model, Histories.grouped(HALF, HALF, np.minimum(AGES, 180)))
+        fit_btyd(model, Histories.grouped(HALF, HALF, np.minimum(AGES, 180)), limits=LIMITS)
 
 
 def test_what_is_no_history_is_refused() -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from purchase_histories import Company, month_ends, simulate
+from purchase_histories import HORIZONS, LIMITS, Company, month_ends, simulate
 
 from orchestration.predictive import backtests
 from orchestration.predictive.btyd import PARAMETERS, BtydFit, expected_purchases
@@ -28,7 +28,7 @@ TYPES = {"VARCHAR": str, "INTEGER": int, "BIGINT": int, "DOUBLE": float, "BOOLEA
 
 
 def options(fit_id: str = "fit") -> Options:
-    return Options(fit_id, "company", datetime(2024, 2, 1, 3), "mbg_nbd")
+    return Options(fit_id, "company", datetime(2024, 2, 1, 3), HORIZONS, LIMITS, "mbg_nbd")
 
 
 def refit_of(

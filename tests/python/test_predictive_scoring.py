@@ -27,11 +27,12 @@ from orchestration.predictive.spend import fit_spend
 
 pytestmark = [pytest.mark.worlds, pytest.mark.xdist_group("scoring")]
 
-MODELS = ("int_purchase_histories_projected", "int_customer_predictions_scored")
+MODELS = ("int_purchase_histories_projected", "int_customer_predictions_scored", "int_customer_horizons_predicted")
 BOUNDARIES = (*range(30, 331, 30), 365)
 PURCHASES = (0, 1, 2, 5, 30, 300, 3000)
 TENURES = (0, 1, 7, 30, 89, 90, 180, 365, 1000)
 HORIZONS = (30, 90, 180, 365)
+CHURN_HORIZONS = HORIZONS[:-1]
 Floats = NDArray[np.float64]
 
 # CDNOW sample, weeks 1 to 39, fitted in weeks: Fader, Hardie and Lee 2005 for BG/NBD, lifetimes for MBG/NBD
@@ -59,7 +60,7 @@ EXTREME = (
 
 @dataclass(frozen=True)
 class Scoring:
-    """The two models of the predictions, as dbt compiles them, over inputs of a test."""
+    """The models of the predictions, as dbt compiles them, over inputs of a test."""
 
     statements: Sequence[str]
 
@@ -73,7 +74,10 @@ class Scoring:
         mean_spend: Sequence[float | None] | None = None,
         rate: float = 0.0,
     ) -> pd.DataFrame:
-        """Predictions of customers (x, t_x, T), in their order; `effective` is the length of the days to a boundary."""
+        """Predictions of customers (x, t_x, T), in their order; a name that ends in days is of that horizon.
+
+        `effective` is the length of the days to a boundary.
+        """
         means = [None] * len(histories) if mean_spend is None else mean_spend
         customers = [(place, *row, mean) for place, (row, mean) in enumerate(zip(histories, means, strict=True))]
         later = None if fit is None else fit.b - (fit.model == "bg_nbd")
@@ -94,6 +98,12 @@ class Scoring:
             connection.execute("create table int_season_days_counted (days integer, effective_days double)")
             season = [(days, effective(days)) for days in BOUNDARIES]
             connection.executemany("insert into int_season_days_counted values (?, ?)", season)
+            connection.execute("create schema warehouse.seeds")
+            connection.execute(
+                "create table warehouse.seeds.prediction_horizons (horizon_days integer, is_for_churn boolean)"
+            )
+            horizons = [(days, days in CHURN_HORIZONS) for days in HORIZONS]
+            connection.executemany("insert into warehouse.seeds.prediction_horizons values (?, ?)", horizons)
             connection.execute(
                 "create table int_btyd_parameters_pivoted (model_name varchar, r double, alpha double, a double, "
                 "b_later double, p double, q double, gamma double)"
@@ -102,7 +112,14 @@ class Scoring:
             connection.execute("insert into int_btyd_parameters_pivoted values (?, ?, ?, ?, ?, ?, ?, ?)", parameters)
             for name, statement in zip(MODELS, self.statements, strict=True):
                 connection.execute(f"create table {name} as {statement}")
-            return connection.execute(f"from {MODELS[-1]} order by customer_id").df()
+            return with_horizons(*(connection.execute(f"from {name}").df() for name in MODELS[1:]))
+
+
+def with_horizons(customers: pd.DataFrame, horizons: pd.DataFrame) -> pd.DataFrame:
+    """One row per customer, in the order of their ids: expected_purchases_30d and so on beside what has no horizon."""
+    wide = horizons.pivot(index="customer_id", columns="horizon_days")
+    wide.columns = [f"{name}_{days}d" for name, days in wide.columns]
+    return customers.set_index("customer_id").join(wide).sort_index().reset_index()
 
 
 @pytest.fixture(scope="module")
@@ -111,7 +128,10 @@ def scoring(dbt: Dbt, tmp_path_factory: pytest.TempPathFactory) -> Scoring:
     (warehouse / "build").mkdir()
     dbt.invoke(warehouse, "compile", "--select", *MODELS)
     # unit tests leave statements of the same names in folders of their own
-    compiled = {path.stem: path.read_text(encoding="utf-8") for path in (dbt.target / "compiled").rglob("value/*.sql")}
+    compiled = {
+        path.stem: path.read_text(encoding="utf-8")
+        for path in (dbt.target / "compiled").rglob("intermediate/predictions/*.sql")
+    }
     return Scoring([compiled[name] for name in MODELS])
 
 
@@ -145,7 +165,7 @@ def test_the_sql_agrees_with_scipy_on_a_grid(scoring: Scoring, fit: BtydFit, len
         error = difference(scored[f"expected_purchases_{days}d"], expected_purchases(fit, x, t_x, T, length * days))
         assert error.max() < 1e-6
         assert error[T >= 90].max() < 1e-8
-    for days in HORIZONS[:-1]:
+    for days in CHURN_HORIZONS:
         expected = probability_of_no_purchase(fit, x, t_x, T, length * days)
         assert difference(scored[f"no_purchase_probability_{days}d"], expected).max() < 1e-12
     # days of centuries hang on the last digits of p_alive where that is near one half
@@ -185,7 +205,7 @@ def base() -> Base:
 @pytest.fixture(scope="module")
 def bg_nbd(base: Base) -> BtydFit:
     """The fit of Fader, Hardie and Lee 2005, to more digits than are printed."""
-    fit = fit_btyd("bg_nbd", Histories.grouped(base.x, base.t_x, base.T), check_size=False)
+    fit = fit_btyd("bg_nbd", Histories.grouped(base.x, base.t_x, base.T))
     assert [round(value, 4) for value in (fit.r, fit.alpha / WEEK, fit.a, fit.b)] == [0.2426, 4.4136, 0.7929, 2.4259]
     return fit
 
@@ -268,4 +288,5 @@ def test_a_mean_spend_of_nothing_counts_for_nothing(scoring: Scoring) -> None:
 def test_without_parameters_every_customer_is_there_and_nothing_is_predicted(scoring: Scoring) -> None:
     scored = scoring(None, grid())
     assert len(scored) == len(grid())
-    assert scored.drop(columns=["as_of_date", "customer_id"]).isna().all(axis=None)
+    known = ["as_of_date", "customer_id", "repeat_purchase_days", "tenure_days"]
+    assert scored.drop(columns=known).isna().all(axis=None)

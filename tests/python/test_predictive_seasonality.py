@@ -7,6 +7,7 @@ from datetime import date
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from purchase_histories import LIMITS
 
 from orchestration.predictive.btyd import BtydFit, Histories, expected_repeat_purchases, fit_btyd
 from orchestration.predictive.seasonality import Activity, effective_days, estimate_season, relative_error_of_days
@@ -22,7 +23,7 @@ SEASON = np.array([0.8, 0.85, 0.95, 1.0, 0.95, 0.9, 0.8, 0.85, 1.0, 1.1, 1.3, 1.
 
 
 def estimate_month_index(fit: BtydFit, activity: Activity, as_of: date) -> np.ndarray:
-    return estimate_season(fit, activity, as_of)[0]
+    return estimate_season(fit, activity, as_of, LIMITS.minimum_season_days)[0]
 
 
 def months_of(days: NDArray[np.datetime64]) -> NDArray[np.int64]:

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from conftest import World
-from generators import Company, Frame, random_company, write_raw_folder
+from generators import Calendar, Company, random_company, write_raw_folder
 from oracle import Variables, read_facts
 from oracle.marts import BASKET_MARTS
 from oracle.products import Basket
@@ -22,7 +22,7 @@ from oracle.products import Basket
 pytestmark = [pytest.mark.worlds, pytest.mark.xdist_group("products")]
 
 # the clock is put forward on 10 March, so that the hour from 2 to 3 is missing
-FRAME = Frame(date(2024, 3, 17), "America/New_York", (date(2023, 11, 5), date(2024, 3, 10)))
+FRAME = Calendar(date(2024, 3, 17), "America/New_York", (date(2023, 11, 5), date(2024, 3, 10)))
 VARIABLES = Variables(business_timezone="America/New_York", default_margin_rate=Decimal("0.25"))
 PRODUCTS = 30
 MODELS = (
@@ -103,7 +103,7 @@ def built(build_world: Callable[..., World], tmp_path_factory: pytest.TempPathFa
     write_rows(folder / "order_items.csv", lines)
     facts = read_facts(company.orders_frame, company.customers_frame, FRAME.as_of, VARIABLES)
     world = build_world(folder, "products", FRAME.as_of, MODELS)
-    return Built(Basket(facts, tuple(company.orders), tuple(products), tuple(lines)), world)
+    return Built(Basket(facts, tuple(products), tuple(lines)), world)
 
 
 @pytest.mark.parametrize("name", BASKET_MARTS)

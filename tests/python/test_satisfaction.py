@@ -16,6 +16,7 @@ from jinja2 import Environment
 from oracle import Variables, assert_frames_equal, read_facts, read_seeds
 from oracle import satisfaction as oracle
 from oracle.comparison import plain
+from oracle.first_purchases import read_lines
 from oracle.rfm import customer_rfm
 from oracle.seeds import age_band
 from scipy import stats
@@ -31,7 +32,6 @@ SATISFACTION = (*BUILD, "--select", "+path:models/marts/satisfaction", "--indire
 AIRPORT = ROOT.parent / "shared" / "reference" / "data" / "sfo_2017.csv"
 PERIOD = ("period_grain", "period_start")
 CUT = (*PERIOD, "dimension", "dimension_value")
-DIMENSIONS = {"all", *oracle.CUSTOMER_DIMENSIONS, "rfm_segment", "survey_trigger", "channel"}
 
 
 @dataclass(frozen=True)
@@ -108,11 +108,13 @@ def expected(company: SurveyCompany, airport: list[dict]) -> dict[str, pd.DataFr
     customers = company.company.customers_frame
     customers["age_band"] = [age_band(born, FRAME.as_of, seeds) for born in customers["birth_date"]]
     customers["loyalty_tier"] = [company.tiers.get(customer) for customer in customers["customer_id"]]
-    facts = read_facts(company.company.orders_frame, customers, FRAME.as_of, VARIABLES)
+    lines = read_lines(company.company.order_items_frame, company.company.products_frame)
+    dimensions = seeds.dimensions_of("customers")
+    facts = read_facts(company.company.orders_frame, customers, FRAME.as_of, VARIABLES, dimensions, lines)
     rfm = customer_rfm(facts, seeds)
     segments = dict(zip(rfm["customer_id"], rfm["rfm_segment"], strict=True))
     responses = [*company.responses, *airport]
-    surveys = oracle.read_surveys(responses, company.invitations, company.aliases, facts, segments)
+    surveys = oracle.read_surveys(responses, company.invitations, company.aliases, facts, segments, seeds)
     return {
         "survey_responses": oracle.survey_responses(surveys),
         "nps": oracle.nps(surveys),
@@ -146,7 +148,7 @@ def test_the_random_company_reaches_every_edge(world: World, company: SurveyComp
         mart = world.mart(name)
         assert set(mart["is_significant"]) == {True, False, None}
         assert set(mart["is_complete"]) == {True, False}
-        assert set(mart["dimension"]) == DIMENSIONS
+        assert set(mart["dimension"]) == {"all", *read_seeds(ROOT / "seeds").dimensions_of("surveys")}
         assert mart["responses"].min() == 1
         # the month after the one without surveys has a month before it, but nothing to compare with
         months = mart[(mart["period_grain"] == "month") & (mart["dimension"] == "all")].set_index("period_start")

@@ -16,11 +16,13 @@ from zoneinfo import ZoneInfo
 import numpy as np
 import pandas as pd
 import pytest
+from oracle import Variables, read_facts, read_seeds
 from oracle.comparison import assert_frames_equal
+from oracle.seeds import seed_rows
 from oracle.service import (
     TICKET_COLUMNS,
+    AsOf,
     Comment,
-    Frame,
     Phrase,
     Purchases,
     effect_of_pairs,
@@ -149,6 +151,8 @@ def _add_buyer(service: Service, customer: str, random: np.random.Generator) -> 
     while day <= AS_OF and is_alive:
         spent = Decimal(int(random.integers(1_000, 30_000))) / 100
         order = {"order_id": f"{customer}-{number}", "customer_id": customer, "ordered_at": utc(day)}
+        # takes no number of the generator, so that who buys what stays as it is
+        order["channel"] = ("store", "web", None)[(len(service.customers) + number) % 3]
         service.orders.append(order | {"status": "completed", "order_amount": spent})
         gap = math.ceil(random.exponential(1 / rate)) if random.random() >= DROPOUT else 10_000
         lag = int(random.integers(0, 4))
@@ -273,8 +277,7 @@ def write(service: Service, folder: Path) -> Path:
 
 
 def seed(name: str) -> list[dict[str, str]]:
-    with (ROOT / "seeds" / f"{name}.csv").open(encoding="utf-8", newline="") as file:
-        return list(csv.DictReader(file))
+    return seed_rows(ROOT / "seeds", name)
 
 
 def phrases_of_seed() -> list[Phrase]:
@@ -291,9 +294,9 @@ class Built:
     phrases: list[Phrase]
 
     @property
-    def frame(self) -> Frame:
+    def frame(self) -> AsOf:
         aliases = {f"till:{row['source_id']}": row["customer_id"] for row in self.service.customer_identities}
-        return Frame(AS_OF, ZONE, aliases)
+        return AsOf(AS_OF, ZONE, aliases)
 
     @property
     def known_tickets(self) -> pd.DataFrame:
@@ -360,13 +363,19 @@ def test_tickets_agree_with_their_definition(built: Built) -> None:
 
 def test_ticket_performance_agrees_with_its_definition(built: Built) -> None:
     order_days = [built.frame.day(order["ordered_at"]) for order in built.service.orders]
-    attributes = {row["customer_id"]: row for row in built.service.customers}
-    expected = ticket_performance(built.known_tickets, order_days, attributes, AS_OF)
+    seeds = read_seeds(ROOT / "seeds")
+    orders, customers = (pd.DataFrame(rows, dtype=object) for rows in (built.service.orders, built.service.customers))
+    variables = Variables(business_timezone=ZONE.key)
+    facts = read_facts(orders, customers, AS_OF, variables, seeds.dimensions_of("customers"))
+    attributes = {customer.customer_id: customer.attributes for customer in facts.customers}
+    expected = ticket_performance(built.known_tickets, order_days, attributes, seeds.dimensions_of("tickets"), AS_OF)
     ratios = [name for name in expected.columns if "rate" in name or "hours" in name or "per_1000" in name]
     keys = ["period_grain", "period_start", "dimension", "dimension_value"]
     actual = built.world.mart("ticket_performance")
     assert_frames_equal(actual, expected, keys, ratios=ratios, name="ticket_performance")
     assert len(actual) == len(expected) > 300
+    labels = {(each.name, each.label_en, each.label_zh) for each in seeds.dimensions if "tickets" in each.applies_to}
+    assert set(actual[["dimension", "dimension_en", "dimension_zh"]].itertuples(index=False, name=None)) == labels
 
 
 def test_complaints_per_order_have_nearly_the_exact_interval_of_a_count(built: Built) -> None:

@@ -1,15 +1,31 @@
-with customers as (
-    {% for horizon in [30, 90, 180, 365] -%}
+with clv as (
+    select * from {{ ref('customer_clv') }}
+),
+
+customers as (
     select
-        {{ horizon }} as horizon_days,
+        horizons.horizon_days,
         count(*) as customers,
-        sum(historic_net_revenue) as historic_net_revenue,
-        sum(predicted_clv_{{ horizon }}d) as predicted_clv,
-        sum(expected_purchases_{{ horizon }}d) as predicted_purchases
-    from {{ ref('customer_clv') }}
-    having count(*) > 0
-    {% if not loop.last %}union all{% endif %}
-    {% endfor %}
+        sum(clv.historic_net_revenue) as historic_net_revenue,
+        sum(
+            case horizons.horizon_days
+                when 30 then clv.predicted_clv_30d
+                when 90 then clv.predicted_clv_90d
+                when 180 then clv.predicted_clv_180d
+                when 365 then clv.predicted_clv_365d
+            end
+        ) as predicted_clv,
+        sum(
+            case horizons.horizon_days
+                when 30 then clv.expected_purchases_30d
+                when 90 then clv.expected_purchases_90d
+                when 180 then clv.expected_purchases_180d
+                when 365 then clv.expected_purchases_365d
+            end
+        ) as predicted_purchases
+    from clv
+    cross join {{ ref('prediction_horizons') }} as horizons
+    group by horizons.horizon_days
 ),
 
 cohorts as (

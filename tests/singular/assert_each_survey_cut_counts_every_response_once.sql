@@ -26,8 +26,19 @@ periods as (
         max(favourable_responses) as most_favourable
     from cells
     group by mart, period_grain, period_start
+),
+
+known as (
+    select count(*) as dimensions
+    from {{ ref('dimensions') }}
+    where applies_to_surveys
 )
 
-select *
+select periods.*, known.dimensions as known_dimensions
 from periods
-where dimensions != 10 or wholes != 1 or fewest_responses != most_responses or fewest_favourable != most_favourable
+cross join known
+where
+    periods.dimensions != known.dimensions
+    or periods.wholes != 1
+    or periods.fewest_responses != periods.most_responses
+    or periods.fewest_favourable != periods.most_favourable

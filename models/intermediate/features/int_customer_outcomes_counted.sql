@@ -18,10 +18,7 @@ run_context as (
 ),
 
 horizons as (
-    {% for days in [30, 90, 180, 365] -%}
-    select {{ days }} as horizon_days
-    {% if not loop.last %}union all{% endif %}
-    {% endfor %}
+    select horizon_days from {{ ref('prediction_horizons') }}
 ),
 
 -- what has not fully passed says nothing of who will not come

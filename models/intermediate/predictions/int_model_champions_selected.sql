@@ -16,6 +16,10 @@ purchase_history as (
     select * from {{ ref('int_purchase_history_measured') }}
 ),
 
+model_limits as (
+    select minimum_customers, minimum_history_days from {{ ref('model_limits') }}
+),
+
 targets as (
     {% for target in ['churn', 'purchases', 'clv'] -%}
     select '{{ target }}' as target
@@ -64,13 +68,14 @@ final as (
             when not champions.is_reliable then champions.unreliable_reason
             when champions.fit_id is not null then null
             -- of too small a company no fit is even tried
-            when purchase_history.customers < 500 then 'too_few_customers'
-            when purchase_history.history_days < 180 then 'history_too_short'
+            when purchase_history.customers < model_limits.minimum_customers then 'too_few_customers'
+            when purchase_history.history_days < model_limits.minimum_history_days then 'history_too_short'
             else coalesce(newest_fit.reason_code, 'no_parameters')
         end as unreliable_reason
     from targets
     cross join newest_fit
     cross join purchase_history
+    cross join model_limits
     left join ranked_champions as champions
         on targets.target = champions.target
         and champions.champion_rank = 1

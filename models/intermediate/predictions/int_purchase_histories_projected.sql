@@ -1,5 +1,3 @@
-{% set horizons = [30, 90, 180, 365] %}
-
 with
 
 features as (
@@ -12,6 +10,10 @@ parameters as (
 
 season_days as (
     select * from {{ ref('int_season_days_counted') }}
+),
+
+prediction_horizons as (
+    select horizon_days from {{ ref('prediction_horizons') }}
 ),
 
 run_context as (
@@ -28,16 +30,22 @@ histories as (
     group by features.repeat_purchase_days, features.tenure_days
 ),
 
+steps as (
+    select
+        days,
+        effective_days,
+        lead(days) over (order by days asc nulls last) as next_days
+    from season_days
+),
+
 discounts as (
     select
-        season_days.days,
-        season_days.effective_days,
-        power(1e0 + run_context.annual_discount_rate, -season_days.days / 365e0) as discount,
-        power(
-            1e0 + run_context.annual_discount_rate,
-            -case when season_days.days = 330 then 365 else season_days.days + 30 end / 365e0
-        ) as next_discount
-    from season_days
+        steps.days,
+        steps.effective_days,
+        power(1e0 + run_context.annual_discount_rate, -steps.days / 365e0) as discount,
+        -- of the last step none is asked for
+        power(1e0 + run_context.annual_discount_rate, -steps.next_days / 365e0) as next_discount
+    from steps
     cross join run_context
 ),
 
@@ -123,20 +131,27 @@ bounded_purchases as (
 
 final as (
     select
-        {% for horizon in horizons -%}
-        max(case when days = {{ horizon }} then purchases end) as purchases_if_alive_{{ horizon }}d,
+        bounded_purchases.repeat_purchase_days,
+        bounded_purchases.tenure_days,
+        prediction_horizons.horizon_days,
+        max(
+            case when bounded_purchases.days = prediction_horizons.horizon_days then bounded_purchases.purchases end
+        ) as purchases_if_alive,
         -- the purchases of each step, discounted from its end: the sum of (E(n) - E(n - 1)) × discount(n), rearranged
         sum(
-            case
-                when days < {{ horizon }} then purchases * (discount - next_discount)
-                when days = {{ horizon }} then purchases * discount
+            bounded_purchases.purchases
+            * case
+                when bounded_purchases.days < prediction_horizons.horizon_days
+                    then bounded_purchases.discount - bounded_purchases.next_discount
+                else bounded_purchases.discount
             end
-        ) as discounted_purchases_if_alive_{{ horizon }}d,
-        {% endfor -%}
-        repeat_purchase_days,
-        tenure_days
+        ) as discounted_purchases_if_alive
     from bounded_purchases
-    group by repeat_purchase_days, tenure_days
+    inner join prediction_horizons on bounded_purchases.days <= prediction_horizons.horizon_days
+    group by
+        bounded_purchases.repeat_purchase_days,
+        bounded_purchases.tenure_days,
+        prediction_horizons.horizon_days
 )
 
 select * from final

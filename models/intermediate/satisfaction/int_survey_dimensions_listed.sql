@@ -12,19 +12,21 @@ rfm_scores as (
     select * from {{ ref('int_rfm_scored') }}
 ),
 
-run_context as (
-    select as_of_date from {{ ref('run_context') }}
+dimensions as (
+    select * from {{ ref('dimensions') }}
 ),
 
--- named here, since a company without customers has no rows to take the names from
-dimensions as (
-    {% for dimension in [
-        'all', 'region', 'acquisition_channel', 'gender', 'age_band', 'income_band', 'loyalty_tier', 'rfm_segment',
-        'survey_trigger', 'channel'
-    ] -%}
-    select '{{ dimension }}' as dimension
-    {% if not loop.last %}union all{% endif %}
-    {% endfor %}
+-- from the seed, since a response of nobody known has no customer to take the names from
+customer_dimension_names as (
+    select dimension from dimensions
+    where
+        applies_to_customers
+        and applies_to_surveys
+        and dimension != 'all'
+),
+
+run_context as (
+    select as_of_date from {{ ref('run_context') }}
 ),
 
 current_segments as (
@@ -35,27 +37,45 @@ current_segments as (
     inner join run_context on rfm_scores.snapshot_on = run_context.as_of_date
 ),
 
+responses_with_segments as (
+    select
+        responses.*,
+        current_segments.rfm_segment
+    from responses
+    -- a customer has at most one segment on a day
+    left join current_segments on responses.customer_id = current_segments.customer_id
+),
+
+-- the dimensions that surveys have beside those of customers, and from which column each comes
+response_values as (
+    {{ values_by_dimension('responses_with_segments', 'response_id', {
+        'all': "'all'",
+        'rfm_segment': 'rfm_segment',
+        'survey_trigger': 'survey_trigger',
+        'channel': 'channel',
+    }) }}
+),
+
 final as (
     select
+        response_values.response_id,
+        response_values.dimension,
+        response_values.dimension_value
+    from response_values
+    left join dimensions on response_values.dimension = dimensions.dimension
+    -- a dimension that the seed does not list stays, so that the test of known dimensions names it
+    where coalesce(dimensions.applies_to_surveys, true)
+    union all
+    select
         responses.response_id,
-        dimensions.dimension,
-        coalesce(
-            case dimensions.dimension
-                when 'all' then 'all'
-                when 'rfm_segment' then current_segments.rfm_segment
-                when 'survey_trigger' then responses.survey_trigger
-                when 'channel' then responses.channel
-                else customer_dimensions.dimension_value
-            end,
-            'unknown'
-        ) as dimension_value
+        customer_dimension_names.dimension,
+        coalesce(customer_dimensions.dimension_value, 'unknown') as dimension_value
     from responses
-    cross join dimensions
-    -- each has one row per customer, or customer and dimension: one per response and dimension remains
+    cross join customer_dimension_names
+    -- a customer has one row per dimension: one per response and dimension remains
     left join customer_dimensions
         on responses.customer_id = customer_dimensions.customer_id
-        and dimensions.dimension = customer_dimensions.dimension
-    left join current_segments on responses.customer_id = current_segments.customer_id
+        and customer_dimension_names.dimension = customer_dimensions.dimension
 )
 
 select * from final

@@ -8,34 +8,49 @@ customer_dimensions as (
     select * from {{ ref('int_customer_dimensions_listed') }}
 ),
 
--- named here, since a company without customers has no rows to take the names from
 dimensions as (
-    {% for dimension in ['all', 'category', 'priority', 'channel', 'region', 'acquisition_channel', 'loyalty_tier'] -%}
-    select '{{ dimension }}' as dimension
-    {% if not loop.last %}union all{% endif %}
-    {% endfor %}
+    select * from {{ ref('dimensions') }}
+),
+
+-- from the seed, since a ticket of nobody known has no customer to take the names from
+customer_dimension_names as (
+    select dimension from dimensions
+    where
+        applies_to_customers
+        and applies_to_tickets
+        and dimension != 'all'
+),
+
+-- the dimensions that tickets have beside those of customers, and from which column each comes
+ticket_values as (
+    {{ values_by_dimension('tickets', 'ticket_id', {
+        'all': "'all'",
+        'category': 'category',
+        'priority': 'priority',
+        'channel': 'channel',
+    }) }}
 ),
 
 final as (
     select
+        ticket_values.ticket_id,
+        ticket_values.dimension,
+        ticket_values.dimension_value
+    from ticket_values
+    left join dimensions on ticket_values.dimension = dimensions.dimension
+    -- a dimension that the seed does not list stays, so that the test of known dimensions names it
+    where coalesce(dimensions.applies_to_tickets, true)
+    union all
+    select
         tickets.ticket_id,
-        dimensions.dimension,
-        coalesce(
-            case dimensions.dimension
-                when 'all' then 'all'
-                when 'category' then tickets.category
-                when 'priority' then tickets.priority
-                when 'channel' then tickets.channel
-                else customer_dimensions.dimension_value
-            end,
-            'unknown'
-        ) as dimension_value
+        customer_dimension_names.dimension,
+        coalesce(customer_dimensions.dimension_value, 'unknown') as dimension_value
     from tickets
-    cross join dimensions
+    cross join customer_dimension_names
     -- a customer has one row per dimension: one per ticket and dimension remains
     left join customer_dimensions
         on tickets.customer_id = customer_dimensions.customer_id
-        and dimensions.dimension = customer_dimensions.dimension
+        and customer_dimension_names.dimension = customer_dimensions.dimension
 )
 
 select * from final

@@ -26,7 +26,7 @@ retention_actions as (
 ),
 
 model_reasons as (
-    select * from {{ ref('model_reasons') }}
+    select * from {{ ref('int_model_reasons_worded') }}
 ),
 
 run_context as (
@@ -42,6 +42,18 @@ risk_bands as (
         label_en,
         label_zh
     from {{ ref('churn_risk_bands') }}
+),
+
+-- a column for each horizon for churn of the seed prediction_horizons
+customer_probabilities as (
+    select
+        customer_id,
+        max(model_name) as model_name,
+        max(case when horizon_days = 30 then churn_probability end) as churn_probability_30d,
+        max(case when horizon_days = 90 then churn_probability end) as churn_probability_90d,
+        max(case when horizon_days = 180 then churn_probability end) as churn_probability_180d
+    from probabilities
+    group by customer_id
 ),
 
 customer_reasons as (
@@ -103,7 +115,7 @@ final as (
         model_reasons.label_zh as unreliable_reason_zh,
         probabilities.model_name
     from customers
-    inner join probabilities on customers.customer_id = probabilities.customer_id
+    inner join customer_probabilities as probabilities on customers.customer_id = probabilities.customer_id
     cross join champions
     -- a probability lies in one band, and a band has one action for each value: one row per customer remains
     left join risk_bands

@@ -17,6 +17,10 @@ run_context as (
     select lapsed_days from {{ ref('run_context') }}
 ),
 
+dimensions as (
+    select dimension, label_en, label_zh from {{ ref('dimensions') }}
+),
+
 -- per month, the customers whose latest purchase before it was long enough ago on the eve of the month
 lapsed_customers as (
     select
@@ -51,16 +55,19 @@ counted as (
 
 final as (
     select
-        month_start as month,
-        dimension,
-        dimension_value,
-        lapsed_customers,
-        reactivated_customers,
-        {{ ratio('reactivated_customers', 'lapsed_customers') }} as reactivation_rate,
-        {{ wilson_low('reactivated_customers', 'lapsed_customers') }} as reactivation_rate_low,
-        {{ wilson_high('reactivated_customers', 'lapsed_customers') }} as reactivation_rate_high,
-        is_complete
+        counted.month_start as month,
+        counted.dimension,
+        dimensions.label_en as dimension_en,
+        dimensions.label_zh as dimension_zh,
+        counted.dimension_value,
+        counted.lapsed_customers,
+        counted.reactivated_customers,
+        {{ ratio('counted.reactivated_customers', 'counted.lapsed_customers') }} as reactivation_rate,
+        {{ wilson_low('counted.reactivated_customers', 'counted.lapsed_customers') }} as reactivation_rate_low,
+        {{ wilson_high('counted.reactivated_customers', 'counted.lapsed_customers') }} as reactivation_rate_high,
+        counted.is_complete
     from counted
+    left join dimensions on counted.dimension = dimensions.dimension
 )
 
 select * from final

@@ -38,16 +38,22 @@ left_over as (
         stretches.member_id,
         sum(stretches.points) as points,
         sum(case when stretches.expires_on <= run_context.as_of_date then stretches.points else 0 end) as points_past_expiry,
-        {% for days in [30, 90] -%}
         sum(
             case
                 when
                     stretches.expires_on > run_context.as_of_date
-                    and stretches.expires_on <= {{ add_days('run_context.as_of_date', days) }} then stretches.points
+                    and stretches.expires_on <= {{ add_days('run_context.as_of_date', 30) }} then stretches.points
                 else 0
             end
-        ) as points_expiring_{{ days }}d,
-        {% endfor -%}
+        ) as points_expiring_30d,
+        sum(
+            case
+                when
+                    stretches.expires_on > run_context.as_of_date
+                    and stretches.expires_on <= {{ add_days('run_context.as_of_date', 90) }} then stretches.points
+                else 0
+            end
+        ) as points_expiring_90d,
         sum(
             case when stretches.expires_on > {{ add_days('run_context.as_of_date', 90) }} then stretches.points else 0 end
         ) as points_expiring_later,

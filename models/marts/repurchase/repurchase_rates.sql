@@ -12,6 +12,10 @@ windows as (
     select window_days from {{ ref('repurchase_windows') }}
 ),
 
+dimensions as (
+    select dimension, label_en, label_zh from {{ ref('dimensions') }}
+),
+
 -- two purchase days in the window are the latest one and the one before it, so no history needs to be counted
 customer_windows as (
     select
@@ -46,17 +50,20 @@ counted as (
 
 final as (
     select
-        snapshot_on as as_of_date,
-        window_days,
-        dimension,
-        dimension_value,
-        buyers,
-        repeat_buyers,
-        {{ ratio('repeat_buyers', 'buyers') }} as repurchase_rate,
-        {{ wilson_low('repeat_buyers', 'buyers') }} as repurchase_rate_low,
-        {{ wilson_high('repeat_buyers', 'buyers') }} as repurchase_rate_high
+        counted.snapshot_on as as_of_date,
+        counted.window_days,
+        counted.dimension,
+        dimensions.label_en as dimension_en,
+        dimensions.label_zh as dimension_zh,
+        counted.dimension_value,
+        counted.buyers,
+        counted.repeat_buyers,
+        {{ ratio('counted.repeat_buyers', 'counted.buyers') }} as repurchase_rate,
+        {{ wilson_low('counted.repeat_buyers', 'counted.buyers') }} as repurchase_rate_low,
+        {{ wilson_high('counted.repeat_buyers', 'counted.buyers') }} as repurchase_rate_high
     from counted
-    where buyers > 0 or dimension = 'all'
+    left join dimensions on counted.dimension = dimensions.dimension
+    where counted.buyers > 0 or counted.dimension = 'all'
 )
 
 select * from final

@@ -4,6 +4,10 @@ durations as (
     select * from {{ ref('int_second_purchase_durations_counted') }}
 ),
 
+dimensions as (
+    select dimension, label_en, label_zh from {{ ref('dimensions') }}
+),
+
 -- Kaplan and Meier (1958): survival is the product of (1 - events / at risk), summed here as logarithms. A day on which all who
 -- are at risk buy ends the curve at zero, which has no logarithm, so it is marked and handled below.
 increments as (
@@ -58,6 +62,8 @@ medians as (
 final as (
     select
         estimated.dimension,
+        dimensions.label_en as dimension_en,
+        dimensions.label_zh as dimension_zh,
         estimated.dimension_value,
         cast(estimated.days as integer) as days,
         estimated.at_risk,
@@ -71,6 +77,7 @@ final as (
     inner join medians
         on estimated.dimension = medians.dimension
         and estimated.dimension_value = medians.dimension_value
+    left join dimensions on estimated.dimension = dimensions.dimension
 )
 
 select * from final

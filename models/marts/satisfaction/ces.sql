@@ -5,6 +5,10 @@ sums as (
     where survey_type = 'ces'
 ),
 
+dimensions as (
+    select dimension, label_en, label_zh from {{ ref('dimensions') }}
+),
+
 spread as (
     select
         sums.*,
@@ -35,6 +39,8 @@ means as (
 compared as (
     select
         means.*,
+        dimensions.label_en as dimension_en,
+        dimensions.label_zh as dimension_zh,
         previous_means.ces_mean as previous_ces_mean,
         means.ces_mean - previous_means.ces_mean as ces_change,
         means.squared_error + previous_means.squared_error as change_squared_error,
@@ -50,6 +56,7 @@ compared as (
         and means.previous_period_start = previous_means.period_start
         and means.dimension = previous_means.dimension
         and means.dimension_value = previous_means.dimension_value
+    left join dimensions on means.dimension = dimensions.dimension
 ),
 
 changes as (
@@ -64,6 +71,8 @@ final as (
         period_start,
         period_grain,
         dimension,
+        dimension_en,
+        dimension_zh,
         dimension_value,
         responses,
         favourable_responses as satisfied,

@@ -5,6 +5,10 @@ sums as (
     where survey_type = 'csat'
 ),
 
+dimensions as (
+    select dimension, label_en, label_zh from {{ ref('dimensions') }}
+),
+
 weighed as (
     select
         sums.*,
@@ -38,6 +42,8 @@ rates as (
 compared as (
     select
         rates.*,
+        dimensions.label_en as dimension_en,
+        dimensions.label_zh as dimension_zh,
         previous_rates.csat_rate as previous_csat_rate,
         rates.csat_rate - previous_rates.csat_rate as csat_change,
         {{ difference_low('rates.csat_rate', 'rates.ci_low', 'previous_rates.csat_rate', 'previous_rates.ci_high') }}
@@ -51,6 +57,7 @@ compared as (
         and rates.previous_period_start = previous_rates.period_start
         and rates.dimension = previous_rates.dimension
         and rates.dimension_value = previous_rates.dimension_value
+    left join dimensions on rates.dimension = dimensions.dimension
 ),
 
 final as (
@@ -58,6 +65,8 @@ final as (
         period_start,
         period_grain,
         dimension,
+        dimension_en,
+        dimension_zh,
         dimension_value,
         responses,
         satisfied,

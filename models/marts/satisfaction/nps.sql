@@ -5,6 +5,10 @@ sums as (
     where survey_type = 'nps'
 ),
 
+dimensions as (
+    select dimension, label_en, label_zh from {{ ref('dimensions') }}
+),
+
 -- the same figures twice: with every response counting as one, and as its weight
 adjusted as (
     select
@@ -55,6 +59,8 @@ scores as (
 compared as (
     select
         scores.*,
+        dimensions.label_en as dimension_en,
+        dimensions.label_zh as dimension_zh,
         previous_scores.nps as previous_nps,
         scores.nps - previous_scores.nps as nps_change,
         {{ difference_low('scores.nps', 'scores.nps_low', 'previous_scores.nps', 'previous_scores.nps_high') }}
@@ -68,6 +74,7 @@ compared as (
         and scores.previous_period_start = previous_scores.period_start
         and scores.dimension = previous_scores.dimension
         and scores.dimension_value = previous_scores.dimension_value
+    left join dimensions on scores.dimension = dimensions.dimension
 ),
 
 final as (
@@ -75,6 +82,8 @@ final as (
         period_start,
         period_grain,
         dimension,
+        dimension_en,
+        dimension_zh,
         dimension_value,
         responses,
         promoters,

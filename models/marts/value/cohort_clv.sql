@@ -1,13 +1,11 @@
-{% set horizons = [30, 90, 180, 365] %}
-
 with
 
-customers as (
-    select * from {{ ref('customer_clv') }}
+horizons as (
+    select * from {{ ref('int_customer_horizons_predicted') }}
 ),
 
-first_purchases as (
-    select customer_id, cohort_month from {{ ref('int_customer_purchases_summarised') }}
+purchases as (
+    select customer_id, cohort_month, net_revenue from {{ ref('int_customer_purchases_summarised') }}
 ),
 
 models as (
@@ -23,21 +21,19 @@ parameters as (
 ),
 
 model_reasons as (
-    select * from {{ ref('model_reasons') }}
+    select * from {{ ref('int_model_reasons_worded') }}
 ),
 
+-- money is rounded by customer, as customer_clv shows it
 predictions as (
-    {% for horizon in horizons -%}
     select
-        first_purchases.cohort_month,
-        {{ horizon }} as horizon_days,
-        customers.historic_net_revenue,
-        customers.expected_purchases_{{ horizon }}d as predicted_purchases,
-        customers.predicted_clv_{{ horizon }}d as predicted_clv
-    from customers
-    inner join first_purchases on customers.customer_id = first_purchases.customer_id
-    {% if not loop.last %}union all{% endif %}
-    {% endfor %}
+        purchases.cohort_month,
+        horizons.horizon_days,
+        purchases.net_revenue as historic_net_revenue,
+        horizons.expected_purchases as predicted_purchases,
+        {{ money('horizons.predicted_clv') }} as predicted_clv
+    from purchases
+    inner join horizons on purchases.customer_id = horizons.customer_id
 ),
 
 cohorts as (

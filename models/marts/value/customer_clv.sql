@@ -8,25 +8,45 @@ predictions as (
     select * from {{ ref('int_customer_predictions_scored') }}
 ),
 
+horizons as (
+    select * from {{ ref('int_customer_horizons_predicted') }}
+),
+
 models as (
     select is_reliable, unreliable_reason from {{ ref('int_btyd_parameters_pivoted') }}
 ),
 
 model_reasons as (
-    select * from {{ ref('model_reasons') }}
+    select * from {{ ref('int_model_reasons_worded') }}
 ),
 
 run_context as (
     select as_of_date from {{ ref('run_context') }}
 ),
 
--- customers of the same value have the same rank, so the first tenth may be more than a tenth
-ranked_predictions as (
+-- a column for each horizon of the seed prediction_horizons
+customer_horizons as (
     select
-        predictions.*,
-        rank() over (order by predictions.predicted_clv_365d desc nulls last) as clv_rank,
+        customer_id,
+        max(case when horizon_days = 30 then expected_purchases end) as expected_purchases_30d,
+        max(case when horizon_days = 90 then expected_purchases end) as expected_purchases_90d,
+        max(case when horizon_days = 180 then expected_purchases end) as expected_purchases_180d,
+        max(case when horizon_days = 365 then expected_purchases end) as expected_purchases_365d,
+        max(case when horizon_days = 30 then predicted_clv end) as predicted_clv_30d,
+        max(case when horizon_days = 90 then predicted_clv end) as predicted_clv_90d,
+        max(case when horizon_days = 180 then predicted_clv end) as predicted_clv_180d,
+        max(case when horizon_days = 365 then predicted_clv end) as predicted_clv_365d
+    from horizons
+    group by customer_id
+),
+
+-- customers of the same value have the same rank, so the first tenth may be more than a tenth
+ranked_horizons as (
+    select
+        *,
+        rank() over (order by predicted_clv_365d desc nulls last) as clv_rank,
         count(*) over () as customers
-    from predictions
+    from customer_horizons
 ),
 
 final as (
@@ -40,15 +60,17 @@ final as (
         purchases.margin_amount as historic_margin,
         {{ money_per('purchases.net_revenue', 'purchases.purchase_days') }} as net_revenue_per_purchase_day,
         predictions.p_alive,
-        {% for horizon in [30, 90, 180, 365] -%}
-        predictions.expected_purchases_{{ horizon }}d,
-        {% endfor -%}
+        horizons.expected_purchases_30d,
+        horizons.expected_purchases_90d,
+        horizons.expected_purchases_180d,
+        horizons.expected_purchases_365d,
         {{ money('predictions.expected_spend_per_purchase') }} as expected_spend_per_purchase,
-        {% for horizon in [30, 90, 180, 365] -%}
-        {{ money('predictions.predicted_clv_' ~ horizon ~ 'd') }} as predicted_clv_{{ horizon }}d,
-        {% endfor -%}
+        {{ money('horizons.predicted_clv_30d') }} as predicted_clv_30d,
+        {{ money('horizons.predicted_clv_90d') }} as predicted_clv_90d,
+        {{ money('horizons.predicted_clv_180d') }} as predicted_clv_180d,
+        {{ money('horizons.predicted_clv_365d') }} as predicted_clv_365d,
         case
-            when predictions.predicted_clv_365d is not null then predictions.clv_rank - 1 < 0.1e0 * predictions.customers
+            when horizons.predicted_clv_365d is not null then horizons.clv_rank - 1 < 0.1e0 * horizons.customers
         end as is_predicted_top_decile,
         predictions.model_name,
         models.is_reliable,
@@ -59,7 +81,8 @@ final as (
     cross join run_context
     cross join models
     -- one row per customer at most, and one per reason
-    left join ranked_predictions as predictions on purchases.customer_id = predictions.customer_id
+    left join predictions on purchases.customer_id = predictions.customer_id
+    left join ranked_horizons as horizons on purchases.customer_id = horizons.customer_id
     left join model_reasons on models.unreliable_reason = model_reasons.reason_code
 )
 

@@ -1,5 +1,6 @@
 """Short spellings for examples worked by hand."""
 
+from collections.abc import Sequence
 from datetime import date, datetime
 from decimal import Decimal
 from itertools import product
@@ -7,13 +8,31 @@ from typing import Any
 
 import pandas as pd
 
+from oracle.first_purchases import Lines
 from oracle.order_history import Facts, read_facts
 from oracle.seeds import Seeds
 from oracle.variables import Variables
 
 BANDS = ((0.0, "early"), (0.5, "due"), (0.8, "overdue"), (0.95, "lapsed"))
+# what the examples were worked with, whatever the defaults of the project are
+SETTINGS = {
+    "business_timezone": "UTC",
+    "default_margin_rate": Decimal("0.30"),
+    "high_value_annual_amount": Decimal("5000"),
+    "cadence_prior_intervals": 2,
+    "active_days": 90,
+    "new_customer_days": 30,
+    "reactivated_customer_days": 30,
+    "lapsed_days": 180,
+    "loyal_purchase_days": 4,
+}
 # every cell is its own segment, named by its scores
-SEEDS = Seeds({cell: "".join(map(str, cell)) for cell in product(range(1, 6), repeat=3)}, BANDS)
+SEEDS = Seeds(
+    {cell: "".join(map(str, cell)) for cell in product(range(1, 6), repeat=3)},
+    BANDS,
+    repurchase_windows=(30, 60, 90, 180, 365),
+    repurchase_horizons=(30, 60, 90, 180, 365),
+)
 # nobody is ever late
 NEVER_LATE = Seeds(SEEDS.rfm_segments, ((0.0, "early"),))
 
@@ -46,7 +65,12 @@ def customer(customer_id: str, registered_at: str | None = None, **fields: Any) 
 
 
 def facts_of(
-    orders: list[dict[str, Any]], as_of: str, customers: list[dict[str, Any]] | None = None, **variables: Any
+    orders: list[dict[str, Any]],
+    as_of: str,
+    customers: list[dict[str, Any]] | None = None,
+    dimensions: Sequence[str] | None = None,
+    lines: Lines | None = None,
+    **variables: Any,
 ) -> Facts:
     """Facts as of a day; orders are numbered o1, o2, ... as they stand."""
     numbered = [{"order_id": f"o{place}"} | row for place, row in enumerate(orders, start=1)]
@@ -59,7 +83,8 @@ def facts_of(
         for column in columns:
             if column not in frame.columns:
                 frame[column] = None
-    return read_facts(orders_frame, customers_frame, day(as_of), Variables(**variables))
+    settings = Variables(**{**SETTINGS, **variables})
+    return read_facts(orders_frame, customers_frame, day(as_of), settings, dimensions, lines)
 
 
 def rows(frame: pd.DataFrame, *columns: str, **where: Any) -> list[tuple]:

@@ -15,7 +15,6 @@ import pandas as pd
 
 from oracle.business_days import add_months, business_day, last_day_of_month, month_of, months_from_to
 
-TIER_RANKS = {"member": 1, "silver": 2, "gold": 3, "platinum": 4, "diamond": 5}
 ZERO = Decimal(0)
 DIRECTIONS = {"earned": "earn", "redeemed": "redeem", "expired": "expire", "adjusted": "adjust"}
 
@@ -63,6 +62,7 @@ class Programme:
     movements: Sequence[Movement]
     as_of: date
     zone: ZoneInfo
+    tier_ranks: Mapping[str, int]
     aliases: Mapping[str, str] = field(default_factory=dict)
     point_value: Decimal = Decimal("0.01")
     usage_target: float = 0.5
@@ -125,7 +125,7 @@ def memberships(programme: Programme) -> pd.DataFrame:
             facts = {
                 "customer_id": programme.customer_of(version),
                 "tier": version.tier,
-                "tier_rank": TIER_RANKS[version.tier],
+                "tier_rank": programme.tier_ranks[version.tier],
                 "status": version.status or "active",
                 "enrolled_on": programme.day(version.enrolled_at),
             }
@@ -214,8 +214,8 @@ def tier_monthly(programme: Programme) -> pd.DataFrame:
     rows = []
     for month, moves in tier_moves(programme).items():
         everybody = sum(count for (_, to_tier), count in moves.items() if to_tier != "closed")
-        for tier, rank in TIER_RANKS.items():
-            others = [other for other in TIER_RANKS if other != tier]
+        for tier, rank in programme.tier_ranks.items():
+            others = [other for other in programme.tier_ranks if other != tier]
             members = sum(count for (_, to_tier), count in moves.items() if to_tier == tier)
             rows.append(
                 {

@@ -46,12 +46,12 @@ MARTS: dict[str, Mart] = {
         _without_seeds(orders.customer_clv), ("customer_id",), money=("historic_net_revenue", "historic_margin")
     ),
     "repurchase_rates": Mart(
-        _without_seeds(repurchase.repurchase_rates),
+        repurchase.repurchase_rates,
         ("as_of_date", "window_days", "dimension", "dimension_value"),
         ratios=("repurchase_rate",),
     ),
     "cohort_repurchase": Mart(
-        _without_seeds(repurchase.cohort_repurchase), ("cohort_month", "horizon_days"), ratios=("repurchase_rate",)
+        repurchase.cohort_repurchase, ("cohort_month", "horizon_days"), ratios=("repurchase_rate",)
     ),
     "cohort_retention": Mart(
         _without_seeds(retention.cohort_retention),

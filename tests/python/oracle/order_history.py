@@ -2,18 +2,20 @@
 
 from bisect import bisect_left, bisect_right
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
 import pandas as pd
 
 from oracle.business_days import business_day, last_day_of_month, months_from_to
+from oracle.first_purchases import Lines, first_purchase
 from oracle.variables import Variables
 
-ATTRIBUTES = ("region", "acquisition_channel", "gender", "age_band", "income_band", "loyalty_tier")
+# columns of customers that nothing is counted by
+NO_DIMENSIONS = ("customer_id", "registered_at", "birth_date")
 UNKNOWN = "unknown"
 
 
@@ -27,6 +29,9 @@ class Order:
     is_valid: bool
     net_revenue: Decimal
     margin_amount: Decimal
+    ordered_at: datetime
+    channel: str | None
+    store_id: str | None
 
 
 @dataclass
@@ -62,7 +67,7 @@ class Customer:
 
 @dataclass(frozen=True)
 class Facts:
-    """Everything that counts as of `as_of`. `dimensions` are those the customers were given, after 'all'."""
+    """Everything that counts as of `as_of`. `dimensions` are those of customers, after 'all'."""
 
     as_of: date
     variables: Variables
@@ -95,12 +100,20 @@ class Facts:
         return [("all", "all"), *((name, customer.attributes[name]) for name in self.dimensions)]
 
 
-def read_facts(orders: pd.DataFrame, customers: pd.DataFrame, as_of: date, variables: Variables) -> Facts:
+def read_facts(
+    orders: pd.DataFrame,
+    customers: pd.DataFrame,
+    as_of: date,
+    variables: Variables,
+    dimensions: Sequence[str] | None = None,
+    lines: Lines | None = None,
+) -> Facts:
     """Facts as of the end of the business day `as_of`, from accepted raw rows.
 
-    `orders`: order_id, customer_id, ordered_at, status, order_amount; refund_amount, refunded_at and cost_amount may be
-    absent. `customers`: customer_id; registered_at and the attributes may be absent. Moments are UTC without an offset.
-    Raises ValueError where an id occurs twice.
+    `orders`: order_id, customer_id, ordered_at, status, order_amount; refund_amount, refunded_at, cost_amount, channel
+    and store_id may be absent. `customers`: customer_id; registered_at and the attributes may be absent. Moments are
+    UTC without an offset. `dimensions`: those of the first purchase, and columns of `customers`; all of the latter
+    where none are given. Raises ValueError where an id occurs twice.
     """
     for frame, key in ((orders, "order_id"), (customers, "customer_id")):
         if frame[key].duplicated().any():
@@ -109,9 +122,10 @@ def read_facts(orders: pd.DataFrame, customers: pd.DataFrame, as_of: date, varia
     counted = tuple(
         order for row in orders.to_dict("records") if (order := _read_order(row, as_of, variables)) is not None
     )
-    dimensions = tuple(name for name in ATTRIBUTES if name in customers.columns)
-    people = _read_customers(counted, customers, as_of, variables, dimensions)
-    return Facts(as_of, variables, counted, people, dimensions)
+    if dimensions is None:
+        dimensions = [name for name in customers.columns if name not in NO_DIMENSIONS]
+    people = _read_customers(counted, customers, as_of, variables, dimensions, lines or {})
+    return Facts(as_of, variables, counted, people, tuple(dimensions))
 
 
 def as_decimal(value: Any) -> Decimal | None:
@@ -133,7 +147,18 @@ def _read_order(row: Mapping[str, Any], as_of: date, variables: Variables) -> Or
     margin = net_revenue * variables.default_margin_rate if cost is None else net_revenue - cost
     is_fully_refunded = amount > 0 and refund >= amount
     is_valid = row["status"] != "cancelled" and not is_fully_refunded
-    return Order(row["order_id"], row["customer_id"], ordered_on, is_valid, net_revenue, margin)
+    channel, store_id = (None if pd.isna(row.get(name)) else row[name] for name in ("channel", "store_id"))
+    return Order(
+        row["order_id"],
+        row["customer_id"],
+        ordered_on,
+        is_valid,
+        net_revenue,
+        margin,
+        row["ordered_at"],
+        channel,
+        store_id,
+    )
 
 
 def _read_customers(
@@ -141,7 +166,8 @@ def _read_customers(
     customers: pd.DataFrame,
     as_of: date,
     variables: Variables,
-    dimensions: tuple[str, ...],
+    dimensions: Sequence[str],
+    lines: Lines,
 ) -> tuple[Customer, ...]:
     orders_of: dict[str, list[Order]] = defaultdict(list)
     for order in orders:
@@ -151,7 +177,8 @@ def _read_customers(
     for customer_id in sorted(known.keys() | orders_of.keys()):
         row = known.get(customer_id, {})
         own = orders_of.get(customer_id, [])
-        attributes = {name: UNKNOWN if pd.isna(row.get(name)) else str(row[name]) for name in dimensions}
+        known_of = row | first_purchase(own, lines)
+        attributes = {name: UNKNOWN if pd.isna(known_of.get(name)) else str(known_of[name]) for name in dimensions}
         customer = Customer(
             customer_id,
             registered_on=business_day(row.get("registered_at"), variables.zone),

@@ -32,10 +32,9 @@ Row = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Basket:
-    """The raw rows of orders, products and order lines, beside what counts of the orders."""
+    """The raw rows of products and order lines, beside what counts of the orders."""
 
     facts: Facts
-    orders: tuple[Row, ...]
     products: tuple[Row, ...]
     lines: tuple[Row, ...]
 
@@ -134,12 +133,10 @@ def product_performance(basket: Basket) -> pd.DataFrame:
 
 def purchase_times(basket: Basket) -> pd.DataFrame:
     """One row per weekday (1 = Monday) and hour of the business's clock, with the valid orders placed in it."""
-    zone = basket.facts.variables.zone
-    moments = {row["order_id"]: local_moment(row["ordered_at"], zone) for row in basket.orders}
     placed: dict[tuple[int, int], list[Order]] = defaultdict(list)
     for order in basket.facts.orders:
         if order.is_valid:
-            moment = moments[order.order_id]
+            moment = local_moment(order.ordered_at, basket.facts.variables.zone)
             placed[moment.isoweekday(), moment.hour].append(order)
     total = sum(map(len, placed.values()))
     rows = [

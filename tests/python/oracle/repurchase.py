@@ -9,7 +9,7 @@ import pandas as pd
 from oracle.business_days import last_day_of_month, month_of
 from oracle.kaplan_meier import kaplan_meier
 from oracle.order_history import Customer, Facts
-from oracle.variables import COHORT_HORIZONS, REPURCHASE_WINDOWS
+from oracle.seeds import Seeds
 
 REPURCHASE_COLUMNS = [
     "as_of_date",
@@ -46,11 +46,11 @@ def ratio(numerator: int, denominator: int) -> float | None:
     return numerator / denominator if denominator else None
 
 
-def repurchase_rates(facts: Facts) -> pd.DataFrame:
+def repurchase_rates(facts: Facts, seeds: Seeds) -> pd.DataFrame:
     """One row per month end and as-of date, window, and dimension value with buyers; the whole always has its row."""
     rows = []
     for _, _, day in facts.snapshots:
-        for window in REPURCHASE_WINDOWS:
+        for window in seeds.repurchase_windows:
             buyers: Counter[tuple[str, str]] = Counter({("all", "all"): 0})
             repeat_buyers: Counter[tuple[str, str]] = Counter()
             for customer in facts.buyers:
@@ -74,11 +74,11 @@ def cohorts(facts: Facts) -> dict[date, list[Customer]]:
     return dict(sorted(members.items()))
 
 
-def cohort_repurchase(facts: Facts) -> pd.DataFrame:
+def cohort_repurchase(facts: Facts, seeds: Seeds) -> pd.DataFrame:
     """One row per cohort and horizon; what an immature cohort did is null."""
     rows = []
     for month, members in cohorts(facts).items():
-        for horizon in COHORT_HORIZONS:
+        for horizon in seeds.repurchase_horizons:
             is_mature = last_day_of_month(month) + timedelta(days=horizon) <= facts.as_of
             repeat = sum(_came_back_within(customer, horizon) for customer in members) if is_mature else None
             rate = repeat / len(members) if repeat is not None else None

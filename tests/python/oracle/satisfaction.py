@@ -16,10 +16,10 @@ from scipy import stats
 
 from oracle.business_days import business_day, last_day_of_month, month_of, period_start
 from oracle.order_history import UNKNOWN, Facts
+from oracle.seeds import Dimension, Seeds
 from oracle.variables import Variables
 
 GRAINS = ("month", "quarter", "year", "all")
-CUSTOMER_DIMENSIONS = ("region", "acquisition_channel", "gender", "age_band", "income_band", "loyalty_tier")
 # the scores from which an answer is good, and from which it is at least neither
 BORDERS = {"nps": (9, 7), "csat": (4, 3), "ces": (5, 4)}
 GROUPS = {
@@ -80,12 +80,13 @@ class Answer:
 
 @dataclass(frozen=True)
 class Surveys:
-    """All that is known of surveys as of `facts.as_of`, and the RFM segment of each customer."""
+    """All that is known of surveys as of `facts.as_of`, the RFM segment of each customer, and what is counted by."""
 
     facts: Facts
     invitations: tuple[Invitation, ...]
     answers: tuple[Answer, ...]
     segments: Mapping[str, str]
+    dimensions: tuple[Dimension, ...]
 
     @property
     def first_month(self) -> date:
@@ -110,6 +111,7 @@ def read_surveys(
     aliases: Mapping[str, str],
     facts: Facts,
     segments: Mapping[str, str],
+    seeds: Seeds,
 ) -> Surveys:
     """Surveys from accepted raw rows. `aliases`: the customer whom an id of another system stands for."""
     variables = facts.variables
@@ -117,7 +119,8 @@ def read_surveys(
     known = {each.invitation_id: each for each in sent if each.sent_on <= facts.as_of}
     answers = [_read_answer(row, known, aliases, variables) for row in responses]
     counted = tuple(sorted((each for each in answers if each.responded_on <= facts.as_of), key=lambda each: each.age))
-    return Surveys(facts, tuple(known.values()), counted, segments)
+    dimensions = tuple(each for each in seeds.dimensions if "surveys" in each.applies_to)
+    return Surveys(facts, tuple(known.values()), counted, segments, dimensions)
 
 
 def _read_invitation(row: Mapping[str, Any], aliases: Mapping[str, str], variables: Variables) -> Invitation:
@@ -213,14 +216,14 @@ def _cuts(surveys: Surveys) -> Callable[[Answer], list[Cut]]:
 
     def cuts(answer: Answer) -> list[Cut]:
         customer = customers.get(answer.customer_id) if answer.customer_id else None
-        attributes = dict.fromkeys(CUSTOMER_DIMENSIONS, UNKNOWN) | (dict(customer.attributes) if customer else {})
-        return [
-            ("all", "all"),
-            *attributes.items(),
-            ("rfm_segment", surveys.segments.get(answer.customer_id or "", UNKNOWN)),
-            ("survey_trigger", answer.invitation.survey_trigger if answer.invitation else UNKNOWN),
-            ("channel", answer.channel or UNKNOWN),
-        ]
+        known: dict[str, str | None] = dict(customer.attributes) if customer else {}
+        known |= {
+            "all": "all",
+            "rfm_segment": surveys.segments.get(answer.customer_id or ""),
+            "survey_trigger": answer.invitation.survey_trigger if answer.invitation else None,
+            "channel": answer.channel,
+        }
+        return [(each.name, known.get(each.name) or UNKNOWN) for each in surveys.dimensions]
 
     return cuts
 
@@ -232,6 +235,7 @@ Change = Callable[[Sequence[Answer], Sequence[Answer]], dict[str, Any]]
 def _scored(surveys: Surveys, survey_type: str, score: Score, change: Change) -> pd.DataFrame:
     """One row per period and cut: what is worked out from its answers, and from those of the period before."""
     cuts_of = _cuts(surveys)
+    labels = {each.name: each for each in surveys.dimensions}
     groups: dict[tuple[Period, Cut], list[Answer]] = defaultdict(list)
     for period, answers in _by_period(surveys, survey_type).items():
         counted = _latest(answers) if survey_type == "nps" else {answer.response_id for answer in answers}
@@ -247,6 +251,8 @@ def _scored(surveys: Surveys, survey_type: str, score: Score, change: Change) ->
                 "period_start": start,
                 "period_grain": grain,
                 "dimension": cut[0],
+                "dimension_en": labels[cut[0]].label_en,
+                "dimension_zh": labels[cut[0]].label_zh,
                 "dimension_value": cut[1],
                 "responses": len(answers),
                 "is_complete": surveys.is_complete(grain, start),

@@ -1,4 +1,4 @@
-"""The seeds that the metrics need: what an RFM cell is called, when a customer is overdue, how ages are grouped."""
+"""The seeds that the metrics need, read as they are: an edit of a seed is an edit of the definition."""
 
 import csv
 from collections.abc import Mapping
@@ -10,20 +10,38 @@ RfmCell = tuple[int, int, int]
 
 
 @dataclass(frozen=True)
+class Dimension:
+    """What is counted by. `applies_to`: customers, surveys, tickets."""
+
+    name: str
+    label_en: str
+    label_zh: str
+    applies_to: frozenset[str]
+
+
+@dataclass(frozen=True)
 class Seeds:
     """What a business user decides.
 
     `rfm_segments`: name of each (r, f, m) score. `cadence_bands`: (from_probability 0 to 1, status), ascending.
-    `age_bands`: (from_age in whole years, band), ascending.
+    `age_bands`: (from_age in whole years, band), ascending. `repurchase_windows` and `repurchase_horizons`: days.
+    `dimensions`: as they are listed.
     """
 
     rfm_segments: Mapping[RfmCell, str]
     cadence_bands: tuple[tuple[float, str], ...]
     age_bands: tuple[tuple[int, str], ...] = ()
+    repurchase_windows: tuple[int, ...] = ()
+    repurchase_horizons: tuple[int, ...] = ()
+    dimensions: tuple[Dimension, ...] = ()
+
+    def dimensions_of(self, counted: str) -> list[str]:
+        """The dimensions of `customers`, `surveys` or `tickets`, without `all`."""
+        return [each.name for each in self.dimensions if counted in each.applies_to and each.name != "all"]
 
 
 def read_seeds(folder: Path) -> Seeds:
-    """Read `rfm_segments.csv`, `cadence_bands.csv` and `age_bands.csv`.
+    """Read the files of the fields of `Seeds`.
 
     Raises FileNotFoundError where one is missing, ValueError where an RFM cell is missing or named twice, or where the
     bands do not start at probability 0.
@@ -31,7 +49,10 @@ def read_seeds(folder: Path) -> Seeds:
     return Seeds(
         _rfm_segments(folder / "rfm_segments.csv"),
         _cadence_bands(folder / "cadence_bands.csv"),
-        tuple(sorted((int(row["from_age"]), row["age_band"]) for row in _rows(folder / "age_bands.csv"))),
+        tuple(sorted((int(row["from_age"]), row["age_band"]) for row in seed_rows(folder, "age_bands"))),
+        tuple(int(row["window_days"]) for row in seed_rows(folder, "repurchase_windows")),
+        tuple(int(row["horizon_days"]) for row in seed_rows(folder, "repurchase_horizons")),
+        tuple(_dimension(row) for row in seed_rows(folder, "dimensions")),
     )
 
 
@@ -44,9 +65,20 @@ def age_band(birth_date: date | None, as_of: date, seeds: Seeds) -> str | None:
     return [band for start, band in seeds.age_bands if start <= age][-1]
 
 
+def seed_rows(folder: Path, name: str) -> list[dict[str, str]]:
+    """The rows of a seed, every value a text."""
+    return _rows(folder / f"{name}.csv")
+
+
 def _rows(path: Path) -> list[dict[str, str]]:
     with path.open(encoding="utf-8-sig", newline="") as file:
         return list(csv.DictReader(file))
+
+
+def _dimension(row: dict[str, str]) -> Dimension:
+    flags = {name: row[f"applies_to_{name}"].lower() == "true" for name in ("customers", "surveys", "tickets")}
+    applies_to = frozenset(name for name, applies in flags.items() if applies)
+    return Dimension(row["dimension"], row["label_en"], row["label_zh"], applies_to)
 
 
 def _rfm_segments(path: Path) -> dict[RfmCell, str]:

@@ -1,0 +1,3 @@
+select count(*) as limits
+from {{ ref('model_limits') }}
+having count(*) != 1
