@@ -45,7 +45,7 @@ class Settings:
         raw_dir: folder that holds the company's files.
         warehouse: folder that the refresh writes to.
         as_of: the day the marts describe; None: the newest business day in the data.
-        full_refresh: whether incremental models are built from nothing.
+        full_refresh: whether tables are built from nothing and the predictive models fitted anew.
         refit: whether the predictive models are fitted anew, even if there are parameters.
         target: the target of profiles.yml that models are built on.
         variables: the settings that the company.yml sets, by name.

@@ -30,22 +30,17 @@ histories as (
     group by features.repeat_purchase_days, features.tenure_days
 ),
 
-steps as (
-    select
-        days,
-        effective_days,
-        lead(days) over (order by days asc nulls last) as next_days
-    from season_days
-),
-
 discounts as (
     select
-        steps.days,
-        steps.effective_days,
-        power(1e0 + run_context.annual_discount_rate, -steps.days / 365e0) as discount,
-        -- of the last step none is asked for
-        power(1e0 + run_context.annual_discount_rate, -steps.next_days / 365e0) as next_discount
-    from steps
+        season_days.days,
+        season_days.effective_days,
+        power(1e0 + run_context.annual_discount_rate, -season_days.days / 365e0) as discount,
+        -- the last step has no next one, and none is asked for
+        power(
+            1e0 + run_context.annual_discount_rate,
+            -lead(season_days.days) over (order by season_days.days asc nulls last) / 365e0
+        ) as next_discount
+    from season_days
     cross join run_context
 ),
 
@@ -148,10 +143,7 @@ final as (
         ) as discounted_purchases_if_alive
     from bounded_purchases
     inner join prediction_horizons on bounded_purchases.days <= prediction_horizons.horizon_days
-    group by
-        bounded_purchases.repeat_purchase_days,
-        bounded_purchases.tenure_days,
-        prediction_horizons.horizon_days
+    group by bounded_purchases.repeat_purchase_days, bounded_purchases.tenure_days, prediction_horizons.horizon_days
 )
 
 select * from final

@@ -55,6 +55,8 @@ compared as (
 changes as (
     select
         compared.*,
+        {{ bounded('compared.ces_mean - compared.margin', '1e0', '7e0') }} as ces_mean_low,
+        {{ bounded('compared.ces_mean + compared.margin', '1e0', '7e0') }} as ces_mean_high,
         {{ t_95('compared.change_degrees_of_freedom') }} * sqrt(compared.change_squared_error) as change_margin
     from compared
 ),
@@ -70,8 +72,8 @@ final as (
         neutral_responses as neutral,
         unfavourable_responses as dissatisfied,
         ces_mean,
-        {{ bounded('ces_mean - margin', '1e0', '7e0') }} as ci_low,
-        {{ bounded('ces_mean + margin', '1e0', '7e0') }} as ci_high,
+        ces_mean_low,
+        ces_mean_high,
         {{ ratio('favourable_responses', 'responses') }} as ces_easy_rate,
         {{ wilson_low('favourable_responses', 'responses') }} as ces_easy_rate_low,
         {{ wilson_high('favourable_responses', 'responses') }} as ces_easy_rate_high,
@@ -84,7 +86,9 @@ final as (
         {{ bounded('ces_change - change_margin', '-6e0', '6e0') }} as ces_change_low,
         {{ bounded('ces_change + change_margin', '-6e0', '6e0') }} as ces_change_high,
         abs(ces_change) > change_margin as is_significant,
-        is_complete
+        is_complete,
+        ces_mean_low as ci_low,
+        ces_mean_high as ci_high
     from changes
 )
 

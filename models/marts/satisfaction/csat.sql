@@ -26,8 +26,8 @@ rates as (
         neutral_responses as neutral,
         unfavourable_responses as dissatisfied,
         {{ ratio('favourable_responses', 'responses') }} as csat_rate,
-        {{ wilson_low('favourable_responses', 'responses') }} as ci_low,
-        {{ wilson_high('favourable_responses', 'responses') }} as ci_high,
+        {{ wilson_low('favourable_responses', 'responses') }} as csat_rate_low,
+        {{ wilson_high('favourable_responses', 'responses') }} as csat_rate_high,
         {{ ratio('score_sum', 'responses') }} as csat_mean,
         weighted_csat_rate,
         {{ wilson_low('weighted_csat_rate * effective_responses', 'effective_responses') }} as weighted_csat_rate_low,
@@ -40,9 +40,9 @@ compared as (
         rates.*,
         previous_rates.csat_rate as previous_csat_rate,
         rates.csat_rate - previous_rates.csat_rate as csat_change,
-        {{ difference_low('rates.csat_rate', 'rates.ci_low', 'previous_rates.csat_rate', 'previous_rates.ci_high') }}
+        {{ difference_low('rates.csat_rate', 'rates.csat_rate_low', 'previous_rates.csat_rate', 'previous_rates.csat_rate_high') }}
             as csat_change_low,
-        {{ difference_high('rates.csat_rate', 'rates.ci_high', 'previous_rates.csat_rate', 'previous_rates.ci_low') }}
+        {{ difference_high('rates.csat_rate', 'rates.csat_rate_high', 'previous_rates.csat_rate', 'previous_rates.csat_rate_low') }}
             as csat_change_high
     from rates
     -- the same cut one period before, at most one row: a period without responses is no period to compare with
@@ -64,8 +64,8 @@ final as (
         neutral,
         dissatisfied,
         csat_rate,
-        ci_low,
-        ci_high,
+        csat_rate_low,
+        csat_rate_high,
         csat_mean,
         weighted_csat_rate,
         weighted_csat_rate_low,
@@ -75,7 +75,9 @@ final as (
         csat_change_low,
         csat_change_high,
         csat_change_low > 0e0 or csat_change_high < 0e0 as is_significant,
-        is_complete
+        is_complete,
+        csat_rate_low as ci_low,
+        csat_rate_high as ci_high
     from compared
 )
 

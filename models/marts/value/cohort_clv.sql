@@ -95,15 +95,15 @@ final as (
         cast(totals.customers as bigint) as customers,
         {{ money('totals.historic_net_revenue') }} as historic_net_revenue,
         totals.predicted_purchases,
-        {% for bound, interval in {'low': prediction_low, 'high': prediction_high}.items() -%}
-        {{ interval('totals.predicted_purchases', 'errors.purchases_dispersion', 'errors.purchases_relative_error') }}
-            as predicted_purchases_{{ bound }},
-        {% endfor -%}
+        {{ prediction_low('totals.predicted_purchases', 'errors.purchases_dispersion', 'errors.purchases_relative_error') }}
+            as predicted_purchases_low,
+        {{ prediction_high('totals.predicted_purchases', 'errors.purchases_dispersion', 'errors.purchases_relative_error') }}
+            as predicted_purchases_high,
         {{ money('totals.predicted_clv') }} as predicted_clv,
-        {% for bound, interval in {'low': prediction_low, 'high': prediction_high}.items() -%}
-        {{ money(interval('cast(totals.predicted_clv as double)', 'errors.clv_dispersion', 'errors.clv_relative_error')) }}
-            as predicted_clv_{{ bound }},
-        {% endfor -%}
+        {{ money(prediction_low('cast(totals.predicted_clv as double)', 'errors.clv_dispersion', 'errors.clv_relative_error')) }}
+            as predicted_clv_low,
+        {{ money(prediction_high('cast(totals.predicted_clv as double)', 'errors.clv_dispersion', 'errors.clv_relative_error')) }}
+            as predicted_clv_high,
         models.is_reliable,
         models.unreliable_reason
     from totals
