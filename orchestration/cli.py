@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 from orchestration import summary
 from orchestration.dbt_project import read_json, target_folder
+from orchestration.deprecations import deprecation_lines, deprecations
 from orchestration.engines.engine import Engine
 from orchestration.engines.registry import load_engine
 from orchestration.errors import StickinessError, WarehouseLockedError
@@ -152,11 +153,12 @@ def _still_published() -> str:
 
 
 def _enter(settings: Settings) -> None:
-    """Set what every later step reads, here and in the processes that it starts."""
+    """Prepare the warehouse, and set what every later step reads, here and in the processes that it starts."""
     home = settings.warehouse / "dagster"
     home.mkdir(parents=True, exist_ok=True)
     if not (home / "dagster.yaml").exists():
         (home / "dagster.yaml").write_text(DAGSTER_YAML, encoding="utf-8")
+    load_engine(settings.target, settings.warehouse).upgrade()
     os.environ["DAGSTER_HOME"] = str(home)
     os.environ["DAGSTER_DISABLE_TELEMETRY"] = "yes"
     os.environ[WAREHOUSE_DIR] = str(settings.warehouse)
@@ -228,6 +230,7 @@ def _report(settings: Settings, run: Run, seconds: float) -> None:
         summary.kpi_lines(kpis),
         _row_lines(counts, run.result),
         _warning_lines(settings.warehouse),
+        _deprecation_lines(settings.warehouse),
         [_time_line(settings.warehouse, run, seconds)],
         _published_lines(engine),
     ]
@@ -257,6 +260,10 @@ def _warning_lines(warehouse: Path) -> list[str]:
     if not names:
         return []
     return [f"{len(names)} test{'' if len(names) == 1 else 's'} warned:", *(f"  {name}" for name in names)]
+
+
+def _deprecation_lines(warehouse: Path) -> list[str]:
+    return deprecation_lines(deprecations(read_json(target_folder(warehouse) / "manifest.json")))
 
 
 def _time_line(warehouse: Path, run: Run, seconds: float) -> str:

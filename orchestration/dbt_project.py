@@ -9,7 +9,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -29,6 +29,8 @@ _PARTIAL_PARSE_FILE = "partial_parse.msgpack"
 _PATH_SETTINGS = ("model-paths", "seed-paths", "macro-paths", "test-paths", "snapshot-paths", "analysis-paths")
 _PROJECT_FILES = ("dbt_project.yml", "profiles.yml", "packages.yml", "dependencies.yml", "selectors.yml")
 _SUFFIXES = {".sql", ".yml", ".yaml", ".csv", ".md", ".py"}
+# a company's own models, seeds, tests and macros; git ignores them
+CUSTOM_FOLDER = "custom"
 
 
 def dbt_executable() -> str:
@@ -89,7 +91,17 @@ def _parse(root: Path, target: str, folder: Path) -> None:
     )
     if done.returncode != 0:
         said = (done.stdout + done.stderr).strip() or f"dbt ended with status {done.returncode} and said nothing"
-        raise ProjectError(f"The dbt project in {root} cannot be parsed, so nothing was built:\n{said}")
+        raise ProjectError(f"The dbt project in {root} cannot be parsed, so nothing was built:\n{said}{_hint(said)}")
+
+
+def _hint(said: str) -> str:
+    """What to do about a name that a company's own file and the project both have."""
+    if not (said and "dbt found" in said and f"{CUSTOM_FOLDER}/" in said):
+        return ""
+    return (
+        f"\n\nThe names of the project are taken. Rename the file in {CUSTOM_FOLDER}/, for example by putting the "
+        f"company's name before it: acme_nps."
+    )
 
 
 def target_folder(warehouse: Path) -> Path:
@@ -110,15 +122,20 @@ def content_hash(root: Path, target: str | None = None) -> str:
 
     The target is that of profiles.yml where none is named.
     """
-    digest, adapter = hashlib.sha256(), ADAPTERS[target or default_target()]
+    digest, adapter = _digest(root, _project_files(root)), ADAPTERS[target or default_target()]
     for package in ("dbt-core", adapter.package):
         digest.update(f"{package}=={_version(package)}\n".encode())
     for variable in adapter.naming_variables:
         digest.update(os.environ.get(variable, "").encode())
-    for path in sorted(_project_files(root)):
+    return digest.hexdigest()
+
+
+def _digest(root: Path, files: Iterable[Path]) -> Any:
+    digest = hashlib.sha256()
+    for path in sorted(files):
         content = hashlib.sha256(path.read_bytes()).hexdigest()
         digest.update(f"{path.relative_to(root).as_posix()}\0{content}\n".encode())
-    return digest.hexdigest()
+    return digest
 
 
 def _version(package: str) -> str:
@@ -137,15 +154,32 @@ def _project_files(root: Path) -> Iterator[Path]:
     project = yaml.safe_load((root / "dbt_project.yml").read_text(encoding="utf-8"))
     for setting in _PATH_SETTINGS:
         for folder in project.get(setting, ()):
-            yield from (path for path in (root / folder).rglob("*") if path.suffix in _SUFFIXES)
+            # dbt follows links too: a company may keep its models elsewhere
+            for parent, _, names in os.walk(root / folder, followlinks=True):
+                yield from (Path(parent, name) for name in names if Path(name).suffix in _SUFFIXES)
 
 
 def code_version(root: Path) -> str:
-    """The commit that the project stands at, `+changes` if files differ from it; without git, a hash of its content."""
+    """The commit that the project stands at, with what git does not know of; without git, a hash of its content.
+
+    `+changes`: files differ from the commit. `+custom-<hash>`: there are models of the company's own, in this state.
+    """
     commit = _git(root, "rev-parse", "--short=12", "HEAD")
     if commit is None:
         return f"content-{content_hash(root)[:12]}"
-    return f"{commit}+changes" if _git(root, "status", "--porcelain", "--untracked-files=no") else commit
+    changes = "+changes" if _git(root, "status", "--porcelain", "--untracked-files=no") else ""
+    own = _custom_files(root)
+    return f"{commit}{changes}" + (f"+custom-{_digest(root, own).hexdigest()[:8]}" if own else "")
+
+
+def _custom_files(root: Path) -> list[Path]:
+    """The files of a company's own, which the project's git does not hold."""
+    held = set((_git(root, "ls-files", "-z", CUSTOM_FOLDER) or "").split("\0"))
+    return [
+        path
+        for path in _project_files(root)
+        if path.relative_to(root).parts[0] == CUSTOM_FOLDER and path.relative_to(root).as_posix() not in held
+    ]
 
 
 def _git(root: Path, *arguments: str) -> str | None:
@@ -154,6 +188,11 @@ def _git(root: Path, *arguments: str) -> str | None:
         return None
     done = subprocess.run(["git", *arguments], cwd=root, capture_output=True, text=True, check=False)
     return done.stdout.strip() if done.returncode == 0 else None
+
+
+def is_custom(original_file_path: str) -> bool:
+    """Whether a node of the manifest, by the path of its file, is a company's own."""
+    return Path(original_file_path).parts[0] == CUSTOM_FOLDER
 
 
 def published_models(manifest: Mapping[str, Any]) -> dict[str, Table]:

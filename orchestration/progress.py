@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TextIO
 
-_LAYER_ORDER = ("seeds", "snapshots", "staging", "intermediate", "marts", "quality", "other")
+_LAYER_ORDER = ("seeds", "snapshots", "staging", "intermediate", "marts", "quality", "custom", "other")
 _NAME_WIDTH = 22
 
 _output: ContextVar[TextIO | None] = ContextVar("progress_output", default=None)

@@ -1,4 +1,4 @@
-"""The rows of the schema `operations`: the parameters of a run, and the files that were landed.
+"""The rows of the schema `operations`: the parameters of a run, what the company sets, and the files that were landed.
 
 Types are written as DuckDB writes them; an engine translates them.
 """
@@ -11,7 +11,7 @@ from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from orchestration.landing.land import LandedFile
-from orchestration.settings import Settings, is_count
+from orchestration.settings import Settings
 
 RUN_COLUMNS = {
     "run_id": "VARCHAR",
@@ -20,6 +20,8 @@ RUN_COLUMNS = {
     "yesterday": "DATE",
     "company_key": "VARCHAR",
 }
+
+COMPANY_SETTING_COLUMNS = {"setting_name": "VARCHAR", "setting_value": "VARCHAR"}
 
 RAW_FILE_COLUMNS = {
     "table_name": "VARCHAR",
@@ -35,31 +37,25 @@ RAW_FILE_COLUMNS = {
 }
 
 
-def run_parameters(settings: Settings, run_id: str, started_at: datetime) -> tuple[dict[str, str], tuple[object, ...]]:
-    """The columns of operations.run_parameters with their types, and its one row; `started_at` carries its zone."""
+def run_parameters(settings: Settings, run_id: str, started_at: datetime) -> tuple[object, ...]:
+    """The one row of operations.run_parameters, whose columns are RUN_COLUMNS; `started_at` carries its zone."""
     zone = ZoneInfo(str(settings.variable("business_timezone")))
-    values = {
-        "run_id": run_id,
-        "started_at": _naive_utc(started_at),
-        "requested_as_of_date": settings.as_of,
-        "yesterday": business_yesterday(started_at, zone),
-        "company_key": company_key(settings),
-        **{name: settings.variables.get(name) for name in settings.defaults},
-    }
-    kinds = RUN_COLUMNS | {name: _variable_type(name, default) for name, default in settings.defaults.items()}
-    return kinds, tuple(values[name] for name in kinds)
+    yesterday = business_yesterday(started_at, zone)
+    return (run_id, _naive_utc(started_at), settings.as_of, yesterday, company_key(settings))
+
+
+def company_settings(settings: Settings) -> list[tuple[object, ...]]:
+    """The rows of operations.company_settings, whose columns are COMPANY_SETTING_COLUMNS: what the company.yml sets.
+
+    As texts, which the models give their types (macros/settings.sql).
+    """
+    return [(name, str(value)) for name, value in settings.variables.items()]
 
 
 def company_key(settings: Settings) -> str:
     """Tells whose fits are whose where several companies are refreshed into one warehouse, whatever they are called."""
     source = hashlib.sha256(str(settings.raw_dir.resolve()).encode()).hexdigest()
     return f"{settings.variable('company_name')} {source[:12]}"
-
-
-def _variable_type(name: str, default: object) -> str:
-    if isinstance(default, str):
-        return "VARCHAR"
-    return "BIGINT" if is_count(name) else "DECIMAL(18, 6)"
 
 
 def business_yesterday(moment: datetime, zone: ZoneInfo) -> date:

@@ -68,12 +68,6 @@ def model_limits(root: Path = ROOT) -> Limits:
     return Limits(**{name: rows[0].whole(name) for name in Limits.__dataclass_fields__})
 
 
-def lifecycle_stages(root: Path = ROOT) -> dict[str, tuple[str, str]]:
-    """Labels of each lifecycle stage in English and in Chinese, in the order of a life."""
-    rows = sorted(_rows(root, "lifecycle_stages"), key=lambda row: row.whole("stage_rank"))
-    return {row.text("lifecycle_stage"): (row.text("label_en"), row.text("label_zh")) for row in rows}
-
-
 def _rows(root: Path, seed: str) -> Iterator[Row]:
     path = _path(root, seed)
     try:

@@ -5,18 +5,17 @@ from __future__ import annotations
 import codecs
 import difflib
 import functools
-import math
 import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import yaml
 
 from orchestration.company import COMPANY_FILE, company_raw_folder
+from orchestration.company_settings import CompanySetting, Value, company_settings_from
 from orchestration.errors import SettingsError
 from orchestration.landing.csv_files import FileDialect
 
@@ -33,14 +32,8 @@ REFIT = "STICKINESS_REFIT"
 TARGET = "STICKINESS_TARGET"
 INVOKED_FROM = "STICKINESS_INVOKED_FROM"
 
-# what the variable btyd_model may be
-BTYD_MODELS = ("mbg_nbd", "bg_nbd")
-
-Value = str | int | float
-
 _YES = {"1", "true", "yes", "on"}
 _NO = {"", "0", "false", "no", "off"}
-_COUNT_SUFFIXES = ("_days", "_kept")
 
 
 @dataclass(frozen=True)
@@ -52,11 +45,11 @@ class Settings:
         raw_dir: folder that holds the company's files.
         warehouse: folder that the refresh writes to.
         as_of: the day the marts describe; None: the newest business day in the data.
-        full_refresh: whether incremental models are built from nothing.
+        full_refresh: whether tables are built from nothing and the predictive models fitted anew.
         refit: whether the predictive models are fitted anew, even if there are parameters.
         target: the target of profiles.yml that models are built on.
-        variables: what the company.yml sets, by name.
-        defaults: every variable that a company.yml may set, with the default of dbt_project.yml.
+        variables: the settings that the company.yml sets, by name.
+        defaults: every setting that a company.yml may set, with the default of dbt_project.yml.
         dialects: encodings and delimiters that the company.yml states for some of its files.
     """
 
@@ -76,7 +69,7 @@ class Settings:
         return self.warehouse / "landing"
 
     def variable(self, name: str) -> Value:
-        """The company's value of a variable, or the project's default; KeyError if there is no such variable."""
+        """The company's value of a setting, or the project's default; KeyError if there is no such setting."""
         return self.variables.get(name, self.defaults[name])
 
 
@@ -90,8 +83,8 @@ def load_settings(environ: Mapping[str, str] = os.environ, root: Path = ROOT) ->
     full_refresh = _parse_switch(environ.get(FULL_REFRESH, ""), FULL_REFRESH)
     refit = _parse_switch(environ.get(REFIT, ""), REFIT)
     raw_dir = _raw_folder(environ, root)
-    defaults = read_defaults(root)
-    variables, dialects = read_company_file(raw_dir / COMPANY_FILE, defaults)
+    known = read_company_settings(root)
+    variables, dialects = read_company_file(raw_dir / COMPANY_FILE, known)
     return Settings(
         root=root,
         raw_dir=raw_dir,
@@ -101,7 +94,7 @@ def load_settings(environ: Mapping[str, str] = os.environ, root: Path = ROOT) ->
         refit=refit,
         target=build_target(environ),
         variables=variables,
-        defaults=defaults,
+        defaults=defaults_of(known),
         dialects=dialects,
     )
 
@@ -141,15 +134,15 @@ def scheduled_time_zone(environ: Mapping[str, str] = os.environ, root: Path = RO
 
     The project's default where the company names none, or where its company.yml is wrong: the run itself says how.
     """
-    defaults = read_defaults(root)
+    known = read_company_settings(root)
     text = environ.get(RAW_DIR, "")
     company = environ.get(COMPANY) or DEFAULT_COMPANY
     folder = _absolute(text, environ) if text else root / "companies" / company
     try:
-        variables, _ = read_company_file(folder / COMPANY_FILE, defaults)
+        variables, _ = read_company_file(folder / COMPANY_FILE, known)
     except SettingsError:
         variables = {}
-    return str(variables.get("business_timezone", defaults["business_timezone"]))
+    return str(variables.get("business_timezone", known["business_timezone"].default))
 
 
 def _raw_folder(environ: Mapping[str, str], root: Path) -> Path:
@@ -194,18 +187,21 @@ def _parse_switch(text: str, where: str) -> bool:
     return lower in _YES
 
 
-def read_defaults(root: Path) -> Mapping[str, Value]:
-    """The variables of dbt_project.yml with their defaults."""
+def read_company_settings(root: Path) -> dict[str, CompanySetting]:
+    """Everything that a company.yml may set: the table of settings in dbt_project.yml."""
     path = root / "dbt_project.yml"
-    document = _read_yaml(path)
-    defaults = document.get("vars") if isinstance(document, dict) else None
-    if not isinstance(defaults, dict) or not defaults:
-        raise SettingsError(f"{path} has no vars; expected a mapping of variables to their defaults.")
-    return defaults
+    return company_settings_from(_read_yaml(path), path)
 
 
-def read_company_file(path: Path, defaults: Mapping[str, Value]) -> tuple[dict[str, Value], tuple[FileDialect, ...]]:
-    """The variables and file dialects that a company.yml sets; nothing if there is no such file."""
+def defaults_of(known: Mapping[str, CompanySetting]) -> dict[str, Value]:
+    """What holds for a company that sets nothing."""
+    return {name: setting.default for name, setting in known.items()}
+
+
+def read_company_file(
+    path: Path, known: Mapping[str, CompanySetting]
+) -> tuple[dict[str, Value], tuple[FileDialect, ...]]:
+    """The settings and file dialects that a company.yml states; nothing if there is no such file."""
     if not path.exists():
         return {}, ()
     document = _read_yaml(path)
@@ -213,13 +209,13 @@ def read_company_file(path: Path, defaults: Mapping[str, Value]) -> tuple[dict[s
         return {}, ()
     if not isinstance(document, dict):
         raise SettingsError(
-            f"{path} holds a {_kind(document)}; expected one line per variable, such as `reporting_currency: CNY`."
+            f"{path} holds a {_kind(document)}; expected one line per setting, such as `reporting_currency: CNY`."
         )
     for name in document:
-        if name != FILES_KEY and name not in defaults:
-            raise SettingsError(_unknown_variable(path, str(name), defaults))
+        if name != FILES_KEY and name not in known:
+            raise SettingsError(_unknown_setting(path, str(name), known))
     variables = {
-        name: _checked(value, defaults[name], name, path) for name, value in document.items() if name != FILES_KEY
+        name: _checked(value, known[name], name, path) for name, value in document.items() if name != FILES_KEY
     }
     return variables, _dialects(document.get(FILES_KEY), path)
 
@@ -238,11 +234,11 @@ def _read_yaml(path: Path) -> Any:
         raise SettingsError(f"{path}{line} is no YAML: {problem}. Expected lines of `name: value`.") from error
 
 
-def _unknown_variable(path: Path, name: str, defaults: Mapping[str, Value]) -> str:
-    known = [*defaults, FILES_KEY]
-    nearest = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
-    hint = f" Did you mean {nearest[0]}?" if nearest else f" It may set {', '.join(sorted(known))}."
-    return f'{path} sets the variable "{name}", which the project does not have.{hint}'
+def _unknown_setting(path: Path, name: str, known: Iterable[str]) -> str:
+    names = [*known, FILES_KEY]
+    nearest = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
+    hint = f" Did you mean {nearest[0]}?" if nearest else f" It may set {', '.join(sorted(names))}."
+    return f'{path} sets "{name}", which the project does not have.{hint}'
 
 
 def _kind(value: Any) -> str:
@@ -252,51 +248,11 @@ def _kind(value: Any) -> str:
     return names.get(type(value), type(value).__name__)
 
 
-def _checked(value: Any, default: Value, name: str, path: Path) -> Value:
-    problem = _problem(value, default, name)
-    if problem:
+def _checked(value: Any, setting: CompanySetting, name: str, path: Path) -> Value:
+    if not setting.accepts(value):
         shown = f'"{value}"' if isinstance(value, str) else f"{value} ({_kind(value)})"
-        raise SettingsError(f"{path} sets {name} to {shown}; expected {problem}.")
+        raise SettingsError(f"{path} sets {name} to {shown}; expected {setting.expected}.")
     return value
-
-
-def _problem(value: Any, default: Value, name: str) -> str | None:
-    """What the variable may hold, if it does not hold that. The type of the default and the name's ending decide."""
-    if isinstance(default, str):
-        return _text_problem(value, name)
-    if is_count(name):
-        return None if _is_number(value) and isinstance(value, int) and value > 0 else "a whole number above 0"
-    if name.endswith("_rate"):
-        return None if _is_number(value) and 0 <= value <= 1 else "a share from 0 to 1, such as 0.3"
-    return None if _is_number(value) and value >= 0 else "a number, 0 or more, without quotes or separators"
-
-
-def is_count(name: str) -> bool:
-    """Whether the variable counts something in whole numbers; other numbers may have decimals."""
-    return name.endswith(_COUNT_SUFFIXES)
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
-
-
-def _text_problem(value: Any, name: str) -> str | None:
-    if not isinstance(value, str) or not value.strip():
-        return "text (in quotes if it looks like a number or a date)"
-    if name.endswith("_timezone") and not _is_zone(value):
-        return "the IANA name of a time zone, such as Asia/Shanghai or Europe/Berlin"
-    if name == "btyd_model" and value not in BTYD_MODELS:
-        return " or ".join(BTYD_MODELS)
-    return None
-
-
-def _is_zone(name: str) -> bool:
-    try:
-        ZoneInfo(name)
-    # a name that is a folder of the zone database raises an OSError
-    except (KeyError, ValueError, OSError):
-        return False
-    return True
 
 
 def _dialects(entries: Any, path: Path) -> tuple[FileDialect, ...]:

@@ -10,7 +10,6 @@ from decimal import Decimal
 from typing import Any
 
 from orchestration.engines.engine import Ask
-from orchestration.seeds import lifecycle_stages
 
 NOTHING = "–"
 
@@ -129,11 +128,14 @@ def _predictions(ask: Ask, currency: str) -> list[Kpi]:
 
 
 def _stages(ask: Ask) -> list[Kpi]:
-    counts = dict(ask("SELECT lifecycle_stage, count(*) FROM {marts}.customer_lifecycle GROUP BY lifecycle_stage"))
-    labels = lifecycle_stages()
-    shown = [stage for stage in labels if stage in counts] + sorted(stage for stage in counts if stage not in labels)
-    names = {stage: labels.get(stage, (stage, stage)) for stage in shown}
-    return [Kpi(f"Lifecycle: {en}", f"生命周期：{zh}", count_text(counts[stage])) for stage, (en, zh) in names.items()]
+    counts = ask(
+        "SELECT lifecycle_stage_en, lifecycle_stage_zh, count(*) FROM {marts}.customer_lifecycle "
+        "GROUP BY stage_rank, lifecycle_stage_en, lifecycle_stage_zh ORDER BY stage_rank NULLS LAST, lifecycle_stage_en"
+    )
+    return [
+        Kpi(f"Lifecycle: {label_en}", f"生命周期：{label_zh}", count_text(customers))
+        for label_en, label_zh, customers in counts
+    ]
 
 
 def _row(rows: Sequence[tuple[Any, ...]], width: int) -> tuple[Any, ...]:

@@ -58,7 +58,7 @@ QUESTIONS = {
         with steps as (
             select
                 known.days, known.repurchase_probability as truth,
-                curve.repurchase_probability, curve.ci_low, curve.ci_high,
+                curve.repurchase_probability, curve.repurchase_probability_low, curve.repurchase_probability_high,
                 row_number() over (partition by known.days order by curve.days desc) as place
             from truth.repurchase as known
             inner join marts.time_to_second_purchase as curve
@@ -66,7 +66,8 @@ QUESTIONS = {
         )
 
         select
-            'second purchase within ' || days || ' days', repurchase_probability, ci_low, ci_high, truth, null
+            'second purchase within ' || days || ' days',
+            repurchase_probability, repurchase_probability_low, repurchase_probability_high, truth, null
         from steps
         where place = 1
         order by days

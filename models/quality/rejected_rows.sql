@@ -34,4 +34,4 @@ final as (
     from rejected
 )
 
-select * from final
+{{ select_with_labels('final') }}

@@ -13,6 +13,7 @@ from orchestration.landing.land import Landing, clear_landing, land
 from orchestration.progress import announce
 
 RUN_PARAMETERS = ["operations", "run_parameters"]
+COMPANY_SETTINGS = ["operations", "company_settings"]
 RAW_FILES = ["operations", "raw_files"]
 
 
@@ -26,6 +27,7 @@ def build_raw_tables(contract: Contract, target: str) -> AssetsDefinition:
         AssetSpec(key, description=description, group_name="operations", kinds={"python", target})
         for key, description in (
             (RUN_PARAMETERS, "The parameters of this run, one row."),
+            (COMPANY_SETTINGS, "Each row is one setting that the company.yml sets."),
             (RAW_FILES, "Each row is one file that was landed, with what the reader found in it."),
         )
     ]
@@ -61,6 +63,7 @@ def _results(landing: Landing, contract: Contract) -> Iterator[MaterializeResult
             },
         )
     yield MaterializeResult(asset_key=RUN_PARAMETERS)
+    yield MaterializeResult(asset_key=COMPANY_SETTINGS)
     yield MaterializeResult(
         asset_key=RAW_FILES,
         metadata={

@@ -39,6 +39,9 @@ class Engine(Protocol):
     def write_predictive(self, rows: Mapping[str, Sequence[Mapping[str, object]]], *, replace: bool = False) -> None:
         """Append rows to tables of the schema `predictive` of the build, or put them in the place of what is there."""
 
+    def upgrade(self) -> None:
+        """Bring what an earlier release of the project has published to the names of this one."""
+
     def publish(self, tables: Mapping[Table, Sequence[str]], facts: PublicationFacts, keep: int) -> Publication:
         """Publish tables of the build, each with its key, in one atomic step; keep the last `keep` versions."""
 

@@ -29,6 +29,8 @@ from orchestration.refitting import FEATURE_MODELS, BuildTables, run_refit, stor
 from orchestration.settings import ROOT, WAREHOUSE_DIR, Settings, load_settings
 
 BUILD = ("build", "--exclude-resource-type", "unit_test")
+# a company's own models promise something of its own data, not of the worlds here
+WITHOUT_CUSTOM = ("--exclude", "path:custom")
 BUILD_TABLES = BuildTables(
     **{name: f"intermediate.{model}" for name, model in FEATURE_MODELS.items()},
     fits="predictive.fits",
@@ -122,13 +124,15 @@ class Dbt:
         manifest = self.manifest
         with environment({WAREHOUSE_DIR: str(warehouse), **self.environ}):
             try:
-                done = dbtRunner(manifest=manifest).invoke([*arguments, *self._common])
+                left_out = WITHOUT_CUSTOM if arguments[0] == "build" else ()
+                done = dbtRunner(manifest=manifest).invoke([*arguments, *left_out, *self._common])
             finally:
                 # the file must be free for whoever reads it next
                 DuckDBConnectionManager.close_all_connections()
         if done.exception is not None:
             raise done.exception
-        results = list(done.result)
+        # what dbt_project.yml has at the start of each command is no node that was asked for
+        results = [result for result in done.result if result.node.resource_type != "operation"]
         messages = [
             f"{result.node.name}: {result.message}"
             for result in results

@@ -102,7 +102,7 @@ class NumpyChoices:
 
 
 @dataclass(frozen=True)
-class Frame:
+class Calendar:
     """When and where random companies live: the as-of date, the business time zone, days on which its clock changes."""
 
     as_of: date
@@ -140,22 +140,24 @@ class Company:
         return pd.DataFrame(PRODUCTS, columns=PRODUCT_COLUMNS, dtype=object)
 
 
-def companies(frame: Frame, region: str = "r", sizes: Sequence[int] = COMPANY_SIZES) -> st.SearchStrategy[Company]:
+def companies(
+    calendar: Calendar, region: str = "r", sizes: Sequence[int] = COMPANY_SIZES
+) -> st.SearchStrategy[Company]:
     """Strategy for random companies, all of one region."""
 
     @st.composite
     def company(draw: Callable[[st.SearchStrategy], Any]) -> Company:
-        return draw_company(HypothesisChoices(draw), frame, region, sizes)
+        return draw_company(HypothesisChoices(draw), calendar, region, sizes)
 
     return company()
 
 
-def random_company(number: int, frame: Frame, region: str = "r", sizes: Sequence[int] = COMPANY_SIZES) -> Company:
+def random_company(number: int, calendar: Calendar, region: str = "r", sizes: Sequence[int] = COMPANY_SIZES) -> Company:
     """The random company of this number: the same number gives the same company."""
-    return draw_company(NumpyChoices(np.random.default_rng(number)), frame, region, sizes)
+    return draw_company(NumpyChoices(np.random.default_rng(number)), calendar, region, sizes)
 
 
-def collect_companies(count: int, frame: Frame, number: int) -> list[Company]:
+def collect_companies(count: int, calendar: Calendar, number: int) -> list[Company]:
     """`count` companies as Hypothesis draws them, one region each (`r00`, `r01`, ...); the same number, the same ones.
 
     A build takes too long for one per example, so one Hypothesis run gathers its examples and one build holds them all.
@@ -172,7 +174,7 @@ def collect_companies(count: int, frame: Frame, number: int) -> list[Company]:
         phases=[Phase.generate],
         suppress_health_check=list(HealthCheck),
     )
-    @given(companies(frame))
+    @given(companies(calendar))
     def gather(company: Company) -> None:
         gathered.append(company)
 
@@ -205,18 +207,18 @@ def join_companies(parts: Iterable[Company]) -> Company:
     )
 
 
-def draw_company(choices: Choices, frame: Frame, region: str, sizes: Sequence[int] = COMPANY_SIZES) -> Company:
+def draw_company(choices: Choices, calendar: Calendar, region: str, sizes: Sequence[int] = COMPANY_SIZES) -> Company:
     """A random company of one of the sizes (customers), its ids unique within it."""
     company = Company()
     for place in range(choices.one_of(sizes)):
-        _add_customer(company, f"c{place:03d}", choices, frame, region)
+        _add_customer(company, f"c{place:03d}", choices, calendar, region)
     return company
 
 
-def _add_customer(company: Company, customer_id: str, choices: Choices, frame: Frame, region: str) -> None:
+def _add_customer(company: Company, customer_id: str, choices: Choices, calendar: Calendar, region: str) -> None:
     kind = choices.one_of(("member", "member", "member", "member", "guest", "unregistered", "late"))
     is_prospect = kind != "guest" and choices.one_of((False, False, False, False, True))
-    orders = [] if is_prospect else _draw_orders(customer_id, choices, frame)
+    orders = [] if is_prospect else _draw_orders(customer_id, choices, calendar)
     company.orders.extend(orders)
     for order in orders:
         company.order_items.extend(_order_items(order["order_id"]))
@@ -225,8 +227,8 @@ def _add_customer(company: Company, customer_id: str, choices: Choices, frame: F
     company.customers.append(
         {
             "customer_id": customer_id,
-            "registered_at": _draw_registration(kind, orders, choices, frame),
-            "birth_date": choices.one_of((None, date(2000, 2, 29), date(1959, 12, 31), *_birthdays(frame.as_of))),
+            "registered_at": _draw_registration(kind, orders, choices, calendar),
+            "birth_date": choices.one_of((None, date(2000, 2, 29), date(1959, 12, 31), *_birthdays(calendar.as_of))),
             "gender": choices.one_of((None, "female", "male", "other", "unknown")),
             "region": choices.one_of((region, region, region, region, None)),
             "income_band": choices.one_of((None, "low", "high")),
@@ -242,41 +244,41 @@ def _birthdays(as_of: date) -> list[date]:
     return [day + timedelta(days=days) for days in range(3)]
 
 
-def _draw_registration(kind: str, orders: Rows, choices: Choices, frame: Frame) -> datetime | None:
+def _draw_registration(kind: str, orders: Rows, choices: Choices, calendar: Calendar) -> datetime | None:
     if kind == "unregistered":
         return None
     if kind == "late":
         # the last moment that is in time, the first that is not, and well after
         days_late, clock = choices.one_of(((0, time(23, 59, 59, 999999)), (1, time(0, 0)), (20, time(12, 0))))
-        return frame.utc(frame.as_of + timedelta(days=days_late), clock)
+        return calendar.utc(calendar.as_of + timedelta(days=days_late), clock)
     if orders and choices.one_of((True, False)):
         return orders[0]["ordered_at"] + timedelta(hours=choices.one_of((-1, 0, 1, 24 * 40)))
-    return frame.utc(_draw_day(choices, frame), choices.one_of(CLOCKS))
+    return calendar.utc(_draw_day(choices, calendar), choices.one_of(CLOCKS))
 
 
-def _draw_orders(customer_id: str, choices: Choices, frame: Frame) -> Rows:
-    day = _draw_day(choices, frame)
+def _draw_orders(customer_id: str, choices: Choices, calendar: Calendar) -> Rows:
+    day = _draw_day(choices, calendar)
     rows: Rows = []
     for number in range(choices.one_of((1, 1, 1, 2, 2, 3, 4, 5, 9))):
         if number:
             day += timedelta(days=choices.one_of((*GAPS, choices.integer(1, 60), choices.integer(1, 60))))
-        if day > frame.as_of + timedelta(days=60):
+        if day > calendar.as_of + timedelta(days=60):
             break
-        rows.append(_draw_order(f"{customer_id}-{number}", customer_id, day, choices, frame))
+        rows.append(_draw_order(f"{customer_id}-{number}", customer_id, day, choices, calendar))
     return rows
 
 
-def _draw_day(choices: Choices, frame: Frame) -> date:
+def _draw_day(choices: Choices, calendar: Calendar) -> date:
     """A day in the 26 months before the as-of date, or just after it."""
     special = (
-        *(frame.as_of - timedelta(days=days) for days in DAYS_BEFORE),
-        frame.as_of + timedelta(days=1),
-        *_month_borders(frame.as_of),
-        *frame.clock_changes,
+        *(calendar.as_of - timedelta(days=days) for days in DAYS_BEFORE),
+        calendar.as_of + timedelta(days=1),
+        *_month_borders(calendar.as_of),
+        *calendar.clock_changes,
     )
     if choices.one_of((True, False)):
         return choices.one_of(special)
-    return frame.as_of - timedelta(days=choices.integer(0, 790))
+    return calendar.as_of - timedelta(days=choices.integer(0, 790))
 
 
 def _month_borders(as_of: date) -> list[date]:
@@ -285,13 +287,13 @@ def _month_borders(as_of: date) -> list[date]:
     return [each.date() - timedelta(days=back) for each in firsts for back in (0, 1)]
 
 
-def _draw_order(order_id: str, customer_id: str, day: date, choices: Choices, frame: Frame) -> dict[str, Any]:
+def _draw_order(order_id: str, customer_id: str, day: date, choices: Choices, calendar: Calendar) -> dict[str, Any]:
     amount = choices.one_of((*AMOUNTS, Decimal(choices.integer(1, 30_000)) / 100))
     fate = choices.one_of(FATES)
     order = {
         "order_id": order_id,
         "customer_id": customer_id,
-        "ordered_at": frame.utc(day, choices.one_of(CLOCKS)),
+        "ordered_at": calendar.utc(day, choices.one_of(CLOCKS)),
         "status": choices.one_of(STATUSES),
         "order_amount": amount,
         "cost_amount": choices.one_of((None, None, Decimal("0.00"), Decimal("12.34"))),
@@ -300,7 +302,7 @@ def _draw_order(order_id: str, customer_id: str, day: date, choices: Choices, fr
         "channel": _spun((None, "store", "web", "app"), f"channel of {order_id}"),
         "store_id": _spun((None, "s1", "s2", "s3", "s4"), f"store of {order_id}"),
     }
-    return order | fate(order, day, frame)
+    return order | fate(order, day, calendar)
 
 
 def _order_items(order_id: str) -> Rows:
@@ -322,46 +324,46 @@ def _spun(options: Sequence[Option], name: str) -> Option:
     return options[zlib.crc32(name.encode()) % len(options)]
 
 
-Fate = Callable[[dict[str, Any], date, Frame], dict[str, Any]]
+Fate = Callable[[dict[str, Any], date, Calendar], dict[str, Any]]
 
 
-def _refunded(share: str, when: Callable[[date, Frame], datetime | None], status: str = "returned") -> Fate:
-    def fate(order: dict[str, Any], day: date, frame: Frame) -> dict[str, Any]:
+def _refunded(share: str, when: Callable[[date, Calendar], datetime | None], status: str = "returned") -> Fate:
+    def fate(order: dict[str, Any], day: date, calendar: Calendar) -> dict[str, Any]:
         refund = (order["order_amount"] * Decimal(share)).quantize(Decimal("0.01"))
-        return {"status": status, "refund_amount": refund, "refunded_at": when(day, frame)}
+        return {"status": status, "refund_amount": refund, "refunded_at": when(day, calendar)}
 
     return fate
 
 
-def _kept(_order: dict[str, Any], _day: date, _frame: Frame) -> dict[str, Any]:
+def _kept(_order: dict[str, Any], _day: date, _calendar: Calendar) -> dict[str, Any]:
     return {}
 
 
 def _with_status(status: str) -> Fate:
-    return lambda _order, _day, _frame: {"status": status}
+    return lambda _order, _day, _calendar: {"status": status}
 
 
-def _paid_back_more(order: dict[str, Any], day: date, frame: Frame) -> dict[str, Any]:
-    return {"refund_amount": order["order_amount"] + Decimal("5.00"), "refunded_at": _soon(day, frame)}
+def _paid_back_more(order: dict[str, Any], day: date, calendar: Calendar) -> dict[str, Any]:
+    return {"refund_amount": order["order_amount"] + Decimal("5.00"), "refunded_at": _soon(day, calendar)}
 
 
-def _nothing_paid_back(_order: dict[str, Any], day: date, frame: Frame) -> dict[str, Any]:
-    return {"refund_amount": Decimal("0.00"), "refunded_at": _soon(day, frame)}
+def _nothing_paid_back(_order: dict[str, Any], day: date, calendar: Calendar) -> dict[str, Any]:
+    return {"refund_amount": Decimal("0.00"), "refunded_at": _soon(day, calendar)}
 
 
-def _soon(day: date, frame: Frame) -> datetime:
-    return frame.utc(day + timedelta(days=3), time(10, 0))
+def _soon(day: date, calendar: Calendar) -> datetime:
+    return calendar.utc(day + timedelta(days=3), time(10, 0))
 
 
-def _just_in_time(day: date, frame: Frame) -> datetime:
-    return frame.utc(max(day, frame.as_of), time(23, 59, 59, 999999))
+def _just_in_time(day: date, calendar: Calendar) -> datetime:
+    return calendar.utc(max(day, calendar.as_of), time(23, 59, 59, 999999))
 
 
-def _just_too_late(day: date, frame: Frame) -> datetime:
-    return frame.utc(max(day, frame.as_of) + timedelta(days=1), time(0, 0))
+def _just_too_late(day: date, calendar: Calendar) -> datetime:
+    return calendar.utc(max(day, calendar.as_of) + timedelta(days=1), time(0, 0))
 
 
-def _nobody_knows_when(_day: date, _frame: Frame) -> None:
+def _nobody_knows_when(_day: date, _calendar: Calendar) -> None:
     return None
 
 

@@ -19,12 +19,12 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
-from generators import Frame, in_region, join_companies, random_company
+from generators import Calendar, in_region, join_companies, random_company
 
 from orchestration.contract import Contract, RawColumn, RawTable
 from orchestration.settings import ROOT
 
-FRAME = Frame(
+FRAME = Calendar(
     # not the last day of its month, which is thus not complete
     date(2024, 3, 30),
     "America/New_York",

@@ -16,12 +16,12 @@ from decimal import ROUND_HALF_UP, Decimal
 from pathlib import Path
 from typing import Any
 
-from generators import Company, Frame, random_company, write_raw_folder
+from generators import Calendar, Company, random_company, write_raw_folder
 
 Row = dict[str, Any]
 Rows = list[Row]
 
-FRAME = Frame(date(2024, 2, 29), "Asia/Shanghai")
+FRAME = Calendar(date(2024, 2, 29), "Asia/Shanghai")
 FOLLOWUP_DAYS = 60
 CUSTOMERS = 160
 INVITATIONS = 700

@@ -379,7 +379,7 @@ def test_help_lists_every_target(checkout: Checkout) -> None:
 def test_clean_leaves_published_versions_and_raw_folders_of_ones_own(checkout: Checkout) -> None:
     made = ["target/x", "warehouse/build/x", "warehouse/landing/x", "companies/sample/raw/x", "tools/__pycache__/x"]
     kept = [
-        "warehouse/versions/1/marts.duckdb",
+        "warehouse/versions/1/stickiness.duckdb",
         "companies/sample/prepare.py",
         "companies/mine/raw/orders.csv",
         ".venv/lib/__pycache__/x",

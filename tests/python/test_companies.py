@@ -16,7 +16,7 @@ import pytest
 
 from orchestration.company import company_names
 from orchestration.contract import load_contract
-from orchestration.settings import ROOT, read_company_file, read_defaults
+from orchestration.settings import ROOT, read_company_file, read_company_settings
 
 COMPANIES = ROOT / "companies"
 Query = Callable[[str], list[tuple[Any, ...]]]
@@ -90,7 +90,7 @@ def cdnow(cdnow_dir: Path) -> Iterator[Query]:
 
 @pytest.mark.parametrize("company", company_names(COMPANIES))
 def test_a_company_is_described_and_sets_only_what_the_project_has(company: str) -> None:
-    variables, _ = read_company_file(COMPANIES / company / "company.yml", read_defaults(ROOT))
+    variables, _ = read_company_file(COMPANIES / company / "company.yml", read_company_settings(ROOT))
     assert variables.keys() >= {"company_name", "reporting_currency", "business_timezone"}
     readme = (COMPANIES / company / "README.md").read_text(encoding="utf-8")
     assert f"make run COMPANY={company}" in readme

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 import yaml
 from conftest import Dbt, World, build_into
-from generators import Frame, in_region, join_companies, random_company, write_raw_folder
+from generators import Calendar, in_region, join_companies, random_company, write_raw_folder
 from oracle import Seeds, Variables, compute_marts, read_facts, read_seeds
 from oracle.first_purchases import read_lines
 from oracle.marts import MARTS
@@ -30,7 +30,7 @@ pytestmark = [pytest.mark.worlds, pytest.mark.xdist_group("editable_seeds")]
 
 Row = dict[str, str]
 Edit = Callable[[list[Row]], list[Row]]
-FRAME = Frame(date(2024, 2, 29), "Asia/Shanghai")
+CALENDAR = Calendar(date(2024, 2, 29), "Asia/Shanghai")
 VARIABLES = Variables(business_timezone="Asia/Shanghai")
 COMPARED = ("customer_cadence", "customer_lifecycle", "customer_rfm", "cohort_repurchase", "repurchase_rates")
 NEW_NAME = "改名 renamed"
@@ -75,6 +75,11 @@ EDITS: dict[str, Sequence[Edit]] = {
     "churn_risk_bands": [
         changed("from_probability", "0.55", risk_band="high"),
         changed("risk_band", "severe", risk_band="high"),
+    ],
+    "code_labels": [
+        changed("label_zh", NEW_NAME, code_type="gender", code="female"),
+        changed("label_en", "Shop", code_type="channel", code="store"),
+        added(code_type="ticket_category", code="warranty", label_en="Warranty", label_zh="保修"),
     ],
     "contact_channels": [renamed_first],
     "dimensions": [renamed_first, changed("applies_to_customers", "false", dimension="gender")],
@@ -186,6 +191,7 @@ def test_the_marts_show_what_was_edited(sample: World) -> None:
     assert "stars" in found("rfm_segment", "customer_rfm") and "champions" not in found("rfm_segment", "customer_rfm")
     assert found("first_response_target_hours", "tickets") >= {1, 6, 8}
     assert NEW_NAME in found("label_zh", "feedback_topics")
+    assert NEW_NAME in found("gender_zh", "customers") and "Shop" in found("channel_en", "orders")
     assert found("unreliable_reason_en", "customer_churn_risk") == {
         "Fewer than 100000 customers have bought: too few to fit a model"
     }
@@ -197,7 +203,7 @@ def compared(
 ) -> tuple[World, dict[str, Any]]:
     """The marts of random companies that an edit reaches, and what the oracle makes of the same seeds."""
     folder = tmp_path_factory.mktemp("edited_companies")
-    parts = [in_region(random_company(place, FRAME, sizes=(30,)), f"n{place:02d}") for place in range(4)]
+    parts = [in_region(random_company(place, CALENDAR, sizes=(30,)), f"n{place:02d}") for place in range(4)]
     company = join_companies(parts)
     write_raw_folder(company, folder / "raw", asdict(VARIABLES))
     arguments = (
@@ -208,7 +214,7 @@ def compared(
         "--select",
         *(f"+{name}" for name in COMPARED),
     )
-    world = build_into(folder / "warehouse", folder / "raw", edited_dbt, contract, FRAME.as_of, arguments)
+    world = build_into(folder / "warehouse", folder / "raw", edited_dbt, contract, CALENDAR.as_of, arguments)
     customers = company.customers_frame
     customers["age_band"] = [age_band(born, world.as_of, edited) for born in customers["birth_date"]]
     customers["loyalty_tier"] = None

@@ -17,7 +17,7 @@ import pandas as pd
 import pytest
 from oracle.comparison import assert_frames_equal
 from oracle.seeds import seed_rows
-from oracle.service import Frame, Phrase, Purchases, ambassadors, referrals, social_mentions_daily
+from oracle.service import AsOf, Phrase, Purchases, ambassadors, referrals, social_mentions_daily
 
 from orchestration.settings import ROOT
 
@@ -155,9 +155,9 @@ class Built:
     world: Any
 
     @property
-    def frame(self) -> Frame:
+    def frame(self) -> AsOf:
         aliases = {f"till:{row['source_id']}": row["customer_id"] for row in self.tables["customer_identities"]}
-        return Frame(AS_OF, ZONE, aliases)
+        return AsOf(AS_OF, ZONE, aliases)
 
     @property
     def purchases(self) -> dict[str, Purchases]:

@@ -23,7 +23,7 @@ from orchestration.predictive import tables
 from orchestration.predictive.refit import Refit
 from orchestration.refitting import is_due, store, stored_champions
 from orchestration.run_tables import company_key
-from orchestration.settings import ROOT, Settings, read_defaults
+from orchestration.settings import ROOT, Settings, defaults_of, read_company_settings
 
 MANIFEST = {"sources": {"raw": {"source_name": "raw", "name": "orders", "schema": "raw", "identifier": "orders"}}}
 JANUARY, MARCH = date(2026, 1, 31), date(2026, 3, 31)
@@ -34,7 +34,8 @@ def settings(tmp_path: Path, contract: Contract) -> Settings:
     """A warehouse into which nothing has been landed."""
     raw = tmp_path / "raw"
     raw.mkdir()
-    settings = Settings(root=ROOT, raw_dir=raw, warehouse=tmp_path / "dw", defaults=read_defaults(ROOT))
+    defaults = defaults_of(read_company_settings(ROOT))
+    settings = Settings(root=ROOT, raw_dir=raw, warehouse=tmp_path / "dw", defaults=defaults)
     register(
         Landing(files=(), absent_tables=(), notices=()),
         settings,

@@ -10,8 +10,8 @@ import pytest
 from generators import (
     CUSTOMER_COLUMNS,
     ORDER_COLUMNS,
+    Calendar,
     Company,
-    Frame,
     collect_companies,
     join_companies,
     random_company,
@@ -21,10 +21,10 @@ from oracle.business_days import business_day
 from oracle.order_history import Facts, read_facts
 from oracle.variables import Variables
 
-SHANGHAI = Frame(date(2024, 2, 29), "Asia/Shanghai")
+SHANGHAI = Calendar(date(2024, 2, 29), "Asia/Shanghai")
 
 
-def facts_of(company: Company, frame: Frame) -> Facts:
+def facts_of(company: Company, frame: Calendar) -> Facts:
     variables = Variables(business_timezone=frame.business_timezone)
     return read_facts(company.orders_frame, company.customers_frame, frame.as_of, variables)
 
@@ -37,7 +37,7 @@ def parts() -> list[Company]:
 @pytest.fixture(scope="module")
 def joined(parts: list[Company]) -> Company:
     # what Hypothesis draws depends on which modules are loaded, which rare cases must not
-    return join_companies([*parts, random_company(number=7, frame=SHANGHAI, region="r60", sizes=(2000,))])
+    return join_companies([*parts, random_company(number=7, calendar=SHANGHAI, region="r60", sizes=(2000,))])
 
 
 @pytest.fixture(scope="module")
@@ -133,7 +133,7 @@ def test_some_customers_order_twice_on_a_day(facts: Facts) -> None:
 
 
 def test_local_midnight_follows_the_clock_changes() -> None:
-    new_york = Frame(date(2024, 11, 17), "America/New_York")
+    new_york = Calendar(date(2024, 11, 17), "America/New_York")
     assert new_york.utc(date(2024, 3, 10), time(0, 0)) == datetime(2024, 3, 10, 5, 0)
     assert new_york.utc(date(2024, 3, 11), time(0, 0)) == datetime(2024, 3, 11, 4, 0)
 

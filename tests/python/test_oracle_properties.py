@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from generators import Company, Frame, companies, in_region, join_companies
+from generators import Calendar, Company, companies, in_region, join_companies
 from hypothesis import HealthCheck, given, settings
 from oracle.business_days import business_day
 from oracle.examples import SEEDS
@@ -14,7 +14,7 @@ from oracle.marts import MARTS, compute_marts
 from oracle.order_history import Facts, read_facts
 from oracle.variables import Variables
 
-FRAME = Frame(date(2024, 3, 31))
+FRAME = Calendar(date(2024, 3, 31))
 SMALL = companies(FRAME, sizes=(0, 1, 2, 5, 12))
 PER_CUSTOMER = ("customers", "orders", "customer_clv", "customer_rfm", "customer_cadence", "customer_lifecycle")
 COUNTS = {
@@ -24,7 +24,7 @@ COUNTS = {
     "cohort_retention": ["cohort_customers", "retained_customers"],
     "time_to_second_purchase": ["at_risk", "events", "censored"],
     "retention_monthly": ["active_customers", "retained_customers"],
-    "rfm_segment_migration": ["customers"],
+    "rfm_segment_transitions": ["customers"],
     "lifecycle_transitions": ["customers"],
     "growth_accounting": [
         "new_customers",
@@ -109,7 +109,9 @@ def test_twice_the_company_has_twice_the_counts_and_the_same_rates(company: Comp
         expected = single[name]
         if name in DIMENSION_MARTS:
             # the interval narrows, and the regions are those of the halves
-            expected = expected[expected["dimension"] == "all"].drop(columns=["ci_low", "ci_high"], errors="ignore")
+            expected = expected[expected["dimension"] == "all"].drop(
+                columns=["repurchase_probability_low", "repurchase_probability_high"], errors="ignore"
+            )
             double[name] = double[name][double[name]["dimension"] == "all"]
         expected = edited(expected, columns, lambda count: 2 * count)
         if "net_revenue" in expected.columns:
@@ -175,7 +177,7 @@ def test_a_past_month_end_reads_as_it_did_when_it_was_the_as_of_date(company: Co
     then = marts_of(unrefunded, date(2023, 12, 31))
     for name, column, period in (
         ("repurchase_rates", "as_of_date", date(2023, 12, 31)),
-        ("rfm_segment_migration", "month", date(2023, 12, 1)),
+        ("rfm_segment_transitions", "month", date(2023, 12, 1)),
         ("lifecycle_transitions", "month", date(2023, 12, 1)),
         ("growth_accounting", "month", date(2023, 12, 1)),
         ("reactivation_monthly", "month", date(2023, 12, 1)),
@@ -232,7 +234,7 @@ def test_what_flows_into_a_month_is_what_flows_out_of_the_one_before(company: Co
     lost = growth["active_customers"].shift(1, fill_value=0) - growth["retained_customers"]
     assert list(lost) == list(growth["churned_customers"])
 
-    for name, state in (("lifecycle_transitions", "stage"), ("rfm_segment_migration", "segment")):
+    for name, state in (("lifecycle_transitions", "stage"), ("rfm_segment_transitions", "segment")):
         frame = marts[name]
         arrived = frame.groupby(["month", f"to_{state}"])["customers"].sum()
         left = frame.groupby(["month", f"from_{state}"])["customers"].sum()

@@ -7,6 +7,8 @@ from oracle.examples import SEEDS, customer, day, facts_of, order, purchases, ro
 from oracle.repurchase import cohort_repurchase, repurchase_rates, time_to_second_purchase
 from oracle.retention import cohort_retention, retention_monthly
 
+BOUNDS = ("repurchase_probability_low", "repurchase_probability_high")
+
 
 def test_the_window_ends_on_the_as_of_date_and_leaves_out_the_day_w_days_before() -> None:
     # 30 days before 31 March is 1 March
@@ -125,11 +127,11 @@ def test_time_to_second_purchase_is_censored_on_the_as_of_date() -> None:
         (30, 1, 0, 1, 0.5),
     ]
     # S = 3/4, Greenwood 1/(4x3); log(-log S) = -1.24590 and its standard error .288675/.287682 = 1.00345
-    (interval,) = rows(frame, "ci_low", "ci_high", days=10)
+    (interval,) = rows(frame, *BOUNDS, days=10)
     assert interval == pytest.approx((0.03945, 0.87205), abs=1e-5)
-    assert rows(frame, "ci_low", "ci_high", days=0) == [(None, None)]
+    assert rows(frame, *BOUNDS, days=0) == [(None, None)]
 
 
 def test_when_everybody_came_back_the_interval_is_undefined() -> None:
     frame = time_to_second_purchase(facts_of(purchases(ann="2024-01-01 2024-01-11"), "2024-01-31"))
-    assert rows(frame, "days", "repurchase_probability", "ci_low", "ci_high") == [(10, 1.0, None, None)]
+    assert rows(frame, "days", "repurchase_probability", *BOUNDS) == [(10, 1.0, None, None)]

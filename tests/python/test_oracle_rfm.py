@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from oracle.examples import BANDS, SEEDS, day, facts_of, order, purchases, rows
-from oracle.rfm import customer_rfm, rfm_segment_migration, scores
+from oracle.rfm import customer_rfm, rfm_segment_transitions, scores
 from oracle.seeds import read_seeds
 
 
@@ -51,7 +51,7 @@ def test_a_high_value_customer_reaches_the_amount() -> None:
 
 
 def test_a_customer_enters_the_segments_with_a_purchase_and_leaves_them_a_year_later() -> None:
-    frame = rfm_segment_migration(facts_of(purchases(ann="2023-01-10"), "2024-02-20"), SEEDS)
+    frame = rfm_segment_transitions(facts_of(purchases(ann="2023-01-10"), "2024-02-20"), SEEDS)
     assert rows(frame)[0] == (day("2023-01-01"), "none", "111", 1)
     assert rows(frame)[1:-1] == [(day(f"2023-{month:02d}-01"), "111", "111", 1) for month in range(2, 13)]
     assert rows(frame)[-1] == (day("2024-01-01"), "111", "none", 1)
@@ -59,7 +59,7 @@ def test_a_customer_enters_the_segments_with_a_purchase_and_leaves_them_a_year_l
 
 def test_the_last_month_of_the_segments_ends_on_the_as_of_date() -> None:
     # on 31 January ann is alone; on 10 February bob has bought later than ann, and as often and as much
-    frame = rfm_segment_migration(facts_of(purchases(ann="2024-01-10", bob="2024-02-05"), "2024-02-10"), SEEDS)
+    frame = rfm_segment_transitions(facts_of(purchases(ann="2024-01-10", bob="2024-02-05"), "2024-02-10"), SEEDS)
     assert rows(frame, month=day("2024-02-01")) == [
         (day("2024-02-01"), "111", "111", 1),
         (day("2024-02-01"), "none", "311", 1),

@@ -13,11 +13,13 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from generators import Company, Frame, collect_companies, in_region, join_companies, random_company, write_raw_folder
+from generators import Calendar, Company, collect_companies, in_region, join_companies, random_company, write_raw_folder
 from oracle import Facts, Seeds, Variables, compute_marts, read_facts, read_seeds
+from oracle.comparison import assert_frames_equal
 from oracle.first_purchases import read_lines
-from oracle.marts import MARTS
+from oracle.marts import COHORT_CLV, MARTS
 from oracle.seeds import age_band
+from oracle.value import Spread
 
 pytestmark = pytest.mark.worlds
 
@@ -36,7 +38,7 @@ class RandomCompanies:
     """A build of random companies: its name, when and where they live, and the variables of the business."""
 
     name: str
-    frame: Frame
+    frame: Calendar
     variables: Variables
     number: int
 
@@ -78,14 +80,14 @@ def _without_rows_of_nothing(frame: pd.DataFrame, name: str) -> pd.DataFrame:
 # the as-of date is a month end, and the leap day
 SHANGHAI = RandomCompanies(
     "property_shanghai",
-    Frame(date(2024, 2, 29), "Asia/Shanghai"),
+    Calendar(date(2024, 2, 29), "Asia/Shanghai"),
     Variables(business_timezone="Asia/Shanghai"),
     number=20240229,
 )
 # the as-of date is in the middle of a month, clocks change on four days before it, and no variable has its default
 NEW_YORK = RandomCompanies(
     "property_new_york",
-    Frame(
+    Calendar(
         date(2024, 11, 17),
         "America/New_York",
         (date(2023, 3, 12), date(2023, 11, 5), date(2024, 3, 10), date(2024, 11, 3)),
@@ -214,3 +216,34 @@ def test_cdnow_has_the_orders_customers_and_sales_that_were_published(cdnow: Com
 @pytest.mark.parametrize("name", sorted(MARTS))
 def test_a_mart_of_cdnow_agrees_with_the_oracle(cdnow: Compared, name: str) -> None:
     cdnow.assert_agrees(name, without=[NEXT_PURCHASE] if name == "customer_cadence" else [])
+
+
+@pytest.mark.xdist_group("cdnow")
+def test_the_cohorts_of_cdnow_are_worth_what_their_customers_are(cdnow: Compared) -> None:
+    world = cdnow.world
+    predictions = {row["customer_id"]: row for row in world.mart("customer_clv").to_dict("records")}
+    found: dict[tuple[str, int], dict[str, float]] = {}
+    for row in world.mart("model_parameters").to_dict("records"):
+        if row["is_champion"] and row["parameter"] in ("dispersion", "relative_error"):
+            found.setdefault((row["target"], row["horizon_days"]), {})[row["parameter"]] = row["value"]
+    spreads = {key: Spread(**values) for key, values in found.items() if key[0] in ("purchases", "clv")}
+    assert {horizon for _, horizon in spreads} == set(world.mart("cohort_clv")["horizon_days"])
+    COHORT_CLV.assert_equal(
+        world.mart("cohort_clv"), COHORT_CLV.compute(cdnow.facts, predictions, spreads), "cohort_clv"
+    )
+
+
+@pytest.mark.xdist_group("cdnow")
+@pytest.mark.parametrize(
+    ("mart", "stored", "keys"),
+    [
+        ("model_parameters", "parameters", ["fit_id", "target", "model_name", "horizon_days", "parameter"]),
+        ("model_backtests", "backtests", ["fit_id", "target", "model_name", "cut_date", "horizon_days"]),
+    ],
+)
+def test_a_mart_of_models_shows_what_the_fit_has_stored(
+    cdnow: Compared, mart: str, stored: str, keys: list[str]
+) -> None:
+    rows = cdnow.world.frame(f"select * from predictive.{stored}")
+    assert len(rows) > 50
+    assert_frames_equal(cdnow.world.mart(mart), rows, keys, name=mart)

@@ -36,6 +36,8 @@ def manifest_of(**nodes: dict) -> dict:
         ("models/run_context.sql", "other"),
         ("seeds/loyalty_tiers.csv", "seeds"),
         ("snapshots/tiers.sql", "snapshots"),
+        ("custom/models/sales/stores.sql", "custom"),
+        ("custom/seeds/stores.csv", "custom"),
     ],
 )
 def test_the_layer_of_a_model_is_the_folder_it_is_in(path: str, layer: str) -> None:

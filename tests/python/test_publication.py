@@ -2,6 +2,10 @@
 
 import json
 import os
+import stat
+import subprocess
+import sys
+import tempfile
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -19,11 +23,13 @@ from orchestration.engines.duckdb.publication import (
     publish,
     published_database,
     rollback,
+    upgrade,
 )
 from orchestration.engines.duckdb.publication_ledger import Ledger
 from orchestration.engines.duckdb.published_files import STORAGE_VERSION
 from orchestration.errors import PublicationError
 from orchestration.publishing import PublicationFacts
+from orchestration.settings import ROOT
 
 Rows = list[tuple]
 
@@ -184,6 +190,189 @@ def test_the_same_build_gives_the_same_parquet_files(warehouse: Path) -> None:
     assert contents[0] == contents[1]
 
 
+# The file opens by its name, for reading
+
+
+def test_the_file_opens_under_its_own_name(warehouse: Path) -> None:
+    published(warehouse, "O1")
+    with duckdb.connect(str(published_database(warehouse)), read_only=True) as reader:
+        assert reader.execute("select order_id from marts.orders").fetchall() == [("O1",)]
+        assert reader.execute("select tables from quality.publications").fetchall() == [(4,)]
+
+
+def test_the_file_attaches_under_its_own_name(warehouse: Path) -> None:
+    published(warehouse, "O1")
+    path = str(published_database(warehouse)).replace("'", "''")
+    with duckdb.connect() as reader:
+        reader.execute(f"attach '{path}' (read_only)")
+        assert reader.execute("select order_id from stickiness.marts.orders").fetchall() == [("O1",)]
+
+
+def modes(warehouse: Path) -> set[int]:
+    folder = warehouse / "published"
+    files = [*folder.glob("*.duckdb"), *(folder / "parquet").rglob("*.parquet")]
+    assert len(files) == 6, "two names of the database, four tables as Parquet"
+    return {stat.S_IMODE(path.stat().st_mode) for path in files}
+
+
+def test_published_files_may_be_read_and_not_written(warehouse: Path) -> None:
+    published(warehouse, "O1")
+    assert modes(warehouse) == {0o444}
+
+
+# root ignores modes, so what is tried is tried after root has been left, once all that is needed is imported
+WITHOUT_ROOT = """
+import os, shutil, sys
+import duckdb
+from datetime import UTC, date, datetime
+from pathlib import Path
+from orchestration.engines.duckdb.publication import kept_versions, publish, rollback
+from orchestration.publishing import PublicationFacts
+if os.geteuid() == 0:
+    os.setgroups([])
+    os.setgid(65534)
+    os.setuid(65534)
+warehouse = Path(sys.argv[1])
+"""
+
+AS_A_READER = """
+for read_only in (False, True):
+    try:
+        with duckdb.connect(str(warehouse / "published" / "stickiness.duckdb"), read_only=read_only) as reader:
+            print(reader.execute("select order_id from marts.orders").fetchall())
+    except duckdb.Error as error:
+        print(error)
+"""
+
+AS_THE_OWNER = """
+facts = PublicationFacts(date(2026, 11, 21), "abc123", 7, 0, datetime.now(UTC))
+for _ in range(3):
+    publish(warehouse / "build" / "warehouse.duckdb", warehouse, facts, keep=2)
+rollback(warehouse)
+print(len(kept_versions(warehouse)))
+shutil.copytree(warehouse / "published" / ".", warehouse / "copy")
+shutil.rmtree(warehouse / "copy")
+shutil.rmtree(warehouse / "versions")
+"""
+
+NOBODY = 65534
+
+
+@pytest.fixture
+def open_warehouse() -> Iterator[Path]:
+    """A warehouse with a build that a user without root rights reaches: pytest's own folders are for one user alone."""
+    with tempfile.TemporaryDirectory(prefix="stickiness-") as folder:
+        build(Path(folder), "O1")
+        yield Path(folder)
+
+
+def without_root(script: str, warehouse: Path) -> list[str]:
+    """What a script prints that is run by the owner of the warehouse, who is not root."""
+    if os.geteuid() == 0:
+        for path in (warehouse, *warehouse.rglob("*")):
+            os.chown(path, NOBODY, NOBODY, follow_symlinks=False)
+    command = [sys.executable, "-c", WITHOUT_ROOT + script, str(warehouse)]
+    done = subprocess.run(command, cwd=ROOT, check=False, capture_output=True, text=True)
+    if "os.setuid" in done.stderr or "os.setgroups" in done.stderr:
+        pytest.skip(f"root ignores file modes, and cannot be left here: {done.stderr.splitlines()[-1]}")
+    assert done.returncode == 0, done.stderr
+    return done.stdout.splitlines()
+
+
+def test_a_connection_that_may_write_is_refused_as_the_documents_say(open_warehouse: Path) -> None:
+    publish(open_warehouse / "build" / "warehouse.duckdb", open_warehouse, facts())
+    database = published_database(open_warehouse)
+    assert without_root(AS_A_READER, open_warehouse) == [
+        f'IO Error: Cannot open file "{database.resolve()}": Permission denied',
+        "[('O1',)]",
+    ]
+    told = (ROOT / "docs" / "publication.md").read_text(encoding="utf-8")
+    assert 'IO Error: Cannot open file ".../stickiness.duckdb": Permission denied' in told
+
+
+def test_the_owner_can_publish_prune_roll_back_copy_and_delete_what_nobody_may_write(open_warehouse: Path) -> None:
+    assert without_root(AS_THE_OWNER, open_warehouse) == ["2"]
+
+
+# Versions of an earlier release, whose file is called marts.duckdb
+
+
+def as_an_earlier_release_left_it(warehouse: Path) -> None:
+    for path in (warehouse / "versions").rglob("*"):
+        if path.name == "stickiness.duckdb":
+            path.unlink()
+        elif path.is_file():
+            path.chmod(0o644)
+
+
+def names_and_orders(warehouse: Path) -> dict[str, list[tuple]]:
+    """What the published version says under each name of its database."""
+    files = sorted((warehouse / "published").glob("*.duckdb"))
+    return {path.name: read(path, "SELECT order_id FROM published.marts.orders") for path in files}
+
+
+def test_the_database_has_its_old_name_too(warehouse: Path) -> None:
+    published(warehouse, "O1")
+    assert names_and_orders(warehouse) == {"marts.duckdb": [("O1",)], "stickiness.duckdb": [("O1",)]}
+    assert os.path.samefile(published_database(warehouse), warehouse / "published" / "marts.duckdb")
+
+
+def test_versions_of_an_earlier_release_are_found_under_the_new_name(warehouse: Path) -> None:
+    ids = [published(warehouse, "O1"), published(warehouse, "O2")]
+    as_an_earlier_release_left_it(warehouse)
+    assert not published_database(warehouse).exists()
+    upgrade(warehouse)
+    assert current(warehouse).publication_id == ids[1]
+    assert names_and_orders(warehouse) == {"marts.duckdb": [("O2",)], "stickiness.duckdb": [("O2",)]}
+    assert os.path.samefile(published_database(warehouse), warehouse / "published" / "marts.duckdb")
+    assert modes(warehouse) == {0o444}
+    upgrade(warehouse)
+    assert kept_versions(warehouse) == sorted(ids)
+
+
+def test_a_rollback_to_a_version_of_an_earlier_release_works_under_both_names(warehouse: Path) -> None:
+    published(warehouse, "O1")
+    as_an_earlier_release_left_it(warehouse)
+    published(warehouse, "O2")
+    rollback(warehouse)
+    assert names_and_orders(warehouse) == {"marts.duckdb": [("O1",)], "stickiness.duckdb": [("O1",)]}
+
+
+def test_a_rollback_right_after_the_upgrade_works_under_both_names(warehouse: Path) -> None:
+    published(warehouse, "O1")
+    published(warehouse, "O2")
+    as_an_earlier_release_left_it(warehouse)
+    rollback(warehouse)
+    assert names_and_orders(warehouse) == {"marts.duckdb": [("O1",)], "stickiness.duckdb": [("O1",)]}
+
+
+def test_a_file_system_without_hard_links_gets_a_copy(warehouse: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_links(*_: object) -> None:
+        raise PermissionError("Operation not permitted")
+
+    monkeypatch.setattr(os, "link", no_links)
+    published(warehouse, "O1")
+    assert modes(warehouse) == {0o444}
+    as_an_earlier_release_left_it(warehouse)
+    upgrade(warehouse)
+    assert names_and_orders(warehouse) == {"marts.duckdb": [("O1",)], "stickiness.duckdb": [("O1",)]}
+    assert modes(warehouse) == {0o444}
+    assert not list((warehouse / "published").glob("*.tmp"))
+
+
+def test_a_version_that_cannot_be_renamed_is_told(warehouse: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    published(warehouse, "O1")
+    as_an_earlier_release_left_it(warehouse)
+
+    def full(*_: object) -> None:
+        raise OSError("No space left on device")
+
+    monkeypatch.setattr(os, "link", full)
+    monkeypatch.setattr(published_files.shutil, "copyfile", full)
+    with pytest.raises(PublicationError, match=r"could not be given its file stickiness\.duckdb: No space left"):
+        upgrade(warehouse)
+
+
 # The link
 
 
@@ -191,7 +380,7 @@ def test_a_reader_keeps_its_version_while_another_is_published(warehouse: Path) 
     published(warehouse, "O1")
     with duckdb.connect(str(published_database(warehouse)), read_only=True) as reader:
         published(warehouse, "O2", keep=1)
-        assert reader.execute("SELECT order_id FROM marts.marts.orders").fetchall() == [("O1",)]
+        assert reader.execute("SELECT order_id FROM marts.orders").fetchall() == [("O1",)]
     assert orders(warehouse) == ["O2"]
 
 
@@ -307,7 +496,7 @@ def test_a_copy_that_lost_a_row_is_not_published(warehouse: Path, monkeypatch: p
         return real(connection, *rest)
 
     monkeypatch.setattr(published_files, "add_publications", losing)
-    with pytest.raises(PublicationError, match=r"marts\.duckdb has 1 rows of marts\.orders, the build has 2"):
+    with pytest.raises(PublicationError, match=r"stickiness\.duckdb has 1 rows of marts\.orders, the build has 2"):
         published(warehouse, "O2", "O3")
     assert orders(warehouse) == ["O1"]
 

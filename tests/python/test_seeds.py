@@ -6,7 +6,7 @@ import pytest
 
 from orchestration.errors import SeedError
 from orchestration.predictive.limits import Horizons, Limits
-from orchestration.seeds import lifecycle_stages, model_limits, prediction_horizons
+from orchestration.seeds import model_limits, prediction_horizons
 from orchestration.settings import ROOT
 
 LIMITS = "minimum_customers,minimum_history_days,minimum_season_days,backtests_per_horizon"
@@ -32,17 +32,9 @@ def test_limits_are_the_columns_of_the_one_row(root: Path) -> None:
     assert model_limits(root) == Limits(40, 7, 30, 2)
 
 
-def test_stages_come_in_the_order_of_their_rank(root: Path) -> None:
-    write(
-        root, "lifecycle_stages", "lifecycle_stage,stage_rank,label_en,label_zh", "loyal,2,Loyal,忠诚", "new,1,New,新"
-    )
-    assert list(lifecycle_stages(root).items()) == [("new", ("New", "新")), ("loyal", ("Loyal", "忠诚"))]
-
-
 def test_the_seeds_of_the_project_can_be_read() -> None:
     assert set(prediction_horizons(ROOT).churn) <= set(prediction_horizons(ROOT).days)
     assert model_limits(ROOT).minimum_customers > 0
-    assert lifecycle_stages(ROOT)
 
 
 @pytest.mark.parametrize(

@@ -21,8 +21,8 @@ from oracle.comparison import assert_frames_equal
 from oracle.seeds import seed_rows
 from oracle.service import (
     TICKET_COLUMNS,
+    AsOf,
     Comment,
-    Frame,
     Phrase,
     Purchases,
     effect_of_pairs,
@@ -294,9 +294,9 @@ class Built:
     phrases: list[Phrase]
 
     @property
-    def frame(self) -> Frame:
+    def frame(self) -> AsOf:
         aliases = {f"till:{row['source_id']}": row["customer_id"] for row in self.service.customer_identities}
-        return Frame(AS_OF, ZONE, aliases)
+        return AsOf(AS_OF, ZONE, aliases)
 
     @property
     def known_tickets(self) -> pd.DataFrame:

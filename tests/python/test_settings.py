@@ -8,18 +8,28 @@ import pytest
 from orchestration import company
 from orchestration.errors import SettingsError
 from orchestration.landing.csv_files import FileDialect
-from orchestration.settings import ROOT, load_settings, read_defaults, scheduled_time_zone, warehouse_folder
+from orchestration.settings import (
+    ROOT,
+    defaults_of,
+    load_settings,
+    read_company_settings,
+    scheduled_time_zone,
+    warehouse_folder,
+)
 
 PROJECT = """\
 name: shop
 vars:
-  company_name: Company
-  reporting_currency: CNY
-  business_timezone: UTC
-  default_margin_rate: 0.30
-  high_value_annual_amount: 5000
-  active_days: 90
-  publications_kept: 5
+  settings:
+    company_name: {kind: text, default: Company, text_en: e, text_zh: z}
+    reporting_currency: {kind: text, default: CNY, text_en: e, text_zh: z}
+    business_timezone: {kind: time_zone, default: UTC, text_en: e, text_zh: z}
+    default_margin_rate: {kind: share, minimum: 0, maximum: 1, default: 0.30, text_en: e, text_zh: z}
+    high_value_annual_amount: {kind: amount, minimum: 0, maximum: 1000000, default: 5000, text_en: e, text_zh: z}
+    points_usage_target: {kind: share, minimum: 0, maximum: 1, default: 0.5, text_en: e, text_zh: z}
+    active_days: {kind: count, minimum: 1, maximum: 3650, default: 90, text_en: e, text_zh: z}
+    btyd_model: {kind: choice, choices: [mbg_nbd, bg_nbd], default: mbg_nbd, text_en: e, text_zh: z}
+    publications_kept: {kind: count, minimum: 1, maximum: 1000, default: 5, text_en: e, text_zh: z}
 """
 
 
@@ -136,7 +146,7 @@ def test_models_are_built_on_the_target_that_is_named(root: Path, raw: Path) -> 
         load_settings(environ | {"STICKINESS_TARGET": "snowflake"}, root)
 
 
-def test_company_yml_overrides_the_variables_that_it_names(root: Path, raw: Path) -> None:
+def test_company_yml_overrides_the_settings_that_it_names(root: Path, raw: Path) -> None:
     settings = settings_with(root, raw, "company_name: 小店\nactive_days: 120\nhigh_value_annual_amount: 800.5\n")
     assert settings.variables == {"company_name": "小店", "active_days": 120, "high_value_annual_amount": 800.5}
     assert settings.variable("active_days") == 120
@@ -147,7 +157,7 @@ def test_an_empty_company_yml_sets_nothing(root: Path, raw: Path) -> None:
     assert settings_with(root, raw, "# nothing yet\n").variables == {}
 
 
-def test_an_unknown_variable_is_an_error_that_names_file_variable_and_the_nearest_known_one(
+def test_an_unknown_setting_is_an_error_that_names_file_setting_and_the_nearest_known_one(
     root: Path, raw: Path
 ) -> None:
     message = refusal(root, raw, "reporting_curency: EUR\n")
@@ -167,12 +177,16 @@ def test_an_unknown_variable_is_an_error_that_names_file_variable_and_the_neares
         ("default_margin_rate: '0.3'", "expected a share from 0 to 1"),
         ("default_margin_rate: .nan", "expected a share from 0 to 1"),
         ("default_margin_rate: true", "True (yes/no value); expected a share from 0 to 1"),
-        ("active_days: 0", "expected a whole number above 0"),
-        ("active_days: 90.5", "expected a whole number above 0"),
-        ("active_days:", "None (null); expected a whole number above 0"),
-        ("publications_kept: -1", "expected a whole number above 0"),
-        ("high_value_annual_amount: -5", "expected a number, 0 or more"),
-        ("high_value_annual_amount: 5,000", "expected a number, 0 or more"),
+        ("active_days: 0", "expected a whole number from 1 to 3650"),
+        ("active_days: 90.5", "expected a whole number from 1 to 3650"),
+        ("active_days:", "None (null); expected a whole number from 1 to 3650"),
+        ("active_days: 3651", "expected a whole number from 1 to 3650"),
+        ("active_days: yes", "True (yes/no value); expected a whole number from 1 to 3650"),
+        ("publications_kept: -1", "expected a whole number from 1 to 1000"),
+        ("points_usage_target: 50", "50 (whole number); expected a share from 0 to 1"),
+        ("btyd_model: pareto_nbd", "expected mbg_nbd or bg_nbd"),
+        ("high_value_annual_amount: -5", "expected a number from 0 to 1000000"),
+        ("high_value_annual_amount: 5,000", "expected a number from 0 to 1000000"),
     ],
 )
 def test_a_value_of_the_wrong_kind_is_refused_with_what_is_expected(
@@ -190,7 +204,7 @@ def test_a_company_yml_that_is_no_yaml_is_told_with_its_line(root: Path, raw: Pa
 
 
 def test_a_company_yml_that_is_no_mapping_is_refused(root: Path, raw: Path) -> None:
-    assert "holds a list; expected one line per variable" in refusal(root, raw, "- company_name\n")
+    assert "holds a list; expected one line per setting" in refusal(root, raw, "- company_name\n")
 
 
 def test_a_company_yml_in_another_encoding_is_refused(root: Path, raw: Path) -> None:
@@ -227,8 +241,8 @@ def test_a_wrong_entry_of_files_is_refused_with_what_is_expected(
     assert expected in refusal(root, raw, entry + "\n")
 
 
-def test_every_variable_of_the_project_accepts_its_own_default(raw: Path) -> None:
-    defaults = read_defaults(ROOT)
+def test_every_setting_of_the_project_accepts_its_own_default(raw: Path) -> None:
+    defaults = defaults_of(read_company_settings(ROOT))
     lines = "\n".join(f"{name}: {value!r}" for name, value in defaults.items())
     assert settings_with(ROOT, raw, lines).variables == defaults
 

@@ -5,7 +5,6 @@ import uuid
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, date, datetime
-from decimal import Decimal
 from pathlib import Path
 
 import duckdb
@@ -22,13 +21,7 @@ from orchestration.settings import Settings
 
 pytestmark = [pytest.mark.spark, pytest.mark.long, pytest.mark.xdist_group("spark")]
 
-DEFAULTS = {
-    "company_name": "Company",
-    "business_timezone": "UTC",
-    "default_margin_rate": 0.3,
-    "high_value_annual_amount": 5000,
-    "active_days": 90,
-}
+DEFAULTS = {"company_name": "Company", "business_timezone": "UTC", "active_days": 90}
 CONTRACT = Contract(
     {
         "orders": RawTable("orders", ("order_id",), (RawColumn("order_id", "text"), RawColumn("order", "text"))),
@@ -161,36 +154,26 @@ def test_a_folder_whose_name_is_a_pattern_is_that_folder_alone(
     assert order_ids(opened) == ["O1", "O2"]
 
 
-def test_the_run_parameters_hold_every_variable_and_null_where_the_company_sets_none(
+def test_the_run_parameters_are_one_row_and_what_the_company_sets_is_recorded_as_text(
     opened: Session, tmp_path: Path
 ) -> None:
     name = "O'Hara \\ 北京\n“${env:HOME}” `x`"
     variables = {"company_name": name, "business_timezone": "Asia/Shanghai", "default_margin_rate": 0.1}
     registered(opened, tmp_path, variables=variables)
-    columns, rows = opened.table(f"select * from {opened.settings.build_schema('operations')}.run_parameters")
-    assert rows == [
-        (
-            "run-1",
-            datetime(2026, 11, 22, 23, 30),
-            None,
-            # it is the 23rd in Shanghai
-            date(2026, 11, 22),
-            rows[0][4],
-            name,
-            "Asia/Shanghai",
-            Decimal("0.1"),
-            None,
-            None,
-        )
+    run = "select run_id, started_at, requested_as_of_date, yesterday, company_key from {operations}.run_parameters"
+    [row] = ask(opened, run)
+    # it is the 23rd in Shanghai
+    assert row[:4] == ("run-1", datetime(2026, 11, 22, 23, 30), None, date(2026, 11, 22))
+    assert row[4].startswith(f"{name} ")
+    recorded = "select setting_name, setting_value from {operations}.company_settings order by setting_name"
+    assert ask(opened, recorded) == [
+        ("business_timezone", "Asia/Shanghai"),
+        ("company_name", name),
+        ("default_margin_rate", "0.1"),
     ]
-    assert columns == ("run_id", "started_at", "requested_as_of_date", "yesterday", "company_key", *DEFAULTS)
-    assert rows[0][4].startswith(f"{name} ")
-    kinds = dict(row[:2] for row in ask(opened, "describe {operations}.run_parameters"))
-    assert (kinds["default_margin_rate"], kinds["active_days"]) == ("decimal(18,6)", "bigint")
-    registered(opened, tmp_path, as_of=date(2026, 1, 31), defaults={"a_new_one_days": 7, **DEFAULTS})
-    assert ask(opened, "select requested_as_of_date, company_name from {operations}.run_parameters") == [
-        (date(2026, 1, 31), None)
-    ]
+    registered(opened, tmp_path, as_of=date(2026, 1, 31))
+    assert [row[2] for row in ask(opened, run)] == [date(2026, 1, 31)]
+    assert ask(opened, recorded) == []
 
 
 def test_the_raw_files_say_how_each_file_was_read(opened: Session, tmp_path: Path) -> None:

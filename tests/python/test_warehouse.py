@@ -3,7 +3,6 @@
 import fcntl
 import re
 from datetime import UTC, date, datetime
-from decimal import Decimal
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -18,13 +17,7 @@ from orchestration.run_tables import business_yesterday
 from orchestration.settings import Settings
 from orchestration.warehouse_lock import warehouse_lock
 
-DEFAULTS = {
-    "company_name": "Company",
-    "business_timezone": "UTC",
-    "default_margin_rate": 0.3,
-    "high_value_annual_amount": 5000,
-    "active_days": 90,
-}
+DEFAULTS = {"company_name": "Company", "business_timezone": "UTC", "active_days": 90}
 CONTRACT = Contract(
     {
         "orders": RawTable("orders", ("order_id",), (RawColumn("order_id", "text"), RawColumn("order", "text"))),
@@ -120,36 +113,26 @@ def test_a_second_run_forgets_the_files_of_the_first(warehouse: Path) -> None:
     assert ask(build_db, "SELECT file_name FROM operations.raw_files") == [("b.csv",)]
 
 
-def test_the_run_parameters_hold_every_variable_and_null_where_the_company_sets_none(warehouse: Path) -> None:
-    build_db = registered(
-        warehouse,
-        variables={"company_name": 'O\'Hara "小店"', "default_margin_rate": 0.125, "active_days": 120},
-        as_of=date(2026, 11, 1),
+def test_the_run_parameters_are_one_row(warehouse: Path) -> None:
+    build_db = registered(warehouse, variables={"company_name": 'O\'Hara "小店"'}, as_of=date(2026, 11, 1))
+    [row] = ask(
+        build_db,
+        "SELECT run_id, started_at, requested_as_of_date, yesterday, company_key FROM operations.run_parameters",
     )
-    with duckdb.connect(str(build_db)) as connection:
-        found = connection.execute("SELECT * FROM operations.run_parameters")
-        names, kinds = [column[0] for column in found.description], [str(column[1]) for column in found.description]
-        rows = found.fetchall()
-    assert names == ["run_id", "started_at", "requested_as_of_date", "yesterday", "company_key", *DEFAULTS]
-    key = rows[0][4]
-    assert rows == [
-        (
-            "run-1",
-            datetime(2026, 11, 22, 23, 30),
-            date(2026, 11, 1),
-            date(2026, 11, 21),
-            key,
-            'O\'Hara "小店"',
-            None,
-            Decimal("0.125"),
-            None,
-            120,
-        )
-    ]
+    assert row[:4] == ("run-1", datetime(2026, 11, 22, 23, 30), date(2026, 11, 1), date(2026, 11, 21))
     # a name, and a hash of the folder that the rows come from
-    assert re.fullmatch(r'O\'Hara "小店" [0-9a-f]{12}', key)
-    assert dict(zip(names, kinds, strict=True))["high_value_annual_amount"] == "DECIMAL(18,6)"
-    assert dict(zip(names, kinds, strict=True))["active_days"] == "BIGINT"
+    assert re.fullmatch(r'O\'Hara "小店" [0-9a-f]{12}', row[4])
+
+
+def test_what_the_company_sets_is_recorded_as_text_and_nothing_else(warehouse: Path) -> None:
+    variables = {"company_name": 'O\'Hara "小店"', "default_margin_rate": 0.125, "active_days": 120}
+    build_db = registered(warehouse, variables=variables)
+    assert ask(build_db, "SELECT * FROM operations.company_settings ORDER BY ALL") == [
+        ("active_days", "120"),
+        ("company_name", 'O\'Hara "小店"'),
+        ("default_margin_rate", "0.125"),
+    ]
+    assert ask(registered(warehouse), "SELECT * FROM operations.company_settings") == []
 
 
 def test_yesterday_is_the_day_before_the_business_day_that_the_run_starts_in(warehouse: Path) -> None:

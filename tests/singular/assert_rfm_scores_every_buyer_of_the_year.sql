@@ -13,10 +13,10 @@ scored as (
 
 arrived as (
     select coalesce(sum(customers), 0) as customers
-    from {{ ref('rfm_segment_migration') }}
+    from {{ ref('rfm_segment_transitions') }}
     where
         to_segment != 'none'
-        and month = (select max(month) from {{ ref('rfm_segment_migration') }})
+        and month = (select max(month) from {{ ref('rfm_segment_transitions') }})
 )
 
 select buyers.customers as buyers, scored.customers as scored, arrived.customers as arrived

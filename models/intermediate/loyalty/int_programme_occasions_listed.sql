@@ -12,7 +12,7 @@ match_bands as (
     select
         covariate,
         band_from,
-        lead(band_from) over (partition by covariate order by band_from asc nulls last) as band_below
+        {{ match_band_below() }} as band_below
     from {{ ref('programme_match_bands') }}
 ),
 
@@ -58,18 +58,9 @@ banded_occasions as (
     from occasions
     cross join settings
     -- bands are half-open and do not overlap, so each of these finds one
-    inner join match_bands as purchase_bands
-        on purchase_bands.covariate = 'purchase_number'
-        and occasions.purchase_number >= purchase_bands.band_from
-        and (occasions.purchase_number < purchase_bands.band_below or purchase_bands.band_below is null)
-    inner join match_bands as tenure_bands
-        on tenure_bands.covariate = 'tenure_days'
-        and occasions.tenure_days >= tenure_bands.band_from
-        and (occasions.tenure_days < tenure_bands.band_below or tenure_bands.band_below is null)
-    inner join match_bands as gap_bands
-        on gap_bands.covariate = 'gap_days'
-        and occasions.gap_days >= gap_bands.band_from
-        and (occasions.gap_days < gap_bands.band_below or gap_bands.band_below is null)
+    inner join match_bands as purchase_bands on {{ in_match_band('purchase_bands', 'purchase_number', 'occasions.purchase_number') }}
+    inner join match_bands as tenure_bands on {{ in_match_band('tenure_bands', 'tenure_days', 'occasions.tenure_days') }}
+    inner join match_bands as gap_bands on {{ in_match_band('gap_bands', 'gap_days', 'occasions.gap_days') }}
 ),
 
 final as (

@@ -19,9 +19,7 @@ numbered_days as (
         lag(purchase_on) over customer_days_in_order as previous_purchase_on,
         lead(purchase_on) over customer_days_in_order as next_purchase_on,
         min(purchase_on) over customer_history as first_purchase_on,
-        sum(orders) over customer_history as orders_to_date,
-        sum(net_revenue) over customer_history as net_revenue_to_date,
-        sum(margin_amount) over customer_history as margin_to_date
+        sum(net_revenue) over customer_history as net_revenue_to_date
     from customer_days
     window customer_days_in_order as (
         partition by customer_id
@@ -60,9 +58,7 @@ final as (
         orders,
         net_revenue,
         margin_amount,
-        cast(orders_to_date as bigint) as orders_to_date,
-        {{ money('net_revenue_to_date') }} as net_revenue_to_date,
-        {{ money('margin_to_date') }} as margin_to_date
+        {{ money('net_revenue_to_date') }} as net_revenue_to_date
     from days_with_gaps
 )
 

@@ -11,16 +11,12 @@ run_context as (
 -- a ticket counts once the days after it have passed
 ticketed as (
     select
-        occasions.customer_id,
-        occasions.purchase_on,
-        occasions.mean_interval_days,
         occasions.ticket_kind,
         occasions.match_cell,
         occasions.lag_days,
-        row_number() over (
-            partition by occasions.ticket_kind, occasions.match_cell
-            order by occasions.purchase_on asc nulls last, occasions.customer_id asc nulls last
-        ) as place
+        occasions.customer_id,
+        occasions.purchase_on,
+        occasions.mean_interval_days
     from occasions
     cross join run_context
     where
@@ -28,52 +24,40 @@ ticketed as (
         and {{ add_days('occasions.ticketed_on', 'run_context.ticket_followup_days') }} <= run_context.as_of_date
 ),
 
-cells as (
-    select
-        ticket_kind,
-        match_cell,
-        count(*) as tickets_of_cell
+kinds as (
+    select ticket_kind
     from ticketed
-    group by ticket_kind, match_cell
+    group by ticket_kind
 ),
 
-placed_others as (
-    select
-        occasions.*,
-        cells.ticket_kind as compared_kind,
-        cells.tickets_of_cell,
-        row_number() over (
-            partition by cells.ticket_kind, occasions.match_cell
-            order by occasions.purchase_on asc nulls last, occasions.customer_id asc nulls last
-        ) as place
-    from occasions
-    -- one row per kind of ticket with which the purchase can be compared
-    inner join cells on occasions.match_cell = cells.match_cell
-),
-
--- the customer has not bought between the purchase and the ticket. Whoever is compared must not have either, nor have opened a ticket, for
--- as many days: those of the tickets of the cell, each in turn. What happens later may not be asked for, since who buys opens tickets.
+-- a purchase may be compared with a ticket of each kind
 others as (
     select
-        others.customer_id,
-        others.purchase_on,
-        others.mean_interval_days,
-        others.compared_kind as ticket_kind,
-        others.match_cell,
-        ticketed.lag_days
-    from placed_others as others
-    inner join ticketed
-        on others.compared_kind = ticketed.ticket_kind
-        and others.match_cell = ticketed.match_cell
-        and mod(others.place - 1, others.tickets_of_cell) + 1 = ticketed.place
+        kinds.ticket_kind,
+        occasions.match_cell,
+        occasions.customer_id,
+        occasions.purchase_on,
+        occasions.next_purchase_on,
+        occasions.ticketed_on,
+        occasions.mean_interval_days
+    from occasions
+    cross join kinds
+),
+
+others_with_lags as (
+    {{ controls_with_lags('ticketed', 'others', cell=['ticket_kind', 'match_cell']) }}
+),
+
+-- the customer has not bought between the purchase and the ticket. Whoever is compared must not have either, nor have opened a ticket
+-- by the index day. What happens later may not be asked for, since who buys opens tickets.
+controls as (
+    select others_with_lags.*
+    from others_with_lags
     cross join run_context
     where
-        {{ add_days('others.purchase_on', 'ticketed.lag_days + run_context.ticket_followup_days') }} <= run_context.as_of_date
-        and (
-            others.next_purchase_on is null
-            or {{ day_diff('others.purchase_on', 'others.next_purchase_on') }} > ticketed.lag_days
-        )
-        and (others.ticketed_on is null or {{ day_diff('others.purchase_on', 'others.ticketed_on') }} > ticketed.lag_days)
+        {{ add_days('others_with_lags.index_on', 'run_context.ticket_followup_days') }} <= run_context.as_of_date
+        and (others_with_lags.next_purchase_on is null or others_with_lags.next_purchase_on > others_with_lags.index_on)
+        and (others_with_lags.ticketed_on is null or others_with_lags.ticketed_on > others_with_lags.index_on)
 ),
 
 final as (
@@ -95,7 +79,7 @@ final as (
         purchase_on,
         mean_interval_days,
         false as is_ticketed
-    from others
+    from controls
 )
 
 select * from final

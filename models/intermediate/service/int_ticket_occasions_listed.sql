@@ -12,7 +12,7 @@ match_bands as (
     select
         covariate,
         band_from,
-        lead(band_from) over (partition by covariate order by band_from asc nulls last) as band_below
+        {{ match_band_below() }} as band_below
     from {{ ref('ticket_match_bands') }}
 ),
 
@@ -59,14 +59,8 @@ final as (
         ) as match_cell
     from occasions
     -- bands are half-open and do not overlap, so each of these finds one
-    inner join match_bands as purchase_bands
-        on purchase_bands.covariate = 'purchase_number'
-        and occasions.purchase_number >= purchase_bands.band_from
-        and (occasions.purchase_number < purchase_bands.band_below or purchase_bands.band_below is null)
-    inner join match_bands as interval_bands
-        on interval_bands.covariate = 'mean_interval_days'
-        and occasions.mean_interval_days >= interval_bands.band_from
-        and (occasions.mean_interval_days < interval_bands.band_below or interval_bands.band_below is null)
+    inner join match_bands as purchase_bands on {{ in_match_band('purchase_bands', 'purchase_number', 'occasions.purchase_number') }}
+    inner join match_bands as interval_bands on {{ in_match_band('interval_bands', 'mean_interval_days', 'occasions.mean_interval_days') }}
 )
 
 select * from final

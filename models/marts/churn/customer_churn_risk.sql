@@ -25,10 +25,6 @@ retention_actions as (
     select * from {{ ref('retention_actions') }}
 ),
 
-model_reasons as (
-    select * from {{ ref('int_model_reasons_worded') }}
-),
-
 run_context as (
     select as_of_date, lapsed_days from {{ ref('run_context') }}
 ),
@@ -38,9 +34,7 @@ risk_bands as (
         risk_band,
         from_probability,
         lead(from_probability) over (order by from_probability asc nulls last) as below_probability,
-        is_at_risk,
-        label_en,
-        label_zh
+        is_at_risk
     from {{ ref('churn_risk_bands') }}
 ),
 
@@ -90,11 +84,10 @@ final as (
         probabilities.churn_probability_90d,
         probabilities.churn_probability_180d,
         risk_bands.risk_band,
-        risk_bands.label_en as risk_band_en,
-        risk_bands.label_zh as risk_band_zh,
         {% for place in [1, 2, 3] -%}
         customer_reasons.reason_{{ place }}_code,
         customer_reasons.reason_{{ place }},
+        customer_reasons.reason_{{ place }} as reason_{{ place }}_en,
         customer_reasons.reason_{{ place }}_zh,
         {% endfor -%}
         customers.days_since_last_purchase,
@@ -107,12 +100,8 @@ final as (
         customers.is_high_value and not customers.is_lapsed and risk_bands.is_at_risk as is_save_candidate,
         customers.is_lapsed and (customers.is_high_value or customers.repeat_purchase_days > 0) as is_win_back_candidate,
         retention_actions.action as recommended_action,
-        retention_actions.label_en as recommended_action_en,
-        retention_actions.label_zh as recommended_action_zh,
         champions.is_reliable,
         champions.unreliable_reason,
-        model_reasons.label_en as unreliable_reason_en,
-        model_reasons.label_zh as unreliable_reason_zh,
         probabilities.model_name
     from customers
     inner join customer_probabilities as probabilities on customers.customer_id = probabilities.customer_id
@@ -125,7 +114,6 @@ final as (
         on risk_bands.risk_band = retention_actions.risk_band
         and customers.is_high_value = retention_actions.is_high_value
     left join customer_reasons on customers.customer_id = customer_reasons.customer_id
-    left join model_reasons on champions.unreliable_reason = model_reasons.reason_code
 )
 
-select * from final
+{{ select_with_labels('final') }}

@@ -53,4 +53,4 @@ final as (
     left join conflicts_counted on known_ids.identity_id = conflicts_counted.identity_id
 )
 
-select * from final
+{{ select_with_labels('final') }}

@@ -35,4 +35,4 @@ final as (
     left join purchases on customers.customer_id = purchases.customer_id
 )
 
-select * from final
+{{ select_with_labels('final') }}

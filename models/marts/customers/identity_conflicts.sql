@@ -92,4 +92,4 @@ final as (
     group by identity_id, link_kind, other_customer_id
 )
 
-select * from final
+{{ select_with_labels('final') }}

@@ -34,4 +34,4 @@ final as (
         and orders.is_valid
 )
 
-select * from final
+{{ select_with_labels('final') }}

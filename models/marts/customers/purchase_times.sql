@@ -59,4 +59,4 @@ final as (
         and grid.hour_of_day = counted.hour_of_day
 )
 
-select * from final
+{{ select_with_labels('final') }}

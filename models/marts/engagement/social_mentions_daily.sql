@@ -24,4 +24,4 @@ final as (
     group by mentioned_on, counted_platform
 )
 
-select * from final
+{{ select_with_labels('final') }}

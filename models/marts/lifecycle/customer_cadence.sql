@@ -50,4 +50,4 @@ final as (
     left join predictions on cadences.customer_id = predictions.customer_id
 )
 
-select * from final
+{{ select_with_labels('final') }}

@@ -20,6 +20,10 @@ active_spells as (
     select * from {{ ref('int_active_spells_started') }}
 ),
 
+lifecycle_stages as (
+    select lifecycle_stage, stage_rank from {{ ref('lifecycle_stages') }}
+),
+
 run_context as (
     select * from {{ ref('run_context') }}
 ),
@@ -28,6 +32,7 @@ dated as (
     select
         stages.customer_id,
         stages.lifecycle_stage,
+        lifecycle_stages.stage_rank,
         run_context.as_of_date,
         customers.known_since,
         snapshots.first_purchase_on,
@@ -53,6 +58,7 @@ dated as (
         on stages.customer_id = cadences.customer_id
         and stages.snapshot_on = cadences.snapshot_on
     left join active_spells on stages.customer_id = active_spells.customer_id
+    left join lifecycle_stages on stages.lifecycle_stage = lifecycle_stages.lifecycle_stage
 ),
 
 final as (
@@ -60,6 +66,7 @@ final as (
         customer_id,
         as_of_date,
         lifecycle_stage,
+        stage_rank,
         case lifecycle_stage
             when 'prospect' then known_since
             when 'reactivated' then returned_on
@@ -72,4 +79,4 @@ final as (
     from dated
 )
 
-select * from final
+{{ select_with_labels('final') }}

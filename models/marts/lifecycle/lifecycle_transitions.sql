@@ -49,4 +49,4 @@ final as (
     group by moves.month_start, moves.from_stage, moves.to_stage, run_context.as_of_date
 )
 
-select * from final
+{{ select_with_labels('final') }}

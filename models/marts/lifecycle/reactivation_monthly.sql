@@ -17,10 +17,6 @@ run_context as (
     select lapsed_days from {{ ref('run_context') }}
 ),
 
-dimensions as (
-    select dimension, label_en, label_zh from {{ ref('dimensions') }}
-),
-
 -- per month, the customers whose latest purchase before it was long enough ago on the eve of the month
 lapsed_customers as (
     select
@@ -57,8 +53,6 @@ final as (
     select
         counted.month_start as month,
         counted.dimension,
-        dimensions.label_en as dimension_en,
-        dimensions.label_zh as dimension_zh,
         counted.dimension_value,
         counted.lapsed_customers,
         counted.reactivated_customers,
@@ -67,7 +61,6 @@ final as (
         {{ wilson_high('counted.reactivated_customers', 'counted.lapsed_customers') }} as reactivation_rate_high,
         counted.is_complete
     from counted
-    left join dimensions on counted.dimension = dimensions.dimension
 )
 
-select * from final
+{{ select_with_labels('final') }}

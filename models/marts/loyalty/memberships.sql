@@ -82,4 +82,4 @@ final as (
     inner join loyalty_tiers on bounded_periods.tier = loyalty_tiers.tier
 )
 
-select * from final
+{{ select_with_labels('final') }}

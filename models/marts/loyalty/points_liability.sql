@@ -111,4 +111,4 @@ final as (
     cross join run_context
 )
 
-select * from final
+{{ select_with_labels('final') }}

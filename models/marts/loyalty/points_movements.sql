@@ -22,4 +22,4 @@ final as (
     from movements
 )
 
-select * from final
+{{ select_with_labels('final') }}

@@ -24,6 +24,10 @@ metrics as (
     select metric from {{ ref('programme_metrics') }}
 ),
 
+model_reasons as (
+    select * from {{ ref('model_reasons') }}
+),
+
 enrolled as (
     select count(*) as enrolled_customers from enrolments
 ),
@@ -72,11 +76,16 @@ final as (
         naive.naive_non_member_value,
         naive.naive_member_value - naive.naive_non_member_value as naive_effect,
         unmatched.standardised_difference as balance_unmatched,
-        matched.standardised_difference as balance_matched
+        matched.standardised_difference as balance_matched,
+        estimates.standard_error is not null as is_reliable,
+        model_reasons.reason_code as unreliable_reason,
+        model_reasons.label_en as unreliable_reason_en,
+        model_reasons.label_zh as unreliable_reason_zh
     from horizons
     cross join metrics
     cross join enrolled
     left join estimates on horizons.horizon_days = estimates.horizon_days and metrics.metric = estimates.metric
+    left join model_reasons on {{ unreliable_effect_reason('estimates') }} = model_reasons.reason_code
     left join naive on horizons.horizon_days = naive.horizon_days and metrics.metric = naive.metric
     left join balance as unmatched on horizons.horizon_days = unmatched.horizon_days and not unmatched.is_matched
     left join balance as matched on horizons.horizon_days = matched.horizon_days and matched.is_matched
@@ -84,4 +93,4 @@ final as (
     where enrolled.enrolled_customers > 0
 )
 
-select * from final
+{{ select_with_labels('final') }}

@@ -85,4 +85,4 @@ final as (
     from shared
 )
 
-select * from final
+{{ select_with_labels('final') }}

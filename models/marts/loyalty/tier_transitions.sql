@@ -68,4 +68,4 @@ final as (
     inner join months on compared.month_start = months.month_start
 )
 
-select * from final
+{{ select_with_labels('final') }}

@@ -12,10 +12,6 @@ run_context as (
     select as_of_date from {{ ref('run_context') }}
 ),
 
-dimensions as (
-    select dimension, label_en, label_zh from {{ ref('dimensions') }}
-),
-
 customer_periods as (
     {% for grain in ['month', 'quarter', 'year'] -%}
     select
@@ -61,8 +57,6 @@ final as (
         counted.period_start,
         counted.period_grain,
         counted.dimension,
-        dimensions.label_en as dimension_en,
-        dimensions.label_zh as dimension_zh,
         counted.dimension_value,
         counted.buyers,
         counted.purchase_days,
@@ -74,7 +68,6 @@ final as (
         counted.period_end <= run_context.as_of_date as is_complete
     from counted
     cross join run_context
-    left join dimensions on counted.dimension = dimensions.dimension
 )
 
-select * from final
+{{ select_with_labels('final') }}

@@ -12,10 +12,6 @@ windows as (
     select window_days from {{ ref('repurchase_windows') }}
 ),
 
-dimensions as (
-    select dimension, label_en, label_zh from {{ ref('dimensions') }}
-),
-
 -- two purchase days in the window are the latest one and the one before it, so no history needs to be counted
 customer_windows as (
     select
@@ -53,8 +49,6 @@ final as (
         counted.snapshot_on as as_of_date,
         counted.window_days,
         counted.dimension,
-        dimensions.label_en as dimension_en,
-        dimensions.label_zh as dimension_zh,
         counted.dimension_value,
         counted.buyers,
         counted.repeat_buyers,
@@ -62,8 +56,7 @@ final as (
         {{ wilson_low('counted.repeat_buyers', 'counted.buyers') }} as repurchase_rate_low,
         {{ wilson_high('counted.repeat_buyers', 'counted.buyers') }} as repurchase_rate_high
     from counted
-    left join dimensions on counted.dimension = dimensions.dimension
     where counted.buyers > 0 or counted.dimension = 'all'
 )
 
-select * from final
+{{ select_with_labels('final') }}

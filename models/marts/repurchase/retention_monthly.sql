@@ -18,10 +18,6 @@ run_context as (
     select as_of_date, active_days from {{ ref('run_context') }}
 ),
 
-dimensions as (
-    select dimension, label_en, label_zh from {{ ref('dimensions') }}
-),
-
 -- per month, the latest purchase of each customer before it, where that is recent enough for the customer to be active
 active_customers as (
     select
@@ -53,20 +49,15 @@ counted as (
 judged as (
     select
         counted.*,
-        dimensions.label_en as dimension_en,
-        dimensions.label_zh as dimension_zh,
         {{ add_days('counted.month_start', 'run_context.active_days - 1') }} <= run_context.as_of_date as is_mature
     from counted
     cross join run_context
-    left join dimensions on counted.dimension = dimensions.dimension
 ),
 
 final as (
     select
         month_start as month,
         dimension,
-        dimension_en,
-        dimension_zh,
         dimension_value,
         active_customers,
         case when is_mature then retained_customers end as retained_customers,
@@ -78,4 +69,4 @@ final as (
     from judged
 )
 
-select * from final
+{{ select_with_labels('final') }}

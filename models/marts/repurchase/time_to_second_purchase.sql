@@ -4,10 +4,6 @@ durations as (
     select * from {{ ref('int_second_purchase_durations_counted') }}
 ),
 
-dimensions as (
-    select dimension, label_en, label_zh from {{ ref('dimensions') }}
-),
-
 -- Kaplan and Meier (1958): survival is the product of (1 - events / at risk), summed here as logarithms. A day on which all who
 -- are at risk buy ends the curve at zero, which has no logarithm, so it is marked and handled below.
 increments as (
@@ -49,6 +45,14 @@ estimated as (
     from accumulated
 ),
 
+intervals as (
+    select
+        *,
+        1e0 - exp(log_survival * exp(-log_log_margin)) as repurchase_probability_low,
+        1e0 - exp(log_survival * exp(log_log_margin)) as repurchase_probability_high
+    from estimated
+),
+
 medians as (
     select
         dimension,
@@ -61,23 +65,22 @@ medians as (
 
 final as (
     select
-        estimated.dimension,
-        dimensions.label_en as dimension_en,
-        dimensions.label_zh as dimension_zh,
-        estimated.dimension_value,
-        cast(estimated.days as integer) as days,
-        estimated.at_risk,
-        estimated.events,
-        estimated.censored,
-        1e0 - estimated.survival as repurchase_probability,
-        1e0 - exp(estimated.log_survival * exp(-estimated.log_log_margin)) as ci_low,
-        1e0 - exp(estimated.log_survival * exp(estimated.log_log_margin)) as ci_high,
-        cast(medians.median_days as integer) as median_days
-    from estimated
+        intervals.dimension,
+        intervals.dimension_value,
+        cast(intervals.days as integer) as days,
+        intervals.at_risk,
+        intervals.events,
+        intervals.censored,
+        1e0 - intervals.survival as repurchase_probability,
+        intervals.repurchase_probability_low,
+        intervals.repurchase_probability_high,
+        cast(medians.median_days as integer) as median_days,
+        intervals.repurchase_probability_low as ci_low,
+        intervals.repurchase_probability_high as ci_high
+    from intervals
     inner join medians
-        on estimated.dimension = medians.dimension
-        and estimated.dimension_value = medians.dimension_value
-    left join dimensions on estimated.dimension = dimensions.dimension
+        on intervals.dimension = medians.dimension
+        and intervals.dimension_value = medians.dimension_value
 )
 
-select * from final
+{{ select_with_labels('final') }}

@@ -5,10 +5,6 @@ sums as (
     where survey_type = 'ces'
 ),
 
-dimensions as (
-    select dimension, label_en, label_zh from {{ ref('dimensions') }}
-),
-
 spread as (
     select
         sums.*,
@@ -39,8 +35,6 @@ means as (
 compared as (
     select
         means.*,
-        dimensions.label_en as dimension_en,
-        dimensions.label_zh as dimension_zh,
         previous_means.ces_mean as previous_ces_mean,
         means.ces_mean - previous_means.ces_mean as ces_change,
         means.squared_error + previous_means.squared_error as change_squared_error,
@@ -56,12 +50,13 @@ compared as (
         and means.previous_period_start = previous_means.period_start
         and means.dimension = previous_means.dimension
         and means.dimension_value = previous_means.dimension_value
-    left join dimensions on means.dimension = dimensions.dimension
 ),
 
 changes as (
     select
         compared.*,
+        {{ bounded('compared.ces_mean - compared.margin', '1e0', '7e0') }} as ces_mean_low,
+        {{ bounded('compared.ces_mean + compared.margin', '1e0', '7e0') }} as ces_mean_high,
         {{ t_95('compared.change_degrees_of_freedom') }} * sqrt(compared.change_squared_error) as change_margin
     from compared
 ),
@@ -71,16 +66,14 @@ final as (
         period_start,
         period_grain,
         dimension,
-        dimension_en,
-        dimension_zh,
         dimension_value,
         responses,
         favourable_responses as satisfied,
         neutral_responses as neutral,
         unfavourable_responses as dissatisfied,
         ces_mean,
-        {{ bounded('ces_mean - margin', '1e0', '7e0') }} as ci_low,
-        {{ bounded('ces_mean + margin', '1e0', '7e0') }} as ci_high,
+        ces_mean_low,
+        ces_mean_high,
         {{ ratio('favourable_responses', 'responses') }} as ces_easy_rate,
         {{ wilson_low('favourable_responses', 'responses') }} as ces_easy_rate_low,
         {{ wilson_high('favourable_responses', 'responses') }} as ces_easy_rate_high,
@@ -93,8 +86,10 @@ final as (
         {{ bounded('ces_change - change_margin', '-6e0', '6e0') }} as ces_change_low,
         {{ bounded('ces_change + change_margin', '-6e0', '6e0') }} as ces_change_high,
         abs(ces_change) > change_margin as is_significant,
-        is_complete
+        is_complete,
+        ces_mean_low as ci_low,
+        ces_mean_high as ci_high
     from changes
 )
 
-select * from final
+{{ select_with_labels('final') }}

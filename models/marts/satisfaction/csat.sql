@@ -5,10 +5,6 @@ sums as (
     where survey_type = 'csat'
 ),
 
-dimensions as (
-    select dimension, label_en, label_zh from {{ ref('dimensions') }}
-),
-
 weighed as (
     select
         sums.*,
@@ -30,8 +26,8 @@ rates as (
         neutral_responses as neutral,
         unfavourable_responses as dissatisfied,
         {{ ratio('favourable_responses', 'responses') }} as csat_rate,
-        {{ wilson_low('favourable_responses', 'responses') }} as ci_low,
-        {{ wilson_high('favourable_responses', 'responses') }} as ci_high,
+        {{ wilson_low('favourable_responses', 'responses') }} as csat_rate_low,
+        {{ wilson_high('favourable_responses', 'responses') }} as csat_rate_high,
         {{ ratio('score_sum', 'responses') }} as csat_mean,
         weighted_csat_rate,
         {{ wilson_low('weighted_csat_rate * effective_responses', 'effective_responses') }} as weighted_csat_rate_low,
@@ -42,13 +38,11 @@ rates as (
 compared as (
     select
         rates.*,
-        dimensions.label_en as dimension_en,
-        dimensions.label_zh as dimension_zh,
         previous_rates.csat_rate as previous_csat_rate,
         rates.csat_rate - previous_rates.csat_rate as csat_change,
-        {{ difference_low('rates.csat_rate', 'rates.ci_low', 'previous_rates.csat_rate', 'previous_rates.ci_high') }}
+        {{ difference_low('rates.csat_rate', 'rates.csat_rate_low', 'previous_rates.csat_rate', 'previous_rates.csat_rate_high') }}
             as csat_change_low,
-        {{ difference_high('rates.csat_rate', 'rates.ci_high', 'previous_rates.csat_rate', 'previous_rates.ci_low') }}
+        {{ difference_high('rates.csat_rate', 'rates.csat_rate_high', 'previous_rates.csat_rate', 'previous_rates.csat_rate_low') }}
             as csat_change_high
     from rates
     -- the same cut one period before, at most one row: a period without responses is no period to compare with
@@ -57,7 +51,6 @@ compared as (
         and rates.previous_period_start = previous_rates.period_start
         and rates.dimension = previous_rates.dimension
         and rates.dimension_value = previous_rates.dimension_value
-    left join dimensions on rates.dimension = dimensions.dimension
 ),
 
 final as (
@@ -65,16 +58,14 @@ final as (
         period_start,
         period_grain,
         dimension,
-        dimension_en,
-        dimension_zh,
         dimension_value,
         responses,
         satisfied,
         neutral,
         dissatisfied,
         csat_rate,
-        ci_low,
-        ci_high,
+        csat_rate_low,
+        csat_rate_high,
         csat_mean,
         weighted_csat_rate,
         weighted_csat_rate_low,
@@ -84,8 +75,10 @@ final as (
         csat_change_low,
         csat_change_high,
         csat_change_low > 0e0 or csat_change_high < 0e0 as is_significant,
-        is_complete
+        is_complete,
+        csat_rate_low as ci_low,
+        csat_rate_high as ci_high
     from compared
 )
 
-select * from final
+{{ select_with_labels('final') }}

@@ -5,10 +5,6 @@ sums as (
     where survey_type = 'nps'
 ),
 
-dimensions as (
-    select dimension, label_en, label_zh from {{ ref('dimensions') }}
-),
-
 -- the same figures twice: with every response counting as one, and as its weight
 adjusted as (
     select
@@ -59,8 +55,6 @@ scores as (
 compared as (
     select
         scores.*,
-        dimensions.label_en as dimension_en,
-        dimensions.label_zh as dimension_zh,
         previous_scores.nps as previous_nps,
         scores.nps - previous_scores.nps as nps_change,
         {{ difference_low('scores.nps', 'scores.nps_low', 'previous_scores.nps', 'previous_scores.nps_high') }}
@@ -74,7 +68,6 @@ compared as (
         and scores.previous_period_start = previous_scores.period_start
         and scores.dimension = previous_scores.dimension
         and scores.dimension_value = previous_scores.dimension_value
-    left join dimensions on scores.dimension = dimensions.dimension
 ),
 
 final as (
@@ -82,8 +75,6 @@ final as (
         period_start,
         period_grain,
         dimension,
-        dimension_en,
-        dimension_zh,
         dimension_value,
         responses,
         promoters,
@@ -104,4 +95,4 @@ final as (
     from compared
 )
 
-select * from final
+{{ select_with_labels('final') }}

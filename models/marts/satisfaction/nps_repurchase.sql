@@ -115,4 +115,4 @@ final as (
     from compared
 )
 
-select * from final
+{{ select_with_labels('final') }}

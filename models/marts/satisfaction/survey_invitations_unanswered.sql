@@ -31,4 +31,4 @@ final as (
     left join customers on invitations.customer_id = customers.customer_id
 )
 
-select * from final
+{{ select_with_labels('final') }}

@@ -66,4 +66,4 @@ final as (
     from counted
 )
 
-select * from final
+{{ select_with_labels('final') }}

@@ -28,4 +28,4 @@ final as (
     from responses
 )
 
-select * from final
+{{ select_with_labels('final') }}

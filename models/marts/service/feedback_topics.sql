@@ -145,4 +145,4 @@ final as (
     from listed_topics
 )
 
-select * from final
+{{ select_with_labels('final') }}

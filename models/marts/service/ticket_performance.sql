@@ -13,10 +13,6 @@ orders as (
     where is_valid
 ),
 
-dimensions as (
-    select dimension, label_en, label_zh from {{ ref('dimensions') }}
-),
-
 -- an order is of no category, priority or channel of tickets, so orders are counted for the whole alone
 order_sums as (
     select
@@ -38,8 +34,6 @@ joined_sums as (
         coalesce(ticket_sums.period_grain, order_sums.period_grain) as period_grain,
         coalesce(ticket_sums.is_complete, order_sums.is_complete) as is_complete,
         coalesce(ticket_sums.dimension, order_sums.dimension) as dimension,
-        dimensions.label_en as dimension_en,
-        dimensions.label_zh as dimension_zh,
         coalesce(ticket_sums.dimension_value, order_sums.dimension_value) as dimension_value,
         {% for column in [
             'tickets', 'first_responded_tickets', 'resolved_tickets', 'first_response_due_tickets', 'first_response_within_tickets',
@@ -58,7 +52,6 @@ joined_sums as (
         and ticket_sums.period_start = order_sums.period_start
         and ticket_sums.dimension = order_sums.dimension
         and ticket_sums.dimension_value = order_sums.dimension_value
-    left join dimensions on coalesce(ticket_sums.dimension, order_sums.dimension) = dimensions.dimension
 ),
 
 final as (
@@ -66,8 +59,6 @@ final as (
         period_start,
         period_grain,
         dimension,
-        dimension_en,
-        dimension_zh,
         dimension_value,
         tickets,
         first_responded_tickets,
@@ -104,4 +95,4 @@ final as (
     from joined_sums
 )
 
-select * from final
+{{ select_with_labels('final') }}

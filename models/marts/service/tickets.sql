@@ -27,4 +27,4 @@ final as (
     from tickets
 )
 
-select * from final
+{{ select_with_labels('final') }}

@@ -20,10 +20,6 @@ parameters as (
     select * from {{ ref('stg_model_parameters') }}
 ),
 
-model_reasons as (
-    select * from {{ ref('int_model_reasons_worded') }}
-),
-
 -- money is rounded by customer, as customer_clv shows it
 predictions as (
     select
@@ -99,23 +95,20 @@ final as (
         cast(totals.customers as bigint) as customers,
         {{ money('totals.historic_net_revenue') }} as historic_net_revenue,
         totals.predicted_purchases,
-        {% for bound, interval in {'low': prediction_low, 'high': prediction_high}.items() -%}
-        {{ interval('totals.predicted_purchases', 'errors.purchases_dispersion', 'errors.purchases_relative_error') }}
-            as predicted_purchases_{{ bound }},
-        {% endfor -%}
+        {{ prediction_low('totals.predicted_purchases', 'errors.purchases_dispersion', 'errors.purchases_relative_error') }}
+            as predicted_purchases_low,
+        {{ prediction_high('totals.predicted_purchases', 'errors.purchases_dispersion', 'errors.purchases_relative_error') }}
+            as predicted_purchases_high,
         {{ money('totals.predicted_clv') }} as predicted_clv,
-        {% for bound, interval in {'low': prediction_low, 'high': prediction_high}.items() -%}
-        {{ money(interval('cast(totals.predicted_clv as double)', 'errors.clv_dispersion', 'errors.clv_relative_error')) }}
-            as predicted_clv_{{ bound }},
-        {% endfor -%}
+        {{ money(prediction_low('cast(totals.predicted_clv as double)', 'errors.clv_dispersion', 'errors.clv_relative_error')) }}
+            as predicted_clv_low,
+        {{ money(prediction_high('cast(totals.predicted_clv as double)', 'errors.clv_dispersion', 'errors.clv_relative_error')) }}
+            as predicted_clv_high,
         models.is_reliable,
-        models.unreliable_reason,
-        model_reasons.label_en as unreliable_reason_en,
-        model_reasons.label_zh as unreliable_reason_zh
+        models.unreliable_reason
     from totals
     cross join models
     left join errors on totals.horizon_days = errors.horizon_days
-    left join model_reasons on models.unreliable_reason = model_reasons.reason_code
 )
 
-select * from final
+{{ select_with_labels('final') }}

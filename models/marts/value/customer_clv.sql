@@ -16,10 +16,6 @@ models as (
     select is_reliable, unreliable_reason from {{ ref('int_btyd_parameters_pivoted') }}
 ),
 
-model_reasons as (
-    select * from {{ ref('int_model_reasons_worded') }}
-),
-
 run_context as (
     select as_of_date from {{ ref('run_context') }}
 ),
@@ -74,16 +70,13 @@ final as (
         end as is_predicted_top_decile,
         predictions.model_name,
         models.is_reliable,
-        models.unreliable_reason,
-        model_reasons.label_en as unreliable_reason_en,
-        model_reasons.label_zh as unreliable_reason_zh
+        models.unreliable_reason
     from purchases
     cross join run_context
     cross join models
-    -- one row per customer at most, and one per reason
+    -- one row per customer at most
     left join predictions on purchases.customer_id = predictions.customer_id
     left join ranked_horizons as horizons on purchases.customer_id = horizons.customer_id
-    left join model_reasons on models.unreliable_reason = model_reasons.reason_code
 )
 
-select * from final
+{{ select_with_labels('final') }}

@@ -24,4 +24,4 @@ final as (
     inner join run_context on scores.snapshot_on = run_context.as_of_date
 )
 
-select * from final
+{{ select_with_labels('final') }}

@@ -62,4 +62,4 @@ final as (
         and backtests.target = champions.target
 )
 
-select * from final
+{{ select_with_labels('final') }}

@@ -55,4 +55,4 @@ final as (
         and parameters.target = champions.target
 )
 
-select * from final
+{{ select_with_labels('final') }}

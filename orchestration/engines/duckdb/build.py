@@ -15,7 +15,14 @@ from orchestration.errors import WarehouseError
 from orchestration.landing.land import Landing
 from orchestration.landing.landing_file import landing_columns
 from orchestration.predictive import tables
-from orchestration.run_tables import RAW_FILE_COLUMNS, raw_files, run_parameters
+from orchestration.run_tables import (
+    COMPANY_SETTING_COLUMNS,
+    RAW_FILE_COLUMNS,
+    RUN_COLUMNS,
+    company_settings,
+    raw_files,
+    run_parameters,
+)
 from orchestration.settings import Settings
 
 
@@ -51,8 +58,8 @@ def fill(
     """The same in a build database that is open."""
     _register_raw_tables(connection, landing, contract)
     connection.execute("CREATE SCHEMA IF NOT EXISTS operations")
-    kinds, values = run_parameters(settings, run_id, started_at)
-    _write_table(connection, "run_parameters", kinds, [values])
+    _write_table(connection, "run_parameters", RUN_COLUMNS, [run_parameters(settings, run_id, started_at)])
+    _write_table(connection, "company_settings", COMPANY_SETTING_COLUMNS, company_settings(settings))
     _write_table(connection, "raw_files", RAW_FILE_COLUMNS, raw_files(landing.files))
     _create_predictive_tables(connection)
 
@@ -75,7 +82,8 @@ def open_build(build_db: Path, *, read_only: bool = False) -> Iterator[duckdb.Du
 def _why_not_opened(build_db: Path, error: str) -> str:
     if "lock" in error.lower():
         return (
-            f"Another program has {build_db} open. Close it; to look at results, open published/marts.duckdb instead."
+            f"Another program has {build_db} open. Close it; to look at results, open published/stickiness.duckdb with "
+            f"read_only=True instead."
         )
     return (
         f"The build database {build_db} cannot be opened: {error.splitlines()[0]} "

@@ -20,7 +20,7 @@ from duckdb import DuckDBPyConnection
 from orchestration.contract import load_contract
 from orchestration.engines.duckdb.build import fill
 from orchestration.landing.land import Landing
-from orchestration.settings import ROOT, Settings, read_defaults
+from orchestration.settings import ROOT, Settings, defaults_of, read_company_settings
 from orchestration.warehouse_lock import unwritable
 
 
@@ -39,7 +39,8 @@ class Plugin(BasePlugin):
 
     def configure_connection(self, conn: DuckDBPyConnection) -> None:
         if not _is_registered(conn):
-            settings = Settings(ROOT, self._warehouse, self._warehouse, defaults=read_defaults(ROOT))
+            defaults = defaults_of(read_company_settings(ROOT))
+            settings = Settings(ROOT, self._warehouse, self._warehouse, defaults=defaults)
             conn.execute("BEGIN")
             fill(conn, Landing((), (), ()), settings, load_contract(ROOT), "dbt", datetime.now(UTC))
             conn.execute("COMMIT")
@@ -48,7 +49,7 @@ class Plugin(BasePlugin):
 
 
 def _is_registered(conn: DuckDBPyConnection) -> bool:
-    # raw_files and run_parameters are written together
+    # the tables of operations are written together
     found = "SELECT 1 FROM duckdb_tables() WHERE schema_name = 'operations' AND table_name = 'raw_files'"
     return conn.execute(found).fetchone() is not None
 

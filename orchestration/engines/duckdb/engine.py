@@ -57,6 +57,9 @@ class DuckDbEngine:
     def write_predictive(self, rows: Mapping[str, Sequence[Mapping[str, object]]], *, replace: bool = False) -> None:
         build.write_predictive(self.build_db, rows, replace=replace)
 
+    def upgrade(self) -> None:
+        publication.upgrade(self.warehouse)
+
     def publish(self, tables: Mapping[Table, Sequence[str]], facts: PublicationFacts, keep: int) -> Publication:
         return publication.publish(self.build_db, self.warehouse, facts, tables, keep)
 
@@ -69,7 +72,7 @@ class DuckDbEngine:
     @contextlib.contextmanager
     def read_published(self) -> Iterator[Ask]:
         with duckdb.connect() as connection:
-            # under a name of its own: opened directly the file is the database `marts`, and `marts.orders` ambiguous
+            # attached: this process may have the file open already, with other options
             connection.execute(
                 f"ATTACH {text(publication.published_database(self.warehouse))} AS published (READ_ONLY)"
             )

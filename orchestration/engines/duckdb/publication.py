@@ -17,7 +17,13 @@ from pathlib import Path
 import duckdb
 
 from orchestration.engines.duckdb.publication_ledger import Ledger
-from orchestration.engines.duckdb.published_files import DATABASE_FILE, FACTS_FILE, make_version, sync_path
+from orchestration.engines.duckdb.published_files import (
+    DATABASE_FILE,
+    FACTS_FILE,
+    make_version,
+    rename_database,
+    sync_path,
+)
 from orchestration.errors import PublicationError
 from orchestration.publishing import (
     Event,
@@ -128,8 +134,29 @@ def prune(warehouse: Path, keep: int) -> None:
         _delete_version(warehouse / "versions" / name)
 
 
+def upgrade(warehouse: Path) -> None:
+    """Have the versions that an earlier release has published under the names of this one too.
+
+    Raises:
+        PublicationError: a version cannot be written to.
+    """
+    for name in kept_versions(warehouse):
+        version = warehouse / "versions" / name
+        try:
+            rename_database(version)
+        # another process has deleted it
+        except FileNotFoundError:
+            continue
+        except OSError as error:
+            raise PublicationError(
+                f"The version {version} could not be given its file {DATABASE_FILE}: {error}. Check that the disk is "
+                f"not full and that the folder can be written to, then try again."
+            ) from error
+
+
 def recover(warehouse: Path) -> None:
-    """Finish or remove what a publication that was stopped has left."""
+    """Finish or remove what a publication that was stopped, or an earlier release, has left."""
+    upgrade(warehouse)
     versions, ledger = warehouse / "versions", Ledger(warehouse)
     versions.mkdir(parents=True, exist_ok=True)
     for leftover in versions.glob("*.tmp"):

@@ -26,10 +26,13 @@ from orchestration.publishing import (
 # DuckDB 2.0 writes files that 1.5 cannot open, unless it is told to
 STORAGE_VERSION = "v1.5.0"
 
-DATABASE_FILE = "marts.duckdb"
+DATABASE_FILE = "stickiness.duckdb"
+# what it was called when its schema `marts` was ambiguous beside it; a second name until the next minor version
+OLD_DATABASE_FILE = "marts.duckdb"
 PARQUET_FOLDER = "parquet"
 FACTS_FILE = "publication.json"
 _SPILL_FOLDER = "spill"
+READ_ONLY = 0o444
 
 
 def make_version(
@@ -63,6 +66,8 @@ def make_version(
         write_parquet(connection, folder, list(counts))
         verify(connection, folder, counts)
     (folder / FACTS_FILE).write_text(publication.to_json(), encoding="utf-8")
+    write_protect(folder)
+    name_again(folder / DATABASE_FILE, folder / OLD_DATABASE_FILE)
     sync(folder)
     return publication
 
@@ -150,6 +155,44 @@ def verify(connection: duckdb.DuckDBPyConnection, folder: Path, counts: Mapping[
                     f"{where} has {found} rows of {'.'.join(table)}, the build has {expected}. The version was not "
                     f"published. Check that the disk is not full, and refresh again."
                 )
+
+
+def name_again(path: Path, name: Path) -> None:
+    """Give a file a second name: a hard link, or a copy where the file system has no links.
+
+    Raises:
+        OSError: neither can be made.
+    """
+    with contextlib.suppress(FileExistsError):
+        try:
+            os.link(path, name)
+        except (FileExistsError, FileNotFoundError):
+            raise
+        except OSError:
+            unfinished = name.with_name(f"{name.name}.tmp")
+            unfinished.unlink(missing_ok=True)
+            shutil.copyfile(path, unfinished)
+            unfinished.chmod(path.stat().st_mode)
+            os.replace(unfinished, name)
+
+
+def write_protect(version: Path) -> None:
+    """Let everybody read the files of a version and nobody write: a connection that may write locks readers out."""
+    for path in (*version.glob("*.duckdb"), *(version / PARQUET_FOLDER).rglob("*.parquet")):
+        path.chmod(READ_ONLY)
+
+
+def rename_database(version: Path) -> None:
+    """Give a version of an earlier release, whose database has its old name alone, today's name and modes.
+
+    Raises:
+        OSError: a file can be neither linked nor copied.
+    """
+    old, new = version / OLD_DATABASE_FILE, version / DATABASE_FILE
+    if old.exists() and not new.exists():
+        # the name last: where it is, all is done
+        write_protect(version)
+        name_again(old, new)
 
 
 def sync(folder: Path) -> None:

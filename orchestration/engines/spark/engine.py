@@ -49,6 +49,10 @@ class SparkEngine:
     def write_predictive(self, rows: Mapping[str, Sequence[Mapping[str, object]]], *, replace: bool = False) -> None:
         raw_tables.write_predictive(self.settings, rows, replace=replace)
 
+    def upgrade(self) -> None:
+        # nothing on Spark has changed its name
+        pass
+
     def publish(self, tables: Mapping[Table, Sequence[str]], facts: PublicationFacts, keep: int) -> Publication:
         return publication.publish(self.settings, list(tables), facts, keep)
 

@@ -19,7 +19,14 @@ from orchestration.errors import WarehouseError
 from orchestration.landing.land import LandedFile, Landing
 from orchestration.landing.landing_file import landing_columns
 from orchestration.predictive import tables
-from orchestration.run_tables import RAW_FILE_COLUMNS, raw_files, run_parameters
+from orchestration.run_tables import (
+    COMPANY_SETTING_COLUMNS,
+    RAW_FILE_COLUMNS,
+    RUN_COLUMNS,
+    company_settings,
+    raw_files,
+    run_parameters,
+)
 from orchestration.settings import Settings
 
 # as `_mirror_name` makes them
@@ -55,9 +62,10 @@ def register(
     """
     folders = place_landing(landing.files, contract.tables, settings.landing_dir, spark.landing_uri)
     raw, operations = spark.build_schema("raw"), spark.build_schema("operations")
-    kinds, values = run_parameters(settings, run_id, started_at)
     statements = [_raw_table(spark, table.name, _raw_query(table, folders)) for table in contract.tables.values()]
-    statements.append(_table(operations, "run_parameters", kinds, [values]))
+    parameters = run_parameters(settings, run_id, started_at)
+    statements.append(_table(operations, "run_parameters", RUN_COLUMNS, [parameters]))
+    statements.append(_table(operations, "company_settings", COMPANY_SETTING_COLUMNS, company_settings(settings)))
     statements.append(_table(operations, "raw_files", RAW_FILE_COLUMNS, raw_files(landing.files)))
     predictive = spark.build_schema(tables.SCHEMA)
     statements += [[_created(predictive, name, kinds)] for name, kinds in tables.TABLES.items()]

@@ -6,11 +6,14 @@ from zoneinfo import ZoneInfo
 import pandas as pd
 
 
+def local_moment(moment: datetime, zone: ZoneInfo) -> datetime:
+    """What clocks in `zone` show at a moment given as UTC without an offset."""
+    return pd.Timestamp(moment).to_pydatetime(warn=False).replace(tzinfo=UTC).astimezone(zone)
+
+
 def business_day(moment: datetime | None, zone: ZoneInfo) -> date | None:
     """The local date in `zone` of a moment given as UTC without an offset; None for no moment."""
-    if pd.isna(moment):
-        return None
-    return pd.Timestamp(moment).to_pydatetime(warn=False).replace(tzinfo=UTC).astimezone(zone).date()
+    return None if pd.isna(moment) else local_moment(moment, zone).date()
 
 
 def month_of(day: date) -> date:

@@ -14,6 +14,18 @@ from oracle.seeds import Seeds
 from oracle.variables import Variables
 
 BANDS = ((0.0, "early"), (0.5, "due"), (0.8, "overdue"), (0.95, "lapsed"))
+# what the examples were worked with, whatever the defaults of the project are
+SETTINGS = {
+    "business_timezone": "UTC",
+    "default_margin_rate": Decimal("0.30"),
+    "high_value_annual_amount": Decimal("5000"),
+    "cadence_prior_intervals": 2,
+    "active_days": 90,
+    "new_customer_days": 30,
+    "reactivated_customer_days": 30,
+    "lapsed_days": 180,
+    "loyal_purchase_days": 4,
+}
 # every cell is its own segment, named by its scores
 SEEDS = Seeds(
     {cell: "".join(map(str, cell)) for cell in product(range(1, 6), repeat=3)},
@@ -71,7 +83,8 @@ def facts_of(
         for column in columns:
             if column not in frame.columns:
                 frame[column] = None
-    return read_facts(orders_frame, customers_frame, day(as_of), Variables(**variables), dimensions, lines)
+    settings = Variables(**{**SETTINGS, **variables})
+    return read_facts(orders_frame, customers_frame, day(as_of), settings, dimensions, lines)
 
 
 def rows(frame: pd.DataFrame, *columns: str, **where: Any) -> list[tuple]:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from oracle import cadence, lifecycle, orders, repurchase, retention, rfm
+from oracle import cadence, lifecycle, orders, products, repurchase, retention, rfm, value
 from oracle.comparison import assert_frames_equal
 from oracle.order_history import Facts
 from oracle.seeds import Seeds
@@ -15,7 +15,7 @@ from oracle.seeds import Seeds
 class Mart:
     """How to compute a mart, its key, and which columns are money, means of money, and ratios; the rest is exact."""
 
-    compute: Callable[[Facts, Seeds], pd.DataFrame]
+    compute: Callable[..., pd.DataFrame]
     keys: tuple[str, ...]
     money: tuple[str, ...] = ()
     means: tuple[str, ...] = ()
@@ -33,7 +33,7 @@ def _without_seeds(compute: Callable[[Facts], pd.DataFrame]) -> Callable[[Facts,
 
 
 MARTS: dict[str, Mart] = {
-    "customers": Mart(_without_seeds(orders.customers), ("customer_id",)),
+    "customers": Mart(_without_seeds(orders.customers), ("customer_id",), money=("net_revenue",)),
     "orders": Mart(_without_seeds(orders.orders), ("order_id",), money=("net_revenue", "margin_amount")),
     "purchase_frequency": Mart(
         _without_seeds(orders.purchase_frequency),
@@ -63,7 +63,7 @@ MARTS: dict[str, Mart] = {
     "time_to_second_purchase": Mart(
         _without_seeds(repurchase.time_to_second_purchase),
         ("dimension", "dimension_value", "days"),
-        ratios=("repurchase_probability", "ci_low", "ci_high"),
+        ratios=("repurchase_probability", "repurchase_probability_low", "repurchase_probability_high"),
     ),
     "retention_monthly": Mart(
         _without_seeds(retention.retention_monthly),
@@ -71,7 +71,7 @@ MARTS: dict[str, Mart] = {
         ratios=("retention_rate", "churn_rate"),
     ),
     "customer_rfm": Mart(rfm.customer_rfm, ("customer_id",), money=("monetary",)),
-    "rfm_segment_migration": Mart(rfm.rfm_segment_migration, ("month", "from_segment", "to_segment")),
+    "rfm_segment_transitions": Mart(rfm.rfm_segment_transitions, ("month", "from_segment", "to_segment")),
     "customer_cadence": Mart(
         cadence.customer_cadence,
         ("customer_id",),
@@ -86,6 +86,33 @@ MARTS: dict[str, Mart] = {
         ratios=("reactivation_rate",),
     ),
 }
+
+# these need the raw rows of products, order lines and orders as well, and have a random company of their own
+BASKET_MARTS: dict[str, Mart] = {
+    "order_items": Mart(
+        products.order_items,
+        ("order_id", "line_number"),
+        money=("quantity", "line_amount", "discount_amount", "unit_cost"),
+    ),
+    "product_performance": Mart(
+        products.product_performance,
+        ("product_id",),
+        money=("quantity", "line_amount", "discount_amount", "margin_amount"),
+        ratios=("repurchase_rate", "repurchase_rate_low", "repurchase_rate_high"),
+    ),
+    "purchase_times": Mart(
+        products.purchase_times, ("iso_weekday", "hour_of_day"), money=("net_revenue",), ratios=("order_share",)
+    ),
+}
+
+# reads what was predicted of each customer, which is computed a second time elsewhere, and what the backtests found
+COHORT_CLV = Mart(
+    value.cohort_clv,
+    ("cohort", "horizon_days"),
+    money=("historic_net_revenue", "predicted_clv"),
+    means=("predicted_clv_low", "predicted_clv_high"),
+    ratios=("predicted_purchases", "predicted_purchases_low", "predicted_purchases_high"),
+)
 
 
 def compute_marts(facts: Facts, seeds: Seeds) -> dict[str, pd.DataFrame]:

@@ -21,7 +21,15 @@ ORDER_COLUMNS = [
     "purchase_number",
     "days_since_previous_purchase",
 ]
-CUSTOMER_COLUMNS = ["customer_id", "registered_on", "first_purchase_on", "last_purchase_on"]
+CUSTOMER_COLUMNS = [
+    "customer_id",
+    "registered_on",
+    "first_purchase_on",
+    "last_purchase_on",
+    "purchase_days",
+    "orders",
+    "net_revenue",
+]
 FREQUENCY_COLUMNS = [
     "period_grain",
     "period_start",
@@ -79,6 +87,9 @@ def customers(facts: Facts) -> pd.DataFrame:
             customer.registered_on if customer.registered_on and customer.registered_on <= facts.as_of else None,
             customer.purchase_days[0] if customer.purchase_days else None,
             customer.purchase_days[-1] if customer.purchase_days else None,
+            len(customer.purchase_days),
+            sum(customer.orders_on.values()),
+            sum(customer.revenue_on.values(), Decimal(0)),
         )
         for customer in facts.customers
     ]

@@ -36,8 +36,8 @@ SECOND_PURCHASE_COLUMNS = [
     "events",
     "censored",
     "repurchase_probability",
-    "ci_low",
-    "ci_high",
+    "repurchase_probability_low",
+    "repurchase_probability_high",
 ]
 
 

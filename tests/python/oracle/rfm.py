@@ -75,7 +75,7 @@ def customer_rfm(facts: Facts, seeds: Seeds) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=RFM_COLUMNS, dtype=object)
 
 
-def rfm_segment_migration(facts: Facts, seeds: Seeds) -> pd.DataFrame:
+def rfm_segment_transitions(facts: Facts, seeds: Seeds) -> pd.DataFrame:
     """One row per month and pair of segments, at the end of the month before and at its own end (or the as-of date)."""
     rows = []
     for month, previous_end, end in facts.snapshots:

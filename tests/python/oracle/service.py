@@ -26,7 +26,7 @@ Z = 1.959963984540054
 
 
 @dataclass(frozen=True)
-class Frame:
+class AsOf:
     """As of which day, in which zone, and who other systems' ids stand for."""
 
     as_of: date
@@ -74,25 +74,25 @@ def is_complete(grain: str, start: date, as_of: date) -> bool:
 # Tickets
 
 
-def tickets(rows: Iterable[Row], targets: Mapping[str, tuple[float, float]], frame: Frame) -> pd.DataFrame:
+def tickets(rows: Iterable[Row], targets: Mapping[str, tuple[float, float]], known: AsOf) -> pd.DataFrame:
     """`targets`: hours to answer and to resolve, by priority; `default` for the others."""
-    return pd.DataFrame([_ticket(row, targets, frame) for row in rows if frame.knows(row["opened_at"])], dtype=object)
+    return pd.DataFrame([_ticket(row, targets, known) for row in rows if known.knows(row["opened_at"])], dtype=object)
 
 
-def _ticket(row: Row, targets: Mapping[str, tuple[float, float]], frame: Frame) -> dict[str, Any]:
+def _ticket(row: Row, targets: Mapping[str, tuple[float, float]], known: AsOf) -> dict[str, Any]:
     target = targets.get((row["priority"] or "default").lower(), targets["default"])
-    ticket = dict(row) | {"customer_id": frame.customer(row["customer_id"]), "opened_on": frame.day(row["opened_at"])}
+    ticket = dict(row) | {"customer_id": known.customer(row["customer_id"]), "opened_on": known.day(row["opened_at"])}
     reasons = [row["is_complaint"] is True, (row["reopened_count"] or 0) > 0]
     measures = (("first_response", "first_responded", 0), ("resolution", "resolved", 1))
     for measure, done, place in measures:
-        moment = row[f"{done}_at"] if frame.knows(row[f"{done}_at"]) else None
+        moment = row[f"{done}_at"] if known.knows(row[f"{done}_at"]) else None
         hours = None if moment is None else (moment - row["opened_at"]) / timedelta(hours=1)
         if hours is not None and hours < 0:
             hours, is_within = None, None
         elif hours is not None:
             is_within = hours <= target[place]
         else:
-            is_late = row["opened_at"] + timedelta(hours=target[place]) < frame.ended_at
+            is_late = row["opened_at"] + timedelta(hours=target[place]) < known.ended_at
             is_within = False if is_late else None
         ticket |= {
             f"is_{done}": moment is not None,
@@ -397,22 +397,22 @@ def naive_values(
 
 
 def referrals(
-    customers: Sequence[Row], purchases: Mapping[str, Purchases], with_orders: set[str], frame: Frame
+    customers: Sequence[Row], purchases: Mapping[str, Purchases], with_orders: set[str], known: AsOf
 ) -> pd.DataFrame:
     """`customers` as the raw table has them; `purchases` of everybody who has bought; `with_orders` of any status."""
     registered = {
         row["customer_id"]: row
         for row in customers
-        if row["registered_at"] is None or frame.knows(row["registered_at"])
+        if row["registered_at"] is None or known.knows(row["registered_at"])
     }
     referrer = {
-        customer: frame.customer(row["referred_by_customer_id"])
+        customer: known.customer(row["referred_by_customer_id"])
         for customer, row in registered.items()
         if row["referred_by_customer_id"]
     }
     rows = []
     for customer, brought_by in referrer.items():
-        referred_on = frame.day(registered[customer]["registered_at"])
+        referred_on = known.day(registered[customer]["registered_at"])
         bought = purchases.get(customer)
         first_purchase = bought.days[0] if bought else None
         is_earlier = bool(bought and referred_on and first_purchase < referred_on)
@@ -469,13 +469,13 @@ def ambassadors(
     return pd.DataFrame(rows, dtype=object)
 
 
-def social_mentions_daily(rows: Iterable[Row], phrases: Sequence[Phrase], frame: Frame) -> pd.DataFrame:
+def social_mentions_daily(rows: Iterable[Row], phrases: Sequence[Phrase], known: AsOf) -> pd.DataFrame:
     """`rows` as the raw table has them."""
     cells: dict[tuple[date, str], list[Row]] = defaultdict(list)
     for row in rows:
-        if frame.knows(row["posted_at"]):
+        if known.knows(row["posted_at"]):
             for platform in (row["platform"], "all"):
-                cells[frame.day(row["posted_at"]), platform].append(row)
+                cells[known.day(row["posted_at"]), platform].append(row)
     return pd.DataFrame([_mentions(key, found, phrases) for key, found in cells.items()], dtype=object)
 
 
