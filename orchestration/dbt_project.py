@@ -207,17 +207,19 @@ def published_models(manifest: Mapping[str, Any]) -> dict[str, Table]:
 
 
 def primary_keys(manifest: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
-    """The key of each model that names one, by unique id: the columns of its `primary_key` test, or what dbt infers."""
+    """By unique id, the key of each model that names one: its `meta.primary_key`, or the columns of its test."""
     keys = {
-        unique_id: tuple(node["primary_key"])
-        for unique_id, node in manifest["nodes"].items()
-        if node.get("primary_key")
+        node["attached_node"]: tuple(node["test_metadata"]["kwargs"]["columns"])
+        for node in manifest["nodes"].values()
+        if (node.get("test_metadata") or {}).get("name") == "primary_key"
+        and node["test_metadata"]["kwargs"].get("columns")
     }
-    for node in manifest["nodes"].values():
-        metadata = node.get("test_metadata") or {}
-        if metadata.get("name") == "primary_key" and node.get("attached_node"):
-            keys[node["attached_node"]] = tuple(metadata["kwargs"]["columns"])
-    return keys
+    declared = {
+        unique_id: tuple(node["config"]["meta"]["primary_key"])
+        for unique_id, node in manifest["nodes"].items()
+        if node.get("config", {}).get("meta", {}).get("primary_key")
+    }
+    return keys | declared
 
 
 def relation(manifest: Mapping[str, Any], model: str) -> Table:

@@ -450,26 +450,25 @@ def test_a_parse_that_fails_is_told_and_tried_again(copy: Path, monkeypatch: pyt
             dbt_project.load_manifest(copy, "duckdb")
 
 
-def test_the_key_of_a_model_is_what_its_primary_key_test_names_or_what_dbt_infers() -> None:
+def test_the_key_of_a_model_is_declared_in_its_meta_or_else_named_by_its_primary_key_test() -> None:
     manifest = {
         "nodes": {
-            "model.orders": {"primary_key": ["order_id"]},
-            "model.lines": {"primary_key": []},
-            "model.customers": {"primary_key": ["id"]},
+            "model.orders": {"config": {"meta": {"primary_key": ["order_id"]}}},
+            "model.lines": {"config": {"meta": {}}},
+            "model.pages": {"config": {"meta": {}}},
             "test.1": {
                 "attached_node": "model.lines",
                 "test_metadata": {"name": "primary_key", "kwargs": {"columns": ["order_id", "line_number"]}},
             },
             "test.2": {
-                "attached_node": "model.customers",
-                "test_metadata": {"name": "primary_key", "kwargs": {"columns": ["customer_id"]}},
+                "attached_node": "model.orders",
+                "test_metadata": {"name": "primary_key", "kwargs": {"model": "orders"}},
             },
         }
     }
     assert dbt_project.primary_keys(manifest) == {
         "model.orders": ("order_id",),
         "model.lines": ("order_id", "line_number"),
-        "model.customers": ("customer_id",),
     }
 
 

@@ -82,7 +82,12 @@ EDITS: dict[str, Sequence[Edit]] = {
         added(code_type="ticket_category", code="warranty", label_en="Warranty", label_zh="保修"),
     ],
     "contact_channels": [renamed_first],
-    "dimensions": [renamed_first, changed("applies_to_customers", "false", dimension="gender")],
+    "dimensions": [
+        renamed_first,
+        changed("applies_to_customers", "false", dimension="gender"),
+        # what surveys take from customers has to be counted there too
+        changed("applies_to_surveys", "false", dimension="gender"),
+    ],
     "feedback_phrases": [added(phrase="not what i wanted", topic="quality", language="en", sentiment="negative")],
     "feedback_topic_labels": [renamed_first],
     "hours_of_day": [renamed_first],
@@ -190,7 +195,7 @@ def test_the_marts_show_what_was_edited(sample: World) -> None:
     assert found("horizon_days", "programme_effect") == {60, 90, 365}
     assert "stars" in found("rfm_segment", "customer_rfm") and "champions" not in found("rfm_segment", "customer_rfm")
     assert found("first_response_target_hours", "tickets") >= {1, 6, 8}
-    assert NEW_NAME in found("label_zh", "feedback_topics")
+    assert NEW_NAME in found("topic_zh", "feedback_topics")
     assert NEW_NAME in found("gender_zh", "customers") and "Shop" in found("channel_en", "orders")
     assert found("unreliable_reason_en", "customer_churn_risk") == {
         "Fewer than 100000 customers have bought: too few to fit a model"

@@ -133,11 +133,15 @@ def test_every_seed_with_labels_reaches_the_marts(dbt: Dbt) -> None:
         for path in SEEDS_FOLDER.glob("*.csv")
         if "label_zh" in next(csv.reader(path.open(encoding="utf-8", newline="")))
     }
-    nodes = dbt.manifest.nodes
-    above = [name for name, node in nodes.items() if node.name == "int_code_labels"]
-    for name in above:
-        above += [parent for parent in nodes[name].depends_on.nodes if parent in nodes]
-    assert labelled <= {name.split(".")[-1] for name in above}
+    parents = {
+        node.name: node.depends_on.nodes for node in dbt.manifest.nodes.values() if node.resource_type == "model"
+    }
+    read, found = ["int_code_labels"], {"int_code_labels"}
+    while read:
+        names = {parent.split(".")[-1] for parent in parents.get(read.pop(), [])} - found
+        found |= names
+        read += names
+    assert labelled <= found
 
 
 def test_every_label_is_there_in_both_languages() -> None:

@@ -104,11 +104,12 @@ final as (
         model_name,
         case
             when probability is not null
-                then min(probability) over (
-                    partition by customer_id
-                    order by horizon_days asc nulls last
-                    rows between unbounded preceding and current row
-                )
+                then
+                    min(probability) over (
+                        partition by customer_id
+                        order by horizon_days asc nulls last
+                        rows between unbounded preceding and current row
+                    )
         end as churn_probability
     from probabilities
 )
