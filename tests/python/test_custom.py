@@ -33,9 +33,9 @@ OWN = {
         models:
           - name: acme_store_orders
             description: One row per store.
+            config: { meta: { primary_key: [store_id] } }
             data_tests:
               - primary_key:
-                  arguments: { columns: [store_id] }
                   description: One row per store.
     """,
     "models/intermediate/acme_known_orders.sql": "select order_id, store_id from {{ ref('stg_orders') }}",
