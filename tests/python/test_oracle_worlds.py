@@ -96,6 +96,7 @@ NEW_YORK = RandomCompanies(
         business_timezone="America/New_York",
         default_margin_rate=Decimal("0.25"),
         high_value_annual_amount=Decimal("99.95"),
+        top_value_share=Decimal("0.35"),
         cadence_prior_intervals=3,
         # 1 September and 78 days: the last that are over
         active_days=78,
@@ -177,6 +178,7 @@ def test_the_random_companies_reach_every_stage_segment_score_and_status(
     assert set(expected["customer_rfm"]["f_score"]) >= {1, 4, 5}
     assert len(set(expected["customer_rfm"]["rfm_segment"])) >= 8
     assert set(expected["customer_rfm"]["is_high_value"]) == {True, False}
+    assert set(expected["customer_rfm"]["is_top_value"]) == {True, False}
 
 
 def test_the_first_purchases_of_random_companies_differ_in_everything(random_companies: Compared) -> None:
