@@ -9,6 +9,9 @@ HISTORY_TOO_SHORT = "history_too_short"
 NOT_CONVERGED = "not_converged"
 WORSE_THAN_BASELINE = "worse_than_baseline"
 NO_BACKTEST = "no_backtest"
+TOO_FEW_REPEAT_BUYERS = "too_few_repeat_buyers"
+NOBODY_CHURNED = "nobody_churned"
+EVERYBODY_CHURNED = "everybody_churned"
 
 
 class FitError(StickinessError):
