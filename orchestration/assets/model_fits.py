@@ -24,7 +24,7 @@ from orchestration.engines.engine import Engine
 from orchestration.engines.registry import load_engine
 from orchestration.predictive import tables
 from orchestration.predictive.errors import WORSE_THAN_BASELINE
-from orchestration.progress import announce
+from orchestration.progress import announce, remark
 from orchestration.refitting import (
     FEATURE_MODELS,
     BuildTables,
@@ -87,7 +87,10 @@ def build_model_fits(contract: Contract, manifest: Mapping[str, Any], target: st
                 if refusal is None:
                     done = fit_models(engine, names, dbt, manifest, settings, context.run.run_id)
             champions = stored_champions(engine, names, company_key(settings), settings.as_of)
-        announce("model fits", outcome(done, refusal, champions, unreliability_labels()), time.monotonic() - begin)
+        what, reasons = outcome(done, refusal, champions, unreliability_labels())
+        announce("model fits", what, time.monotonic() - begin)
+        for reason in reasons:
+            remark(reason)
         yield from (MaterializeResult(asset_key=[tables.SCHEMA, name]) for name in tables.TABLES)
         yield check_result(champions)
 
@@ -119,20 +122,20 @@ def outcome(
     refusal: str | None,
     champions: Mapping[str, Mapping[str, Any]],
     labels: Mapping[str, str],
-) -> str:
-    """What became of the fits, in words: fitted, kept or refused, and why what is used now is not reliable, if so."""
+) -> tuple[str, list[str]]:
+    """What became of the fits: fitted, kept or refused; and in words why they were, or what is not reliable and why."""
     if done is not None:
         refusal = done.fit["reason_code"]
         # a target that got no model has a row without one
         champions = {row["target"]: row for row in done.champions} or champions
     if refusal is not None:
-        return f"refused ({labels.get(refusal, refusal)})"
+        return "refused", [labels.get(refusal, refusal)]
     reasons: dict[str, list[str]] = {}
     for target, row in sorted(champions.items()):
         if row["unreliable_reason"] is not None:
             reasons.setdefault(row["unreliable_reason"], []).append(target)
     said = [f"{' and '.join(of)} not reliable: {labels.get(code, code)}" for code, of in reasons.items()]
-    return f"{'kept' if done is None else 'fitted'}{' (' + '; '.join(said) + ')' if said else ''}"
+    return "kept" if done is None else "fitted", said
 
 
 def check_result(champions: Mapping[str, Mapping[str, Any]]) -> AssetCheckResult:

@@ -11,7 +11,13 @@ import numpy as np
 
 from orchestration.predictive.baselines import RECENCY
 from orchestration.predictive.btyd import MODELS as BTYD_MODELS
-from orchestration.predictive.errors import EVERYBODY_CHURNED, NO_BACKTEST, NOBODY_CHURNED, WORSE_THAN_BASELINE
+from orchestration.predictive.errors import (
+    ALL_ALIKE,
+    EVERYBODY_CHURNED,
+    NO_BACKTEST,
+    NOBODY_CHURNED,
+    WORSE_THAN_BASELINE,
+)
 from orchestration.predictive.tables import Row
 
 # the score of a model at each cut and horizon; the lower the better
@@ -125,13 +131,18 @@ def without_model(target: str, fit_id: str, reason: str) -> Row:
 
 
 def with_true_cause(row: Row, backtests: Iterable[Mapping[str, Any]]) -> Row:
-    """Say of churn that cannot be compared with a baseline whether that is because nobody has churned, or everybody."""
-    if row["target"] != "churn" or row["unreliable_reason"] != NO_BACKTEST:
+    """Say of a model that was tested but cannot be compared with a baseline what was the matter with the tests."""
+    if row["unreliable_reason"] != NO_BACKTEST:
         return row
-    tests = [test for test in backtests if test["target"] == "churn" and test["model_name"] == row["model_name"]]
-    if tests and all(test["actual_total"] == 0 for test in tests):
+    target = row["target"]
+    tests = [test for test in backtests if test["target"] == target and test["model_name"] == row["model_name"]]
+    if not tests:
+        return row
+    if target != "churn":
+        return row if any(score_of(test) is not None for test in tests) else row | {"unreliable_reason": ALL_ALIKE}
+    if all(test["actual_total"] == 0 for test in tests):
         return row | {"unreliable_reason": NOBODY_CHURNED}
-    if tests and all(test["actual_total"] == test["customers"] for test in tests):
+    if all(test["actual_total"] == test["customers"] for test in tests):
         return row | {"unreliable_reason": EVERYBODY_CHURNED}
     return row
 

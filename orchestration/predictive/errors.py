@@ -12,6 +12,7 @@ NO_BACKTEST = "no_backtest"
 TOO_FEW_REPEAT_BUYERS = "too_few_repeat_buyers"
 NOBODY_CHURNED = "nobody_churned"
 EVERYBODY_CHURNED = "everybody_churned"
+ALL_ALIKE = "all_alike"
 
 
 class FitError(StickinessError):

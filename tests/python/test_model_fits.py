@@ -127,15 +127,15 @@ LABELS = {"too_few_customers": "Too few", "no_backtest": "No period", "nobody_ch
 @pytest.mark.parametrize(
     ("done", "refused", "champions", "said"),
     [
-        (None, "too_few_customers", {}, "refused (Too few)"),
-        (("too_few_customers", []), None, {}, "refused (Too few)"),
-        ((None, [champion("f")]), None, {}, "fitted"),
-        (None, None, {"churn": champion("f", "churn")}, "kept"),
+        (None, "too_few_customers", {}, ("refused", ["Too few"])),
+        (("too_few_customers", []), None, {}, ("refused", ["Too few"])),
+        ((None, [champion("f")]), None, {}, ("fitted", [])),
+        (None, None, {"churn": champion("f", "churn")}, ("kept", [])),
         (
             (None, [champion("f", "churn", is_reliable=False, unreliable_reason="nobody_churned"), champion("f")]),
             None,
             {"churn": champion("old", "churn", is_reliable=False, unreliable_reason="no_backtest")},
-            "fitted (churn not reliable: All stay)",
+            ("fitted", ["churn not reliable: All stay"]),
         ),
         (
             None,
@@ -144,7 +144,7 @@ LABELS = {"too_few_customers": "Too few", "no_backtest": "No period", "nobody_ch
                 name: champion("f", name, is_reliable=False, unreliable_reason="no_backtest")
                 for name in ("purchases", "churn")
             },
-            "kept (churn and purchases not reliable: No period)",
+            ("kept", ["churn and purchases not reliable: No period"]),
         ),
     ],
     ids=["refused ahead", "refused", "fitted", "kept", "fitted, not reliable", "kept, not reliable"],
@@ -153,7 +153,7 @@ def test_a_run_says_what_became_of_the_fits(
     done: tuple[str | None, list[dict[str, Any]]] | None,
     refused: str | None,
     champions: dict[str, dict[str, Any]],
-    said: str,
+    said: tuple[str, list[str]],
 ) -> None:
     refit = None if done is None else Refit({"reason_code": done[0]}, [], [], [], done[1])
     assert outcome(refit, refused, champions, LABELS) == said

@@ -5,7 +5,7 @@ other marts are compared over all companies. A difference names the region or th
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
@@ -208,6 +208,10 @@ def cdnow(cdnow_world: Any, seeds: Seeds) -> Compared:
     variables = Variables()
     dimensions = seeds.dimensions_of("customers")
     facts = read_facts(cdnow_world.mart("orders"), customers, cdnow_world.as_of, variables, dimensions)
+    rates = dict(
+        cdnow_world.rows("select parameter, value from marts.model_parameters where parameter in ('r', 'alpha')")
+    )
+    facts = replace(facts, fitted_rates=(rates["r"], rates["alpha"]))
     return Compared(cdnow_world, facts, compute_marts(facts, seeds))
 
 

@@ -162,6 +162,13 @@ def test_churn_that_cannot_be_compared_says_whether_that_is_for_want_of_churn(ch
     assert with_true_cause(row | {"target": "purchases"}, tests)["unreliable_reason"] == "no_backtest"
 
 
+def test_customers_who_all_bought_alike_are_the_cause_where_no_order_was_there_to_find() -> None:
+    row = champion("mbg_nbd", target="purchases", is_reliable=False, unreliable_reason="no_backtest")
+    alike = {"target": "purchases", "model_name": "mbg_nbd", "total_error": 0.1, "normalised_gini": None}
+    assert with_true_cause(row, [alike])["unreliable_reason"] == "all_alike"
+    assert with_true_cause(row, [alike, alike | {"normalised_gini": 0.4}])["unreliable_reason"] == "no_backtest"
+
+
 def test_another_btyd_model_that_is_asked_for_takes_the_place_of_the_old_one() -> None:
     for scores in (BTYD, dict.fromkeys(CUTS, 0.121)):
         row = choose({"mbg_nbd": scores}, champion("bg_nbd"))
