@@ -140,7 +140,7 @@
     `differences` names a CTE with one row per pair: the columns `groups` (a list), difference (double), `cluster` (whom the error is
     clustered by) and `values` (a list; doubles, of which the mean is taken too). `settings` names one with one row and minimum_pairs.
     The result has groups, matched_pairs and clusters (bigint), each of values, effect, standard_error (double), and unreliable_reason: a
-    code of the seed `model_reasons`, null where the effect has an interval.
+    code of the seed `unreliability_reasons`, null where the effect has an interval.
 -#}
 {% macro clustered_effects(differences, settings, groups, values, cluster) -%}
     with means as (

@@ -12,7 +12,7 @@ from decimal import Decimal
 from typing import Any
 
 from orchestration.contract import Contract
-from orchestration.engines.adapter import MASK
+from orchestration.engines.dbt_adapter import MASK
 from orchestration.engines.engine import Answer
 from orchestration.engines.registry import ADAPTERS
 from orchestration.errors import StickinessError

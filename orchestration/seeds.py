@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from orchestration.errors import SeedError
-from orchestration.predictive.limits import Horizons, Limits
+from orchestration.predictive.fit_limits import Horizons, Limits
 from orchestration.settings import ROOT
 
 T = TypeVar("T")

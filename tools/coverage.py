@@ -80,7 +80,7 @@ QUESTIONS = {
                 avg(known.purchase_days_with - known.purchase_days_without) as purchase_days,
                 avg(known.net_revenue_with - known.net_revenue_without) as net_revenue,
                 avg(cast(known.churned_with as integer) - cast(known.churned_without as integer)) as churn
-            from intermediate.int_programme_pairs_matched as pairs
+            from intermediate.int_programme_pair_outcomes as pairs
             inner join truth.programme_members as known
                 on pairs.member_customer_id = known.customer_id and pairs.horizon_days = known.horizon_days
             group by pairs.horizon_days

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from orchestration.engines.adapter import Adapter
-from orchestration.engines.duckdb.adapter import ADAPTER as DUCKDB
+from orchestration.engines.dbt_adapter import Adapter
+from orchestration.engines.duckdb.dbt_adapter import ADAPTER as DUCKDB
 from orchestration.engines.engine import Engine
-from orchestration.engines.spark.adapter import ADAPTER as SPARK
+from orchestration.engines.spark.dbt_adapter import ADAPTER as SPARK
 from orchestration.errors import SettingsError
 
 ADAPTERS: Mapping[str, Adapter] = {"duckdb": DUCKDB, "spark": SPARK}

@@ -35,7 +35,7 @@ from orchestration.predictive.calibration import IDENTITY, Calibration, fit_cali
 from orchestration.predictive.churn_features import CHURN_FEATURES
 from orchestration.predictive.churn_models import BoostedModel, LogisticModel, fit_boosted, fit_logistic
 from orchestration.predictive.errors import FitError
-from orchestration.predictive.limits import Horizons, Limits
+from orchestration.predictive.fit_limits import Horizons, Limits
 from orchestration.predictive.seasonality import Activity, effective_days, estimate_season, relative_error_of_days
 from orchestration.predictive.snapshots import Snapshot, window_end
 from orchestration.predictive.spend import PARAMETERS as SPEND_PARAMETERS

@@ -23,8 +23,8 @@ from orchestration.predictive.errors import (
     TOO_FEW_CUSTOMERS,
     FitError,
 )
+from orchestration.predictive.fit_limits import Limits
 from orchestration.predictive.likelihood import covariance, maximise
-from orchestration.predictive.limits import Limits
 
 MODELS = ("mbg_nbd", "bg_nbd")
 PARAMETERS = ("r", "alpha", "a", "b")

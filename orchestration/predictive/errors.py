@@ -12,7 +12,7 @@ NO_BACKTEST = "no_backtest"
 
 
 class FitError(StickinessError):
-    """The data does not carry the model. `code` is a reason code of the seed `model_reasons`."""
+    """The data does not carry the model. `code` is a reason code of the seed `unreliability_reasons`."""
 
     def __init__(self, code: str, message: str) -> None:
         super().__init__(message)

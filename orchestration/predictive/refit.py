@@ -18,7 +18,7 @@ from orchestration.predictive.backtests import (
     learn,
 )
 from orchestration.predictive.errors import FitError
-from orchestration.predictive.limits import Horizons, Limits
+from orchestration.predictive.fit_limits import Horizons, Limits
 from orchestration.predictive.seasonality import Activity
 from orchestration.predictive.snapshots import Snapshot
 from orchestration.predictive.spread_of_totals import spreads

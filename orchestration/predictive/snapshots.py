@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from orchestration.predictive.arrays import Floats
 from orchestration.predictive.churn_features import CHURN_FEATURES
-from orchestration.predictive.limits import Limits
+from orchestration.predictive.fit_limits import Limits
 
 
 @dataclass(frozen=True)

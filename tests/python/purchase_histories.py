@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from orchestration.predictive.churn_features import CHURN_FEATURES
-from orchestration.predictive.limits import Horizons, Limits
+from orchestration.predictive.fit_limits import Horizons, Limits
 from orchestration.predictive.seasonality import Activity
 from orchestration.predictive.snapshots import Outcome, Snapshot
 from orchestration.settings import ROOT

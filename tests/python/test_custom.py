@@ -33,9 +33,9 @@ OWN = {
         models:
           - name: acme_store_orders
             description: One row per store.
+            config: { meta: { primary_key: [store_id] } }
             data_tests:
               - primary_key:
-                  arguments: { columns: [store_id] }
                   description: One row per store.
     """,
     "models/intermediate/acme_known_orders.sql": "select order_id, store_id from {{ ref('stg_orders') }}",
@@ -65,11 +65,13 @@ def copy_without_marts(root: Path) -> Path:
     for name in ("macros", "tests/generic", "models/staging"):
         # without the tables of the fits there are no fits
         shutil.copytree(ROOT / name, root / name, ignore=shutil.ignore_patterns("predictive"))
+    # profiles.yml has dbt load a module of it
+    shutil.copytree(ROOT / "orchestration", root / "orchestration", ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copytree(ROOT / "seeds", root / "seeds", ignore=shutil.ignore_patterns("*.yml"))
-    for file in (ROOT / "models").rglob("run_context.*"):
-        target = root / file.relative_to(ROOT)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy(file, target)
+    # run_context, and what it reads
+    (root / "models" / "intermediate").mkdir()
+    for file in (ROOT / "models" / "intermediate").glob("*.*"):
+        shutil.copy(file, root / "models" / "intermediate")
     return root
 
 

@@ -95,10 +95,10 @@ EDITS: dict[str, Sequence[Edit]] = {
     "lifecycle_stages": [renamed_first],
     "loyalty_tiers": [renamed_first, added(tier="black", tier_rank="6", label_en="Black", label_zh="黑卡会员")],
     "model_limits": [lambda rows: [rows[0] | {"minimum_customers": "100000", "minimum_history_days": "200"}]],
-    "model_reasons": [renamed_first],
+    "unreliability_reasons": [renamed_first],
     "programme_horizons": [without(horizon_days="180"), added(horizon_days="60")],
     "programme_match_bands": [without(covariate="tenure_days", band_from="8")],
-    "programme_matching": [lambda rows: [{"monetary_ratio": "1.4", "minimum_pairs": "20"}]],
+    "programme_matching_settings": [lambda rows: [{"monetary_ratio": "1.4", "minimum_pairs": "20"}]],
     "programme_metrics": [renamed_first],
     "repurchase_horizons": [without(horizon_days="60"), added(horizon_days="120")],
     "repurchase_windows": [without(window_days="90"), added(window_days="45")],
@@ -117,7 +117,7 @@ EDITS: dict[str, Sequence[Edit]] = {
     ],
     "survey_response_groups": [renamed_first],
     "ticket_match_bands": [without(covariate="mean_interval_days", band_from="8")],
-    "ticket_matching": [lambda rows: [{"minimum_pairs": "20"}]],
+    "ticket_matching_settings": [lambda rows: [{"minimum_pairs": "20"}]],
     "weekdays": [renamed_first],
 }
 

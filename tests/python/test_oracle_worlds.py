@@ -192,6 +192,13 @@ def test_a_dimension_has_the_labels_of_the_seed(random_companies: Compared, seed
     assert set(frame.itertuples(index=False, name=None)) == known
 
 
+@pytest.mark.parametrize(("old_name", "name"), [("rfm_segment_migration", "rfm_segment_transitions")])
+def test_a_mart_has_the_same_rows_under_its_old_name(random_companies: Compared, old_name: str, name: str) -> None:
+    old, new = (random_companies.world.mart(each) for each in (old_name, name))
+    assert_frames_equal(old, new[list(old.columns)], MARTS[name].keys, name=old_name)
+    assert len(old)
+
+
 @pytest.fixture(scope="module")
 def cdnow(cdnow_world: Any, seeds: Seeds) -> Compared:
     """CDNOW has neither refunds nor cancellations: its raw rows are those of the mart, whose totals are published."""

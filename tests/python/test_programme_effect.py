@@ -67,7 +67,7 @@ def effects(world: World) -> pd.DataFrame:
 
 @pytest.fixture(scope="module")
 def pairs(world: World) -> pd.DataFrame:
-    return world.frame("select * from intermediate.int_programme_pairs_matched")
+    return world.frame("select * from intermediate.int_programme_pair_outcomes")
 
 
 @pytest.fixture(scope="module")
@@ -166,7 +166,7 @@ def test_the_two_of_a_pair_were_alike_when_the_one_enrolled(
     pairs: pd.DataFrame, bought: dict[str, Days], enrolled_on: dict[str, date]
 ) -> None:
     bands = seed_bands()
-    (matching,) = seed_rows(ROOT / "seeds", "programme_matching")
+    (matching,) = seed_rows(ROOT / "seeds", "programme_matching_settings")
     ratio = float(matching["monetary_ratio"])
     for pair in pairs.itertuples():
         assert pair.member_enrolled_on == enrolled_on[pair.member_customer_id]
@@ -202,7 +202,7 @@ def test_no_occasion_is_compared_twice_and_none_is_left_for_a_member_without_one
         for day in days:
             if (customer_id, day) in cell_of:
                 sides[cell_of[customer_id, day]][customer_id in enrolled_on] += 1
-    paired = world.rows("select count(*) from intermediate.int_programme_occasions_paired")[0][0]
+    paired = world.rows("select count(*) from intermediate.int_programme_pairs_matched")[0][0]
     assert paired == sum(min(side[True], side[False]) for side in sides.values())
     assert len(cell_of) == sum(side.total() for side in sides.values())
 

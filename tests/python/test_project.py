@@ -246,7 +246,7 @@ def test_every_seed_and_each_of_its_columns_is_described(nodes: dict[str, Any]) 
 
 
 def test_the_macros_know_every_table_of_the_contract(contract: Contract) -> None:
-    macro = (ROOT / "macros" / "checked_rows.sql").read_text(encoding="utf-8")
+    macro = (ROOT / "macros" / "rejection_rules.sql").read_text(encoding="utf-8")
     listed = macro[macro.index("macro raw_table_names") :]
     assert re.findall(r"'([a-z_]+)'", listed) == list(contract.tables)
 

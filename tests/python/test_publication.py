@@ -15,7 +15,7 @@ import pytest
 
 from orchestration import publishing
 from orchestration.engines.duckdb import publication as publication_steps
-from orchestration.engines.duckdb import published_files
+from orchestration.engines.duckdb import write_published_files
 from orchestration.engines.duckdb.publication import (
     current,
     current_id,
@@ -26,7 +26,7 @@ from orchestration.engines.duckdb.publication import (
     upgrade,
 )
 from orchestration.engines.duckdb.publication_ledger import Ledger
-from orchestration.engines.duckdb.published_files import STORAGE_VERSION
+from orchestration.engines.duckdb.write_published_files import STORAGE_VERSION
 from orchestration.errors import PublicationError
 from orchestration.publishing import PublicationFacts
 from orchestration.settings import ROOT
@@ -368,7 +368,7 @@ def test_a_version_that_cannot_be_renamed_is_told(warehouse: Path, monkeypatch: 
         raise OSError("No space left on device")
 
     monkeypatch.setattr(os, "link", full)
-    monkeypatch.setattr(published_files.shutil, "copyfile", full)
+    monkeypatch.setattr(write_published_files.shutil, "copyfile", full)
     with pytest.raises(PublicationError, match=r"could not be given its file stickiness\.duckdb: No space left"):
         upgrade(warehouse)
 
@@ -419,11 +419,11 @@ class Crash(BaseException):
 
 
 CRASHES = [
-    (published_files, "copy_tables", "before"),
-    (published_files, "add_publications", "before"),
-    (published_files, "write_parquet", "before"),
-    (published_files, "verify", "before"),
-    (published_files, "sync", "before"),
+    (write_published_files, "copy_tables", "before"),
+    (write_published_files, "add_publications", "before"),
+    (write_published_files, "write_parquet", "before"),
+    (write_published_files, "verify", "before"),
+    (write_published_files, "sync", "before"),
     (publication_steps, "complete", "before"),
     (publication_steps, "switch", "before"),
     (os, "replace", "before"),
@@ -489,27 +489,27 @@ def test_a_crash_while_the_ledger_is_written_loses_no_publication(
 
 def test_a_copy_that_lost_a_row_is_not_published(warehouse: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     published(warehouse, "O1")
-    real = published_files.add_publications
+    real = write_published_files.add_publications
 
     def losing(connection: duckdb.DuckDBPyConnection, *rest: object) -> int:
         connection.execute("DELETE FROM published.marts.orders WHERE order_id = 'O3'")
         return real(connection, *rest)
 
-    monkeypatch.setattr(published_files, "add_publications", losing)
+    monkeypatch.setattr(write_published_files, "add_publications", losing)
     with pytest.raises(PublicationError, match=r"stickiness\.duckdb has 1 rows of marts\.orders, the build has 2"):
         published(warehouse, "O2", "O3")
     assert orders(warehouse) == ["O1"]
 
 
 def test_a_parquet_file_that_lost_a_row_is_not_published(warehouse: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    real = published_files.write_parquet
+    real = write_published_files.write_parquet
 
     def losing(connection: duckdb.DuckDBPyConnection, folder: Path, tables: list[publishing.Table]) -> None:
         real(connection, folder, tables)
-        file = str(published_files.parquet_file(folder, ("marts", "orders"))).replace("'", "''")
+        file = str(write_published_files.parquet_file(folder, ("marts", "orders"))).replace("'", "''")
         duckdb.execute(f"COPY (SELECT 'O2' AS order_id, 0 AS position) TO '{file}' (FORMAT parquet)")
 
-    monkeypatch.setattr(published_files, "write_parquet", losing)
+    monkeypatch.setattr(write_published_files, "write_parquet", losing)
     with pytest.raises(PublicationError, match=r"orders\.parquet has 1 rows of marts\.orders, the build has 2"):
         published(warehouse, "O2", "O3")
     assert current(warehouse) is None

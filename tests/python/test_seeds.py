@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from orchestration.errors import SeedError
-from orchestration.predictive.limits import Horizons, Limits
+from orchestration.predictive.fit_limits import Horizons, Limits
 from orchestration.seeds import model_limits, prediction_horizons
 from orchestration.settings import ROOT
 

@@ -1,4 +1,4 @@
 select phrases.phrase
 from {{ ref('feedback_phrases') }} as phrases
-left join {{ ref('int_feedback_phrases_prepared') }} as prepared on phrases.phrase = prepared.phrase
+left join {{ ref('int_feedback_phrase_patterns') }} as prepared on phrases.phrase = prepared.phrase
 where prepared.phrase is null

@@ -13,5 +13,5 @@ written_reasons as (
 
 select written_reasons.reason_code, written_reasons.times
 from written_reasons
-left join {{ ref('model_reasons') }} as model_reasons on written_reasons.reason_code = model_reasons.reason_code
-where model_reasons.reason_code is null
+left join {{ ref('unreliability_reasons') }} as unreliability_reasons on written_reasons.reason_code = unreliability_reasons.reason_code
+where unreliability_reasons.reason_code is null

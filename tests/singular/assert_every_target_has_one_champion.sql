@@ -4,7 +4,7 @@ with targets as (
         sum(case when target = 'purchases' then 1 else 0 end) as purchases_rows,
         sum(case when target = 'clv' then 1 else 0 end) as clv_rows,
         count(*) as all_rows
-    from {{ ref('int_model_champions_selected') }}
+    from {{ ref('int_model_champions_current') }}
 )
 
 select churn_rows, purchases_rows, clv_rows, all_rows

@@ -2,7 +2,7 @@ select
     pairs.horizon_days,
     pairs.member_customer_id,
     pairs.control_customer_id
-from {{ ref('int_programme_pairs_matched') }} as pairs
+from {{ ref('int_programme_pair_outcomes') }} as pairs
 left join {{ ref('int_programme_enrolments_listed') }} as members on pairs.member_customer_id = members.customer_id
 left join {{ ref('int_programme_enrolments_listed') }} as controls on pairs.control_customer_id = controls.customer_id
 where

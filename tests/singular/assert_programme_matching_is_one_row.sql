@@ -1,3 +1,3 @@
 select count(*) as settings
-from {{ ref('programme_matching') }}
+from {{ ref('programme_matching_settings') }}
 having count(*) != 1

@@ -2,7 +2,7 @@ with pairs as (
     select
         horizon_days,
         count(*) as pairs
-    from {{ ref('int_programme_pairs_matched') }}
+    from {{ ref('int_programme_pair_outcomes') }}
     group by horizon_days
 )
 

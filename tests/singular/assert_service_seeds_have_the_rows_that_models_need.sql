@@ -5,7 +5,7 @@ with needed as (
     select 'feedback_topic_labels' as seed, count(*) as found from {{ ref('feedback_topic_labels') }}
     where topic = 'unmatched'
     union all
-    select 'ticket_matching' as seed, count(*) as found from {{ ref('ticket_matching') }}
+    select 'ticket_matching_settings' as seed, count(*) as found from {{ ref('ticket_matching_settings') }}
     where minimum_pairs >= 2
     union all
     select 'ticket_match_bands, purchase_number from 1' as seed, count(*) as found from {{ ref('ticket_match_bands') }}

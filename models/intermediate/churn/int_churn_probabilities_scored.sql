@@ -9,7 +9,7 @@ scores as (
 ),
 
 champions as (
-    select * from {{ ref('int_model_champions_selected') }}
+    select * from {{ ref('int_model_champions_current') }}
 ),
 
 parameters as (

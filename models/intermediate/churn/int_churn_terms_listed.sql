@@ -1,7 +1,7 @@
 with
 
 champions as (
-    select * from {{ ref('int_model_champions_selected') }}
+    select * from {{ ref('int_model_champions_current') }}
 ),
 
 parameters as (
@@ -9,7 +9,7 @@ parameters as (
 ),
 
 steps as (
-    select * from {{ ref('stg_model_steps') }}
+    select * from {{ ref('stg_boosted_model_steps') }}
 ),
 
 -- a buy-till-you-die model has no terms; what its parameters are for is in int_churn_probabilities_scored

@@ -5,7 +5,7 @@ customers as (
 ),
 
 orders as (
-    select * from {{ ref('int_orders_valued') }}
+    select * from {{ ref('int_orders_validated') }}
 ),
 
 consents as (

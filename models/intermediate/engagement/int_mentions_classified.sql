@@ -5,7 +5,7 @@ mentions as (
 ),
 
 phrases_found as (
-    select * from {{ ref('int_feedback_phrases_found') }}
+    select * from {{ ref('int_feedback_phrase_mentions') }}
     where source = 'mention'
 ),
 

@@ -5,7 +5,7 @@ occasions as (
 ),
 
 pairs as (
-    select * from {{ ref('int_programme_pairs_matched') }}
+    select * from {{ ref('int_programme_pair_outcomes') }}
 ),
 
 horizons as (

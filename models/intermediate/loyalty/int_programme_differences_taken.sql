@@ -1,7 +1,7 @@
 with
 
 pairs as (
-    select * from {{ ref('int_programme_pairs_matched') }}
+    select * from {{ ref('int_programme_pair_outcomes') }}
 ),
 
 metrics as (

@@ -5,7 +5,7 @@ differences as (
 ),
 
 settings as (
-    select minimum_pairs from {{ ref('programme_matching') }}
+    select minimum_pairs from {{ ref('programme_matching_settings') }}
 ),
 
 -- a customer may be the control of several members, whose differences then move together

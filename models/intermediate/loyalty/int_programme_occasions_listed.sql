@@ -17,7 +17,7 @@ match_bands as (
 ),
 
 settings as (
-    select monetary_ratio from {{ ref('programme_matching') }}
+    select monetary_ratio from {{ ref('programme_matching_settings') }}
 ),
 
 -- of a member the latest purchase day by the enrolment, of everybody else each purchase day

@@ -5,7 +5,7 @@ order_items as (
 ),
 
 orders as (
-    select * from {{ ref('int_orders_valued') }}
+    select * from {{ ref('int_orders_validated') }}
 ),
 
 products as (

@@ -1,7 +1,7 @@
 with
 
 champions as (
-    select * from {{ ref('int_model_champions_selected') }}
+    select * from {{ ref('int_model_champions_current') }}
 ),
 
 parameters as (

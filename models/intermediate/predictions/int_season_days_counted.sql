@@ -3,7 +3,7 @@
 with
 
 champions as (
-    select * from {{ ref('int_model_champions_selected') }}
+    select * from {{ ref('int_model_champions_current') }}
     where target = 'purchases' and is_seasonal
 ),
 

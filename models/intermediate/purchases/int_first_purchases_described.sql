@@ -1,7 +1,7 @@
 with
 
 valid_orders as (
-    select * from {{ ref('int_orders_valued') }}
+    select * from {{ ref('int_orders_validated') }}
     where is_valid
 ),
 

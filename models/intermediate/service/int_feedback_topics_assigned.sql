@@ -5,7 +5,7 @@ comments as (
 ),
 
 phrases_found as (
-    select * from {{ ref('int_feedback_phrases_found') }}
+    select * from {{ ref('int_feedback_phrase_mentions') }}
 ),
 
 topics_found as (

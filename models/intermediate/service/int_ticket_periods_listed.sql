@@ -5,7 +5,7 @@ tickets as (
 ),
 
 orders as (
-    select ordered_on from {{ ref('int_orders_valued') }}
+    select ordered_on from {{ ref('int_orders_validated') }}
     where is_valid
 ),
 

@@ -9,7 +9,7 @@ probabilities as (
 ),
 
 champions as (
-    select * from {{ ref('int_model_champions_selected') }}
+    select * from {{ ref('int_model_champions_current') }}
     where target = 'churn'
 ),
 

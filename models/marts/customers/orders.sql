@@ -1,7 +1,7 @@
 with
 
 orders as (
-    select * from {{ ref('int_orders_valued') }}
+    select * from {{ ref('int_orders_validated') }}
 ),
 
 purchase_days as (

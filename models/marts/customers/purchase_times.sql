@@ -7,7 +7,7 @@ valid_orders as (
         {{ iso_weekday('ordered_on') }} as iso_weekday,
         cast(extract(hour from ordered_at_local) as integer) as hour_of_day,
         net_revenue
-    from {{ ref('int_orders_valued') }}
+    from {{ ref('int_orders_validated') }}
     where is_valid
 ),
 

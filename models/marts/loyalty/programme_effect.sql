@@ -24,8 +24,8 @@ metrics as (
     select metric from {{ ref('programme_metrics') }}
 ),
 
-model_reasons as (
-    select * from {{ ref('model_reasons') }}
+unreliability_reasons as (
+    select * from {{ ref('unreliability_reasons') }}
 ),
 
 enrolled as (
@@ -78,14 +78,14 @@ final as (
         unmatched.standardised_difference as balance_unmatched,
         matched.standardised_difference as balance_matched,
         estimates.standard_error is not null as is_reliable,
-        model_reasons.reason_code as unreliable_reason,
-        model_reasons.label_en as unreliable_reason_en,
-        model_reasons.label_zh as unreliable_reason_zh
+        unreliability_reasons.reason_code as unreliable_reason,
+        unreliability_reasons.label_en as unreliable_reason_en,
+        unreliability_reasons.label_zh as unreliable_reason_zh
     from horizons
     cross join metrics
     cross join enrolled
     left join estimates on horizons.horizon_days = estimates.horizon_days and metrics.metric = estimates.metric
-    left join model_reasons on {{ unreliable_effect_reason('estimates') }} = model_reasons.reason_code
+    left join unreliability_reasons on {{ unreliable_effect_reason('estimates') }} = unreliability_reasons.reason_code
     left join naive on horizons.horizon_days = naive.horizon_days and metrics.metric = naive.metric
     left join balance as unmatched on horizons.horizon_days = unmatched.horizon_days and not unmatched.is_matched
     left join balance as matched on horizons.horizon_days = matched.horizon_days and matched.is_matched

@@ -1,7 +1,7 @@
 with
 
 invitations as (
-    select * from {{ ref('int_survey_invitations_followed') }}
+    select * from {{ ref('int_survey_invitations_answered') }}
 ),
 
 responses as (

@@ -1,7 +1,7 @@
 with
 
 pairs as (
-    select * from {{ ref('int_ticket_pairs_followed') }}
+    select * from {{ ref('int_ticket_pair_outcomes') }}
 ),
 
 customers_compared as (
@@ -9,11 +9,11 @@ customers_compared as (
 ),
 
 settings as (
-    select minimum_pairs from {{ ref('ticket_matching') }}
+    select minimum_pairs from {{ ref('ticket_matching_settings') }}
 ),
 
-model_reasons as (
-    select * from {{ ref('model_reasons') }}
+unreliability_reasons as (
+    select * from {{ ref('unreliability_reasons') }}
 ),
 
 run_context as (
@@ -81,13 +81,13 @@ final as (
         naive.naive_other_value,
         naive.naive_ticket_value - naive.naive_other_value as naive_effect,
         estimates.standard_error is not null as is_reliable,
-        model_reasons.reason_code as unreliable_reason,
-        model_reasons.label_en as unreliable_reason_en,
-        model_reasons.label_zh as unreliable_reason_zh
+        unreliability_reasons.reason_code as unreliable_reason,
+        unreliability_reasons.label_en as unreliable_reason_en,
+        unreliability_reasons.label_zh as unreliable_reason_zh
     from naive
     cross join run_context
     left join estimates on naive.ticket_kind = estimates.ticket_kind and naive.metric = estimates.metric
-    left join model_reasons on {{ unreliable_effect_reason('estimates') }} = model_reasons.reason_code
+    left join unreliability_reasons on {{ unreliable_effect_reason('estimates') }} = unreliability_reasons.reason_code
 )
 
 {{ select_with_labels('final') }}

@@ -9,7 +9,7 @@ periods as (
 ),
 
 orders as (
-    select ordered_on from {{ ref('int_orders_valued') }}
+    select ordered_on from {{ ref('int_orders_validated') }}
     where is_valid
 ),
 

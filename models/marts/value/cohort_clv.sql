@@ -13,7 +13,7 @@ models as (
 ),
 
 champions as (
-    select target, model_name, parameters_fit_id from {{ ref('int_model_champions_selected') }}
+    select target, model_name, parameters_fit_id from {{ ref('int_model_champions_current') }}
 ),
 
 parameters as (

@@ -9,7 +9,7 @@ fits as (
 ),
 
 champions as (
-    select * from {{ ref('int_model_champions_selected') }}
+    select * from {{ ref('int_model_champions_current') }}
 ),
 
 run_context as (

@@ -51,4 +51,4 @@ final as (
     group by customer_moves.month_start, customer_moves.from_segment, customer_moves.to_segment, months.is_complete
 )
 
-select * from final
+{{ select_with_labels('final') }}

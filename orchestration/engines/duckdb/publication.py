@@ -17,7 +17,7 @@ from pathlib import Path
 import duckdb
 
 from orchestration.engines.duckdb.publication_ledger import Ledger
-from orchestration.engines.duckdb.published_files import (
+from orchestration.engines.duckdb.write_published_files import (
     DATABASE_FILE,
     FACTS_FILE,
     make_version,

@@ -17,7 +17,7 @@ SEEDS = (
     ("hours_of_day", "hour_of_day", "hour_of_day"),
     ("lifecycle_stages", "lifecycle_stage", "lifecycle_stage"),
     ("loyalty_tiers", "loyalty_tier", "tier"),
-    ("model_reasons", "unreliable_reason", "reason_code"),
+    ("unreliability_reasons", "unreliable_reason", "reason_code"),
     ("programme_metrics", "metric", "metric"),
     ("retention_actions", "retention_action", "action"),
     ("rfm_segment_labels", "rfm_segment", "rfm_segment"),

@@ -1,7 +1,7 @@
 with
 
-model_reasons as (
-    select * from {{ ref('model_reasons') }}
+unreliability_reasons as (
+    select * from {{ ref('unreliability_reasons') }}
 ),
 
 model_limits as (
@@ -10,14 +10,14 @@ model_limits as (
 
 final as (
     select
-        model_reasons.reason_code,
+        unreliability_reasons.reason_code,
         {% for language in ['en', 'zh'] -%}
-        {{ filled_in('model_reasons.label_' ~ language, {
+        {{ filled_in('unreliability_reasons.label_' ~ language, {
             'minimum_customers': 'model_limits.minimum_customers',
             'minimum_history_days': 'model_limits.minimum_history_days',
         }) }} as label_{{ language }}{% if not loop.last %},{% endif %}
         {% endfor %}
-    from model_reasons
+    from unreliability_reasons
     cross join model_limits
 )
 

@@ -5,11 +5,11 @@ comments as (
 ),
 
 phrases as (
-    select * from {{ ref('int_feedback_phrases_prepared') }}
+    select * from {{ ref('int_feedback_phrase_patterns') }}
 ),
 
 nested_phrases as (
-    select * from {{ ref('int_feedback_phrases_nested') }}
+    select * from {{ ref('int_feedback_phrase_containments') }}
 ),
 
 matches as (

@@ -13,7 +13,7 @@ run_context as (
 ),
 
 purchase_history as (
-    select * from {{ ref('int_purchase_history_measured') }}
+    select * from {{ ref('int_purchase_history_size') }}
 ),
 
 model_limits as (

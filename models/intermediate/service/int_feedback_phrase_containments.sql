@@ -1,7 +1,7 @@
 with
 
 phrases as (
-    select * from {{ ref('int_feedback_phrases_prepared') }}
+    select * from {{ ref('int_feedback_phrase_patterns') }}
 ),
 
 -- which phrase stands in which other one

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from orchestration.engines.adapter import Adapter
+from orchestration.engines.dbt_adapter import Adapter
 from orchestration.engines.spark.connection import SCHEMA
 
 # Java's stack, the whole query
