@@ -77,6 +77,8 @@ def nodes_by_id(manifest: Mapping[str, Any]) -> dict[str, Node]:
         for unique_id, node in manifest["nodes"].items()
         if (kind := node["resource_type"]) in ("model", "seed", "snapshot", "test")
         and node.get("config", {}).get("materialized") != "ephemeral"
+        # a test of a model that is off stands in the manifest too
+        and node.get("config", {}).get("enabled", True)
     }
 
 

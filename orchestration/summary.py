@@ -12,6 +12,7 @@ from typing import Any
 from orchestration.engines.engine import Ask
 
 NOTHING = "–"
+SURVEYS = (("nps", "NPS", "净推荐值"), ("csat", "CSAT", "客户满意度"), ("ces", "CES", "客户费力度"))
 
 
 @dataclass(frozen=True)
@@ -37,7 +38,14 @@ class RowCounts:
 
 def headline_kpis(ask: Ask, currency: str) -> list[Kpi]:
     """The headline numbers of what is published. One that its marts do not tell is shown as a dash."""
-    return [*_sales(ask, currency), *_repurchase(ask), *_retention(ask), *_predictions(ask, currency), *_stages(ask)]
+    return [
+        *_sales(ask, currency),
+        *_repurchase(ask),
+        *_retention(ask),
+        *_satisfaction(ask),
+        *_predictions(ask, currency),
+        *_stages(ask),
+    ]
 
 
 def row_counts(ask: Ask) -> RowCounts | None:
@@ -101,6 +109,26 @@ def _retention(ask: Ask) -> list[Kpi]:
         Kpi(f"Active customers{when}", f"活跃客户数{when}", count_text(active)),
         Kpi(f"Retention{when}", f"留存率{when}", rate_text(rate)),
     ]
+
+
+def _satisfaction(ask: Ask) -> list[Kpi]:
+    """How many changes of the newest complete quarter are flagged, of those that were judged; no line where none is."""
+    lines = []
+    for mart, name_en, name_zh in SURVEYS:
+        quarter, flagged, judged = _row(
+            ask(
+                "SELECT period_start, count(*) FILTER (WHERE is_flagged), count(is_flagged) "
+                f"FROM {{marts}}.{mart} WHERE period_grain = 'quarter' AND is_complete "
+                "GROUP BY period_start ORDER BY period_start DESC LIMIT 1"
+            ),
+            3,
+        )
+        if flagged:
+            year, number = quarter.year, (quarter.month + 2) // 3
+            label_en = f"Changes of {name_en} flagged ({year}-Q{number})"
+            label_zh = f"{name_zh}已确认的变化（{year} 年第 {number} 季度）"
+            lines.append(Kpi(label_en, label_zh, f"{count_text(flagged)} / {count_text(judged)}"))
+    return lines
 
 
 def _predictions(ask: Ask, currency: str) -> list[Kpi]:
