@@ -49,6 +49,20 @@ LOGISTIC, GRADIENT_BOOSTING = "logistic", "gradient_boosting"
 _ROWS_KEPT = 2_000_000
 
 
+@dataclass(frozen=True, eq=False)
+class CohortTotals:
+    """What was predicted of the customers who first bought in one month, and what came; one value per cohort."""
+
+    predicted: Floats
+    actual: Floats
+
+    @classmethod
+    def summed(cls, known: Snapshot, predicted: Floats, actual: Floats) -> CohortTotals:
+        """Add up customers."""
+        _, codes = np.unique(known.cohorts, return_inverse=True)
+        return cls(np.bincount(codes, weights=predicted), np.bincount(codes, weights=actual))
+
+
 @dataclass(frozen=True)
 class Backtest:
     """One model at one cut: what it predicted of all together, what came, and how good single predictions were."""
@@ -65,6 +79,7 @@ class Backtest:
     measures: Mapping[str, float] = field(default_factory=dict)
     knows_season: bool = False
     parameter_error: float = 0.0  # relative standard error of the predicted total that comes from the parameters
+    cohorts: CohortTotals | None = None  # of amounts that a buy-till-you-die model predicts
 
     def row(self, fit_id: str) -> Row:
         """The row of model_backtests: None where a measure has no meaning."""
@@ -385,9 +400,16 @@ def _test_btyd(
             raw = predict_churn(fit, known, fit.days(known.date, horizon, is_seasonal))
             found.append(_churn_test(known, horizon, name, calibrations[is_seasonal].apply(raw)))
         purchases = predict_purchases(fit, known, horizon, is_seasonal)
-        found.append(_amount_test(known, horizon, "purchases", name, outcome.purchases, purchases))
+        amounts = {"purchases": (outcome.purchases, purchases)}
         if spend is not None:
-            found.append(_amount_test(known, horizon, "clv", name, outcome.net_revenue, purchases * spend))
+            amounts["clv"] = (outcome.net_revenue, purchases * spend)
+        found += [
+            replace(
+                _amount_test(known, horizon, target, name, actual, predicted),
+                cohorts=CohortTotals.summed(known, predicted, actual),
+            )
+            for target, (actual, predicted) in amounts.items()
+        ]
         tests += [
             replace(
                 test,
