@@ -10,8 +10,9 @@ import pandas as pd
 import pytest
 from purchase_histories import HORIZONS, LIMITS, Company, month_ends, read_cdnow, simulate
 
-from orchestration.predictive.backtests import Backtest, Learnt, Snapshots, learn, plan_cuts
+from orchestration.predictive.backtests import Backtest, Learnt, Snapshots, Window, learn, plan_cuts, train
 from orchestration.predictive.btyd import p_alive
+from orchestration.predictive.churn_features import CHURN_FEATURES
 from orchestration.predictive.metrics import auc
 from orchestration.predictive.snapshots import Snapshot
 
@@ -125,6 +126,23 @@ def test_a_calibration_does_not_learn_the_season_of_its_window(learnt: Learnt) -
     assert line.slope == pytest.approx(1, abs=0.15)
 
 
+def test_challengers_learn_from_every_window_that_had_passed_and_baselines_from_the_newest(learnt: Learnt) -> None:
+    """Of those who look alike all churned but 60 in the newest window, and half in the five before."""
+    random = np.random.default_rng(1)
+    baselines = learnt.trained[90]
+    inputs = random.normal(size=(600, len(CHURN_FEATURES)))
+    windows = {
+        day: Window(baselines, inputs, np.arange(600) % 10 < share, {})
+        for day, share in zip(DATES, (9, *[5] * 5), strict=True)
+    }
+    trained = train(windows, is_for_churn=True)
+    expected = (0.9 + 5 * 0.5) / 6
+    assert trained.logistic.predict(inputs).mean() == pytest.approx(expected, abs=0.01)
+    assert trained.boosted.predict(inputs).mean() == pytest.approx(expected, abs=0.01)
+    assert trained.recency is baselines.recency
+    assert train({}, is_for_churn=True) is None
+
+
 def test_the_true_model_beats_the_baselines(learnt: Learnt) -> None:
     def mean(target: str, model: str, measure: str) -> float:
         cuts = {(test.cut, test.horizon) for test in learnt.tests if test.target == target and test.model_name == "rfm"}
@@ -150,16 +168,18 @@ def snapshot_of(company: Company) -> Callable[[date], Snapshot]:
 
 def test_cuts_are_the_last_six_month_ends_whose_window_has_passed(snapshot_of: Callable[[date], Snapshot]) -> None:
     """As of 2024-05-31, 90 days: 2024-03-02 is the last day; the newest training day of a cut is 90 days before."""
-    plan = plan_cuts([*month_ends(date(2022, 1, 1), AS_OF), AS_OF], AS_OF, Snapshots(snapshot_of))
+    plan = plan_cuts([*month_ends(date(2022, 1, 1), AS_OF), AS_OF], AS_OF, Snapshots(snapshot_of), HORIZONS, LIMITS)
     assert plan.cuts[90][0] == date(2024, 2, 29)
     assert plan.cuts[90][-1] == date(2023, 9, 30)
-    assert plan.training_days[date(2024, 2, 29), 90] == date(2023, 11, 30)
-    assert plan.training_days[AS_OF, 90] == date(2024, 2, 29)
+    assert plan.training_days[date(2024, 2, 29), 90][0] == date(2023, 11, 30)
+    assert plan.training_days[AS_OF, 90][:2] == (date(2024, 2, 29), date(2024, 1, 31))
+    assert len(plan.training_days[AS_OF, 90]) == LIMITS.backtests_per_horizon
     # 180 days since 2022-01-01 have passed on 2022-06-30, so nobody can teach a year before this cut
     assert plan.cuts[365][-1] == date(2022, 12, 31)
     assert (date(2022, 12, 31), 365) not in plan.training_days
-    for (cut, horizon), training_day in plan.training_days.items():
-        assert training_day + timedelta(days=horizon) <= cut
+    for (cut, horizon), training_days in plan.training_days.items():
+        assert all(day + timedelta(days=horizon) <= cut for day in training_days)
+        assert list(training_days) == sorted(set(training_days), reverse=True)
 
 
 def test_no_cut_has_too_short_a_history_or_too_few_customers(snapshot_of: Callable[[date], Snapshot]) -> None:
