@@ -62,9 +62,7 @@ def draw_offers(config: Config, chunk: int, people: People, days: PurchaseDays, 
     return Offers(enrolled_on, np.full(people.count, NEVER))
 
 
-def _draw_repeated_offers(
-    config: Config, chunk: int, people: People, days: PurchaseDays, spend: np.ndarray
-) -> Offers:
+def _draw_repeated_offers(config: Config, chunk: int, people: People, days: PurchaseDays, spend: np.ndarray) -> Offers:
     """An offer on each purchase day since the launch; the first two that would be accepted."""
     random = stream(config.seed, chunk, "repeated offers")
     begins = days.first_after(people.count, np.full(people.count, -1))[days.person]

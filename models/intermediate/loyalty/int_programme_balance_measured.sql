@@ -23,7 +23,7 @@ run_context as (
 observed_occasions as (
     select
         horizons.horizon_days,
-        occasions.is_member,
+        occasions.is_enrolment as is_member,
         occasions.customer_id,
         {{ add_days('occasions.purchase_on', 'coalesce(occasions.lag_days, 0)') }} as enrolled_on
     from occasions

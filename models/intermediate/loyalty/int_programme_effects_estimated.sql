@@ -8,7 +8,7 @@ settings as (
     select minimum_pairs from {{ ref('programme_matching_settings') }}
 ),
 
--- a customer may be the control of several members, whose differences then move together
+-- a customer may be the control of several members and a member later, and the differences of these pairs move together
 estimates as (
     {{
         clustered_effects(
@@ -16,7 +16,8 @@ estimates as (
             'settings',
             groups=['horizon_days', 'metric'],
             values=['member_before', 'member_after', 'control_before', 'control_after'],
-            cluster='control_customer_id'
+            treated='member_customer_id',
+            control='control_customer_id'
         )
     }}
 ),

@@ -26,7 +26,7 @@ observed_pairs as (
     cross join run_context
     where
         {{ add_days('pairs.member_enrolled_on', 'horizons.horizon_days') }} <= run_context.as_of_date
-        and {{ add_days('pairs.control_enrolled_on', 'horizons.horizon_days') }} <= run_context.as_of_date
+        and {{ add_days('pairs.control_index_on', 'horizons.horizon_days') }} <= run_context.as_of_date
 ),
 
 sides as (
@@ -35,7 +35,7 @@ sides as (
         member_customer_id,
         'member' as side,
         member_customer_id as customer_id,
-        member_enrolled_on as enrolled_on
+        member_enrolled_on as index_on
     from observed_pairs
     union all
     select
@@ -43,7 +43,7 @@ sides as (
         member_customer_id,
         'control' as side,
         control_customer_id as customer_id,
-        control_enrolled_on as enrolled_on
+        control_index_on as index_on
     from observed_pairs
 ),
 
@@ -53,13 +53,13 @@ side_days as (
         sides.horizon_days,
         sides.member_customer_id,
         sides.side,
-        purchase_days.purchase_on > sides.enrolled_on as is_after,
+        purchase_days.purchase_on > sides.index_on as is_after,
         purchase_days.net_revenue
     from sides
     inner join purchase_days
         on sides.customer_id = purchase_days.customer_id
-        and purchase_days.purchase_on > {{ add_days('sides.enrolled_on', '-sides.horizon_days') }}
-        and purchase_days.purchase_on <= {{ add_days('sides.enrolled_on', 'sides.horizon_days') }}
+        and purchase_days.purchase_on > {{ add_days('sides.index_on', '-sides.horizon_days') }}
+        and purchase_days.purchase_on <= {{ add_days('sides.index_on', 'sides.horizon_days') }}
 ),
 
 summed as (
@@ -88,7 +88,13 @@ final as (
         observed_pairs.match_cell,
         observed_pairs.lag_days,
         observed_pairs.member_enrolled_on,
+        observed_pairs.control_index_on,
         observed_pairs.control_enrolled_on,
+        coalesce(
+            observed_pairs.control_enrolled_on
+            <= {{ add_days('observed_pairs.control_index_on', 'observed_pairs.horizon_days') }},
+            false
+        ) as is_control_enrolled,
         {% for side in ['member', 'control'] -%}
         {% for period in ['before', 'after'] -%}
         coalesce(summed.{{ side }}_purchase_days_{{ period }}, 0) as {{ side }}_purchase_days_{{ period }},

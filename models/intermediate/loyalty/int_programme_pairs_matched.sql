@@ -4,6 +4,10 @@ candidates as (
     select * from {{ ref('int_programme_candidates_listed') }}
 ),
 
+enrolments as (
+    select * from {{ ref('int_programme_enrolments_listed') }}
+),
+
 pairs as (
     {{
         nearest_pairs(
@@ -17,13 +21,15 @@ pairs as (
 
 final as (
     select
-        treated_customer_id as member_customer_id,
-        control_customer_id,
-        match_cell,
-        lag_days,
-        {{ add_days('treated_purchase_on', 'lag_days') }} as member_enrolled_on,
-        {{ add_days('control_purchase_on', 'lag_days') }} as control_enrolled_on
+        pairs.treated_customer_id as member_customer_id,
+        pairs.control_customer_id,
+        pairs.match_cell,
+        pairs.lag_days,
+        {{ add_days('pairs.treated_purchase_on', 'pairs.lag_days') }} as member_enrolled_on,
+        {{ add_days('pairs.control_purchase_on', 'pairs.lag_days') }} as control_index_on,
+        enrolments.enrolled_on as control_enrolled_on
     from pairs
+    left join enrolments on pairs.control_customer_id = enrolments.customer_id
 )
 
 select * from final

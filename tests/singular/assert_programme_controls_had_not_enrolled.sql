@@ -7,4 +7,5 @@ left join {{ ref('int_programme_enrolments_listed') }} as members on pairs.membe
 left join {{ ref('int_programme_enrolments_listed') }} as controls on pairs.control_customer_id = controls.customer_id
 where
     pairs.member_enrolled_on is distinct from members.enrolled_on
-    or controls.customer_id is not null
+    or controls.enrolled_on <= pairs.control_index_on
+    or pairs.member_customer_id = pairs.control_customer_id
