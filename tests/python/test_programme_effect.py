@@ -24,7 +24,7 @@ from orchestration.settings import ROOT
 CUSTOMERS, SEED = 10_000, 7
 HORIZONS = tuple(int(row["horizon_days"]) for row in seed_rows(ROOT / "seeds", "programme_horizons"))
 TOLD_HORIZONS = [days for days in HORIZONS if days in (90, 180, 365)]
-# of each metric, what the truth calls it where the member joins, and where he or she joins when the next acceptance follows
+# of each metric, what the truth calls it where the member joins, and where he or she joins when the next offer is accepted
 TRUTHS = {
     "purchase_days": ("purchase_days_with", "purchase_days_deferred"),
     "net_revenue": ("net_revenue_with", "net_revenue_deferred"),
@@ -192,8 +192,8 @@ def test_no_occasion_is_compared_twice_and_none_is_left_for_a_member_without_one
 ) -> None:
     assert not pairs.duplicated(["horizon_days", "member_customer_id"]).any()
     assert not pairs.duplicated(["horizon_days", "control_customer_id", "control_index_on"]).any()
-    # whoever of a cell stays alone has only his or her own kind left in it: so many pairs as the smaller side has. Members enrol on
-    # the day of a purchase here, so that every lag is 0
+    # whoever of a cell stays alone has only his or her own kind left in it: so many pairs as the smaller side has.
+    # Members enrol on the day of a purchase here, so that every lag is 0
     occasions = world.rows(
         "select customer_id, purchase_on, match_cell from intermediate.int_programme_occasions_listed"
     )

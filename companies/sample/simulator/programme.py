@@ -6,9 +6,9 @@ where n counts the customer's purchase days so far, that one included, and m is 
 after, while the base process is alive, there are extra purchase days at rate_effect * lambda * s(day). There is no
 dropout at these.
 
-Where the offer is repeated, it comes again on each later valid purchase day until it is accepted, with the same formula; P is
-multiplied by accept_multiplier. Who accepts is also drawn an acceptance that would have followed, had this one not been: the
-other potential outcome of joining now is to join then.
+P is multiplied by accept_multiplier. Where the offer is repeated, it comes again on each later valid purchase day until
+it is accepted. For who accepts, the acceptance is drawn too that would have followed, had this one not been: the other
+potential outcome of joining now is to join then.
 """
 
 from __future__ import annotations

@@ -115,7 +115,7 @@ def customers_truth(
 
 
 def programme_truth(people: People, offers: Offers, days: PurchaseDays, orders: Orders) -> Table:
-    """truth/programme_members.parquet: outcomes of each member by whole horizon, joining as he or she did and otherwise.
+    """truth/programme_members.parquet: outcomes of each member by whole horizon, joining then and otherwise.
 
     with: joining on that day; deferred: not then, but whenever the next acceptance would have followed; without: never.
     """
@@ -142,7 +142,7 @@ def programme_truth(people: People, offers: Offers, days: PurchaseDays, orders: 
 def _outcomes(
     people: People, offers: Offers, days: PurchaseDays, net: np.ndarray, members: list[np.ndarray]
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Purchase days and net revenue after the enrolment, of the members of each of PROGRAMME_DAYS one after the other."""
+    """Purchase days and net revenue after the enrolment, of the members of each of PROGRAMME_DAYS in turn."""
     numbers, amounts = [], []
     for horizon, chosen in zip(PROGRAMME_DAYS, members, strict=True):
         after, until = offers.enrolled_on, np.minimum(offers.enrolled_on + horizon, NEVER)
