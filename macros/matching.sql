@@ -25,6 +25,11 @@
     lead(band_from) over (partition by covariate order by band_from asc nulls last)
 {%- endmacro %}
 
+{#- Whether an id (a text) falls into the half that its hash chooses: the same half at each run. `salt`, a word, makes it another half. -#}
+{% macro in_hashed_half(id, salt) -%}
+    substr({{ dbt.hash("concat('" ~ salt ~ " ', " ~ id ~ ")") }}, 1, 1) < '8'
+{%- endmacro %}
+
 {#-
     One row per row of `controls` in a cell that has a treated occasion, with an index day. Who was treated some days after a purchase
     has not bought on those days, so a control must be looked at after as many days; and the lags of the controls of a cell must be

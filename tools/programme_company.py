@@ -17,10 +17,12 @@ import numpy as np
 
 from companies.sample.simulator.config import AS_OF, AS_OF_DAY, Config
 from companies.sample.simulator.customer_chunk import Shopping, draw_chunk
+from companies.sample.simulator.orders import Orders
 from companies.sample.simulator.people import guests_of
+from companies.sample.simulator.purchases import PurchaseDays
 from companies.sample.simulator.season import Season
 from companies.sample.simulator.tables import ParquetWriter, Table, counts, dates, decimals
-from companies.sample.simulator.truth import net_by_day, person_ids, programme_truth
+from companies.sample.simulator.truth import net_by_day, person_ids, programme_truth, sum_by_day
 
 ROOT = Path(__file__).parent.parent
 # in the order in which they are run; all before them comes from the simulator or is a seed
@@ -30,6 +32,7 @@ MODELS = (
     "int_programme_candidates_listed",
     "int_programme_pairs_matched",
     "int_programme_pair_outcomes",
+    "int_programme_controls_weighted",
     "int_programme_differences_taken",
     "int_programme_effects_estimated",
 )
@@ -94,6 +97,7 @@ def _tables(shopping: Shopping) -> dict[str, Table]:
             "orders": counts(np.ones(len(known), dtype=np.int64)),
             "net_revenue": net,
             "margin_amount": net,
+            "discount_amount": decimals(_discounts(days, orders)[known]),
         },
         "int_programme_enrolments_listed": {
             "customer_id": person_ids(people, members),
@@ -101,3 +105,9 @@ def _tables(shopping: Shopping) -> dict[str, Table]:
         },
         "members_truth": programme_truth(people, offers, days, orders),
     }
+
+
+def _discounts(days: PurchaseDays, orders: Orders) -> np.ndarray:
+    """Discounts of each purchase day up to the as-of date in CNY, one value per row of `days`."""
+    discounts = np.where(orders.is_valid, np.maximum(orders.discount, 0), 0)
+    return sum_by_day(days, orders, discounts)

@@ -24,7 +24,7 @@ from orchestration.settings import ROOT
 CUSTOMERS, SEED = 10_000, 7
 HORIZONS = tuple(int(row["horizon_days"]) for row in seed_rows(ROOT / "seeds", "programme_horizons"))
 TOLD_HORIZONS = [days for days in HORIZONS if days in (90, 180, 365)]
-# of each metric, what the truth calls it where the member joins, and where he or she joins when the next offer is accepted
+# of each metric, what the truth calls it where the member joins, and where the next offer that is accepted is joined
 TRUTHS = {
     "purchase_days": ("purchase_days_with", "purchase_days_deferred"),
     "net_revenue": ("net_revenue_with", "net_revenue_deferred"),
@@ -169,13 +169,13 @@ def test_the_two_of_a_pair_were_alike_when_the_one_enrolled(
     (matching,) = seed_rows(ROOT / "seeds", "programme_matching_settings")
     ratio = float(matching["monetary_ratio"])
     for pair in pairs.itertuples():
-        assert pair.member_enrolled_on == enrolled_on[pair.member_customer_id]
+        assert pair.member_index_on == enrolled_on[pair.member_customer_id]
         assert pair.control_customer_id != pair.member_customer_id
         # what comes after the index day is not looked at
         assert enrolled_on.get(pair.control_customer_id, date.max) > pair.control_index_on
         sides = []
         for customer_id, day in (
-            (pair.member_customer_id, pair.member_enrolled_on),
+            (pair.member_customer_id, pair.member_index_on),
             (pair.control_customer_id, pair.control_index_on),
         ):
             history = bought[customer_id]
@@ -223,7 +223,7 @@ def test_the_effect_is_what_the_purchases_of_the_pairs_give(
         for pair in pairs[pairs.horizon_days == horizon].itertuples():
             sides = []
             for customer_id, day in (
-                (pair.member_customer_id, pair.member_enrolled_on),
+                (pair.member_customer_id, pair.member_index_on),
                 (pair.control_customer_id, pair.control_index_on),
             ):
                 assert day + length <= as_of

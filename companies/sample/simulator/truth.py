@@ -223,10 +223,15 @@ def comments_truth(responses: Responses, numbers: np.ndarray) -> Table:
 
 def net_by_day(days: PurchaseDays, orders: Orders) -> np.ndarray:
     """Net revenue of each purchase day up to the as-of date in CNY, 0 after it; one value per row of `days`."""
+    return sum_by_day(days, orders, orders.net)
+
+
+def sum_by_day(days: PurchaseDays, orders: Orders, cents: np.ndarray) -> np.ndarray:
+    """Sums by purchase day, in CNY, of an amount in cents of each valid order; one value per row of `days`."""
     keys = days.person.astype(np.int64) * (NEVER + 1) + days.day
     valid = np.flatnonzero(orders.is_valid)
     place = np.searchsorted(keys, orders.person[valid].astype(np.int64) * (NEVER + 1) + orders.day[valid])
-    return np.bincount(place, weights=orders.net[valid], minlength=len(keys)) / 100
+    return np.bincount(place, weights=cents[valid], minlength=len(keys)) / 100
 
 
 def _summed(people: People, days: PurchaseDays, values: np.ndarray, after: np.ndarray, until: np.ndarray) -> np.ndarray:

@@ -45,8 +45,10 @@ other_customers as (
     where members.customer_id is null
 ),
 
+-- the placebo: customers of the risk set, by a hash of their id, of whom one half is treated as if it had enrolled
 final as (
     select
+        false as is_placebo,
         match_cell,
         lag_days,
         customer_id,
@@ -56,6 +58,7 @@ final as (
     from members
     union all
     select
+        false as is_placebo,
         match_cell,
         lag_days,
         customer_id,
@@ -63,6 +66,16 @@ final as (
         mean_net_revenue,
         false as is_member
     from other_customers
+    union all
+    select
+        true as is_placebo,
+        match_cell,
+        lag_days,
+        customer_id,
+        purchase_on,
+        mean_net_revenue,
+        {{ in_hashed_half('customer_id', 'placebo') }} as is_member
+    from controls
 )
 
 select * from final

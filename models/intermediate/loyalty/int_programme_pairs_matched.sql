@@ -12,7 +12,7 @@ pairs as (
     {{
         nearest_pairs(
             'candidates',
-            strata=['match_cell', 'lag_days'],
+            strata=['is_placebo', 'match_cell', 'lag_days'],
             is_treated='is_member',
             tie_breakers=['mean_net_revenue']
         )
@@ -21,11 +21,12 @@ pairs as (
 
 final as (
     select
+        pairs.is_placebo,
         pairs.treated_customer_id as member_customer_id,
         pairs.control_customer_id,
         pairs.match_cell,
         pairs.lag_days,
-        {{ add_days('pairs.treated_purchase_on', 'pairs.lag_days') }} as member_enrolled_on,
+        {{ add_days('pairs.treated_purchase_on', 'pairs.lag_days') }} as member_index_on,
         {{ add_days('pairs.control_purchase_on', 'pairs.lag_days') }} as control_index_on,
         enrolments.enrolled_on as control_enrolled_on
     from pairs
