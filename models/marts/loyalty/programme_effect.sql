@@ -35,10 +35,6 @@ metrics as (
     select metric from {{ ref('programme_metrics') }}
 ),
 
-unreliability_reasons as (
-    select * from {{ ref('unreliability_reasons') }}
-),
-
 enrolled as (
     select count(*) as enrolled_customers from enrolments
 ),
@@ -99,9 +95,7 @@ final as (
         balance.standardised_difference_unmatched as balance_unmatched,
         balance.standardised_difference_matched as balance_matched,
         estimates.standard_error is not null as is_reliable,
-        unreliability_reasons.reason_code as unreliable_reason,
-        unreliability_reasons.label_en as unreliable_reason_en,
-        unreliability_reasons.label_zh as unreliable_reason_zh
+        {{ unreliable_effect_reason('estimates') }} as unreliable_reason
     from horizons
     cross join metrics
     cross join enrolled
@@ -117,7 +111,6 @@ final as (
         on horizons.horizon_days = placebo.horizon_days
         and metrics.metric = placebo.metric
         and placebo.comparison = 'placebo'
-    left join unreliability_reasons on {{ unreliable_effect_reason('estimates') }} = unreliability_reasons.reason_code
     left join naive on horizons.horizon_days = naive.horizon_days and metrics.metric = naive.metric
     left join balance on horizons.horizon_days = balance.horizon_days
     left join controls on horizons.horizon_days = controls.horizon_days
