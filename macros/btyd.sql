@@ -37,14 +37,23 @@
 {%- endmacro %}
 
 {#-
-    Spend per purchase to be expected. `mean_spend` is the mean of the repeat purchases alone; without any, or where they
-    brought nothing, the mean of the population.
+    Spend per purchase to be expected. `mean_spend` is the mean of the repeat purchases alone; without any, that of the
+    population, less the share `never_pays` of those whose repeat purchases are all free. Gamma-Gamma knows positive spend alone:
+    where the repeat purchases brought nothing, the mean of the population counts by the chance that the customer is one who
+    pays and has had x free purchases, each with probability `free_day`. It is 0 where the fit has seen no free purchase.
 -#}
-{% macro gamma_gamma_expected_spend(p, q, gamma, x, mean_spend) -%}
+{% macro gamma_gamma_expected_spend(p, q, gamma, never_pays, free_day, x, mean_spend) -%}
+    {%- set pays = "(1e0 - " ~ never_pays ~ ") * power(" ~ free_day ~ ", " ~ x ~ ")" -%}
     case
         when {{ x }} > 0 and {{ mean_spend }} > 0
             then {{ p }} * ({{ gamma }} + {{ x }} * {{ mean_spend }}) / ({{ p }} * {{ x }} + {{ q }} - 1e0)
-        else {{ p }} * {{ gamma }} / ({{ q }} - 1e0)
+        else
+            {{ p }} * {{ gamma }} / ({{ q }} - 1e0)
+            * case
+                when {{ x }} > 0 and {{ mean_spend }} <= 0
+                    then coalesce({{ pays }} / nullif({{ never_pays }} + {{ pays }}, 0e0), 0e0)
+                else 1e0 - {{ never_pays }}
+            end
     end
 {%- endmacro %}
 
@@ -108,20 +117,21 @@
 
 {#-
     Bounds of the 95% interval of a total of predictions: what customers do differs from what is expected of each
-    (`dispersion`, the variance per unit expected), and the model may be wrong about all of them alike (`relative_error`, the
-    standard deviation of that, as a share of the total). Both are measured by the backtests. Never below zero.
+    (`dispersion`, the variance per unit expected), which is chance and evens out; and all of them may do more or less than
+    expected (`relative_error`, the standard deviation of the log of that), which is a factor, so that the interval reaches
+    further up than down. The distances of both add up as squares (Zou and Donner 2008). Never below zero.
 -#}
 {% macro prediction_low(total, dispersion, relative_error) -%}
-    {%- set low = total ~ " - " ~ _prediction_margin(total, dispersion, relative_error) -%}
+    {%- set share = "(1e0 - exp(-" ~ z_95() ~ " * " ~ relative_error ~ "))" -%}
+    {%- set low = total ~ " - " ~ _prediction_distance(total, dispersion, share) -%}
     case when {{ low }} < 0 then 0e0 else {{ low }} end
 {%- endmacro %}
 
 {% macro prediction_high(total, dispersion, relative_error) -%}
-    {{ total }} + {{ _prediction_margin(total, dispersion, relative_error) }}
+    {%- set share = "(exp(" ~ z_95() ~ " * " ~ relative_error ~ ") - 1e0)" -%}
+    {{ total }} + {{ _prediction_distance(total, dispersion, share) }}
 {%- endmacro %}
 
-{% macro _prediction_margin(total, dispersion, relative_error) -%}
-    {{ z_95() }} * sqrt(
-        {{ dispersion }} * {{ total }} + {{ relative_error }} * {{ total }} * {{ relative_error }} * {{ total }}
-    )
+{% macro _prediction_distance(total, dispersion, share) -%}
+    sqrt({{ total }} * {{ total }} * {{ share }} * {{ share }} + {{ z_95() }} * {{ z_95() }} * {{ dispersion }} * {{ total }})
 {%- endmacro %}

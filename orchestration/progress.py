@@ -59,6 +59,13 @@ def announce(name: str, what: str, seconds: float) -> None:
         print(layer_line(name, what, seconds), file=output, flush=True)
 
 
+def remark(text: str) -> None:
+    """Show a line that says more of the stage above it, where progress is shown."""
+    output = _output.get()
+    if output is not None:
+        print(f"  {text}", file=output, flush=True)
+
+
 def nodes_by_id(manifest: Mapping[str, Any]) -> dict[str, Node]:
     """What dbt runs in a whole build of the project, unit tests aside."""
     layers = {

@@ -141,11 +141,10 @@ def _predictions(ask: Ask, currency: str) -> list[Kpi]:
     )
     between = "" if low is None or high is None else f" ({low:,.0f} – {high:,.0f})"
     at_risk = ask(
-        "SELECT count(*), sum(revenue_at_risk_365d) FROM {marts}.customer_churn_risk "
-        "WHERE is_save_candidate AND is_reliable"
+        "SELECT count(*), count(*) FILTER (WHERE is_save_candidate) FROM {marts}.customer_churn_risk WHERE is_reliable"
     )
-    customers, revenue = _row(at_risk, 2)
-    if revenue is None:
+    predicted, customers = _row(at_risk, 2)
+    if not predicted:
         return []
     ahead = "" if days is None else f", next {days} days"
     ahead_zh = "" if days is None else f"未来 {days} 天"

@@ -11,8 +11,15 @@ import numpy as np
 
 from orchestration.predictive.baselines import RECENCY
 from orchestration.predictive.btyd import MODELS as BTYD_MODELS
-from orchestration.predictive.errors import NO_BACKTEST, WORSE_THAN_BASELINE
+from orchestration.predictive.errors import (
+    ALL_ALIKE,
+    EVERYBODY_CHURNED,
+    NO_BACKTEST,
+    NOBODY_CHURNED,
+    WORSE_THAN_BASELINE,
+)
 from orchestration.predictive.tables import Row
+from orchestration.predictive.windows import standard_error_of_mean
 
 # the score of a model at each cut and horizon; the lower the better
 Scores = Mapping[tuple[date, int], float]
@@ -52,19 +59,26 @@ def scores_by_model(rows: Iterable[Mapping[str, Any]], target: str) -> dict[str,
 
 
 def compare(incumbent: Scores, challenger: Scores) -> Comparison | None:
-    """Compare pair by pair; None without a cut that both have. The standard error of a single pair is unbounded."""
+    """Compare window by window; None without one that both have. The standard error of a single window is unbounded.
+
+    Windows that share days show the same: the standard error is of as many as there are in effect.
+    """
     both = sorted(incumbent.keys() & challenger.keys())
     if not both:
         return None
     gains = np.array([incumbent[key] - challenger[key] for key in both])
-    error = float(gains.std(ddof=1) / np.sqrt(gains.size)) if gains.size > 1 else float("inf")
-    return Comparison(float(gains.mean()), error)
+    return Comparison(float(gains.mean()), standard_error_of_mean(gains, both))
 
 
 def is_better_with_season(without: Scores, with_season: Scores) -> bool:
-    """Whether the season wins; it is left out where both are equal, and where neither was tried."""
+    """Whether the season is applied: unless it makes the backtests worse by more than a standard error.
+
+    The index is drawn to no season as far as it is unsure, so it is used as long as nothing speaks against it: the last
+    six month ends may hold none of the months that it is for. It is left out where both are equal, and where neither
+    was tried.
+    """
     found = compare(without, with_season)
-    return found is not None and found.improvement > 0
+    return found is not None and found.improvement != 0 and found.improvement > -found.standard_error
 
 
 def choose_champion(
@@ -109,6 +123,36 @@ def with_parameters_of_purchases(churn: Row | None, purchases: Row | None) -> Ro
     if churn is None or purchases is None or churn["model_name"] not in BTYD_MODELS:
         return churn
     return churn | {name: purchases[name] for name in ("model_name", "parameters_fit_id", "is_seasonal")}
+
+
+def without_model(target: str, fit_id: str, reason: str) -> Row:
+    """The row of a target that has no model, and never had: it says why."""
+    return {
+        "fit_id": fit_id,
+        "target": target,
+        "model_name": None,
+        "parameters_fit_id": None,
+        "is_seasonal": False,
+        "is_reliable": False,
+        "unreliable_reason": reason,
+    }
+
+
+def with_true_cause(row: Row, backtests: Iterable[Mapping[str, Any]]) -> Row:
+    """Say of a model that was tested but cannot be compared with a baseline what was the matter with the tests."""
+    if row["unreliable_reason"] != NO_BACKTEST:
+        return row
+    target = row["target"]
+    tests = [test for test in backtests if test["target"] == target and test["model_name"] == row["model_name"]]
+    if not tests:
+        return row
+    if target != "churn":
+        return row if any(score_of(test) is not None for test in tests) else row | {"unreliable_reason": ALL_ALIKE}
+    if all(test["actual_total"] == 0 for test in tests):
+        return row | {"unreliable_reason": NOBODY_CHURNED}
+    if all(test["actual_total"] == test["customers"] for test in tests):
+        return row | {"unreliable_reason": EVERYBODY_CHURNED}
+    return row
 
 
 def keep_champions(previous: Mapping[str, Mapping[str, Any]], fit_id: str, reason: str) -> list[Row]:

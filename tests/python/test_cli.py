@@ -296,6 +296,26 @@ def test_lifecycle_stages_stand_in_the_order_of_a_life_under_the_labels_of_the_m
     assert [kpi.label_zh for kpi in found[-3:]] == ["生命周期：新客户", "生命周期：忠诚客户", "生命周期：dormant"]
 
 
+@pytest.mark.parametrize(
+    ("is_reliable", "saved", "shown"),
+    [(True, True, {"High-value customers at risk": "1"}), (True, False, {"High-value customers at risk": "0"})]
+    + [(False, True, {})],
+)
+def test_who_is_at_risk_is_who_can_be_saved(
+    warehouse: Path, is_reliable: bool, saved: bool, shown: dict[str, str]
+) -> None:
+    rows = f"({is_reliable}, {saved}, true, 10), ({is_reliable}, false, true, 900), ({is_reliable}, NULL, true, NULL)"
+    churn = "marts.customer_churn_risk", "is_reliable, is_save_candidate, is_high_value, revenue_at_risk_365d", rows
+    clv = "horizon_days, cohort, is_reliable, predicted_clv, predicted_clv_low, predicted_clv_high"
+    tables = churn, ("marts.cohort_clv", clv, "(365, 'all', true, 5, 4, 6)")
+    published(
+        warehouse,
+        *MARTS,
+        *(f"CREATE TABLE {name} AS SELECT * FROM (VALUES {values}) AS v({names})" for name, names, values in tables),
+    )
+    assert {name: value for name, value in kpis(warehouse).items() if "risk" in name} == shown
+
+
 # neither months, nor the quarter before, nor the running one, nor `all` counts
 CHANGES = (
     "CREATE TABLE marts.nps AS SELECT * FROM (VALUES "

@@ -15,6 +15,7 @@ from orchestration.predictive.champions import (
     score_of,
     scores_by_model,
     with_parameters_of_purchases,
+    with_true_cause,
 )
 
 CUTS = [(date(2024, month, 1), 90) for month in range(1, 7)]
@@ -139,6 +140,35 @@ def test_without_a_backtest_a_champion_is_unreliable() -> None:
         assert (row["is_reliable"], row["unreliable_reason"]) == (False, "no_backtest")
 
 
+@pytest.mark.parametrize(
+    ("churned", "reason"),
+    [
+        ([0, 0], "nobody_churned"),
+        ([9, 9], "everybody_churned"),
+        ([0, 9], "no_backtest"),
+        ([0, 4], "no_backtest"),
+        ([], "no_backtest"),
+    ],
+)
+def test_churn_that_cannot_be_compared_says_whether_that_is_for_want_of_churn(churned: list[int], reason: str) -> None:
+    row = champion("mbg_nbd", is_reliable=False, unreliable_reason="no_backtest")
+    test = {"target": "churn", "model_name": "mbg_nbd", "customers": 9}
+    tests = [test | {"actual_total": float(total)} for total in churned]
+    # what others were tested on tells nothing
+    tests += [test | {"model_name": "logistic", "actual_total": 4.0}, test | {"target": "clv", "actual_total": 4.0}]
+    assert with_true_cause(row, tests) == row | {"unreliable_reason": reason}
+    worse = row | {"unreliable_reason": "worse_than_baseline"}
+    assert with_true_cause(worse, tests) == worse
+    assert with_true_cause(row | {"target": "purchases"}, tests)["unreliable_reason"] == "no_backtest"
+
+
+def test_customers_who_all_bought_alike_are_the_cause_where_no_order_was_there_to_find() -> None:
+    row = champion("mbg_nbd", target="purchases", is_reliable=False, unreliable_reason="no_backtest")
+    alike = {"target": "purchases", "model_name": "mbg_nbd", "total_error": 0.1, "normalised_gini": None}
+    assert with_true_cause(row, [alike])["unreliable_reason"] == "all_alike"
+    assert with_true_cause(row, [alike, alike | {"normalised_gini": 0.4}])["unreliable_reason"] == "no_backtest"
+
+
 def test_another_btyd_model_that_is_asked_for_takes_the_place_of_the_old_one() -> None:
     for scores in (BTYD, dict.fromkeys(CUTS, 0.121)):
         row = choose({"mbg_nbd": scores}, champion("bg_nbd"))
@@ -184,6 +214,32 @@ def test_scores_are_brier_or_total_error_and_lack_of_gini() -> None:
 
 
 def test_a_comparison_is_the_mean_of_the_gains_and_its_standard_error() -> None:
-    """Gains .01, .02, .03 have a mean of .02 and a standard deviation of .01: .01 / sqrt(3)."""
-    found = compare(BTYD, {cut: BTYD[cut] - gain for cut, gain in zip(CUTS[:3], (0.01, 0.02, 0.03), strict=True)})
+    """Gains .01, .02, .03 have a mean of .02 and a standard deviation of .01: .01 / sqrt(3) of windows apart."""
+    apart = [(date(2024, month, 1), 90) for month in (1, 4, 7)]
+    found = compare(
+        dict.fromkeys(apart, 0.1), {cut: 0.1 - gain for cut, gain in zip(apart, (0.01, 0.02, 0.03), strict=True)}
+    )
     assert (found.improvement, found.standard_error) == pytest.approx((0.02, 0.01 / 3**0.5))
+
+
+def test_windows_that_share_days_are_no_further_evidence() -> None:
+    """Of 90 days from January, February and March on 59, 61 and 30 are shared: correlations .6556, .6778, .3333.
+
+    Their mean with three of 1, (3 + 2 * 1.6667) / 9 = .7037, is left of the variance of one, where a third would be of
+    windows apart; the mean square of the gains around their mean, .0000667, is (1 - .7037) of that variance.
+    """
+    found = compare(BTYD, {cut: BTYD[cut] - gain for cut, gain in zip(CUTS[:3], (0.01, 0.02, 0.03), strict=True)})
+    assert found.standard_error == pytest.approx((0.0002 / 3 / (1 - 19 / 27) * 19 / 27) ** 0.5, rel=1e-9)
+    # gains that six windows apart would show beyond one standard error
+    lucky = changed([0.010, 0.008, 0.004, -0.002, -0.004, 0.002])
+    assert compare(BTYD, lucky).improvement > 0.001
+    assert choose({"mbg_nbd": BTYD, "logistic": lucky})["model_name"] == "mbg_nbd"
+
+
+def test_the_season_is_applied_unless_it_has_done_harm() -> None:
+    """Six windows that hold none of the months it is for may speak against it by chance."""
+    assert is_better_with_season(BTYD, changed([0.02, 0.01, 0.02, 0.01, 0.02, 0.01]))
+    assert is_better_with_season(BTYD, changed([0.004, -0.006, 0.004, -0.006, 0.004, -0.006]))
+    assert not is_better_with_season(BTYD, changed([-0.02, -0.01, -0.02, -0.01, -0.02, -0.01]))
+    assert not is_better_with_season(BTYD, BTYD)
+    assert not is_better_with_season({}, {})

@@ -152,8 +152,13 @@ def test_totals_have_a_spread_for_every_horizon(result: Refit) -> None:
     for target in ("purchases", "clv"):
         for horizon in (30, 90, 180, 365):
             spread = values(result, target, "mbg_nbd", horizon)
-            assert 0 < spread["relative_error"] < 0.5
+            assert 0 < spread["relative_error"] < 0.25
+            assert 0 < spread["cohort_error"] < 0.25
             assert spread["dispersion"] > 0.5
+            # the model is the true one
+            assert spread["level"] == pytest.approx(1, abs=0.1)
+    windows = [values(result, "purchases", "mbg_nbd", horizon)["backtest_windows"] for horizon in (30, 90, 180, 365)]
+    assert windows == [6, 4, 2, 1]
 
 
 def test_the_true_model_is_champion_and_reliable(result: Refit) -> None:
@@ -251,10 +256,13 @@ def test_a_company_that_nobody_pays_loses_lifetime_value_alone(company: Company)
     free = Company(company.purchases.assign(revenue=0.0))
     dates = DATES[-3:]
     result = refit_of(free, None, dates=dates)
-    assert champions(result).keys() == {"churn", "purchases"}
     assert not {row["model_name"] for row in result.parameters if row["target"] == "clv"}
+    none = champions(result)["clv"]
+    assert_row(none, "champions")
+    assert (none["model_name"], none["parameters_fit_id"], none["is_reliable"]) == (None, None, False)
     kept = champions(refit_of(free, PREVIOUS, dates=dates))["clv"]
     assert (kept["parameters_fit_id"], kept["is_reliable"]) == ("older", False)
+    assert none["unreliable_reason"] == kept["unreliable_reason"] == "too_few_repeat_buyers"
 
 
 def test_without_past_month_ends_there_are_predictions_that_are_not_reliable(company: Company) -> None:
@@ -291,9 +299,11 @@ def test_intervals_of_totals_hold_the_truth_as_often_as_they_say(monkeypatch: py
             actual = outcome.purchases if target == "purchases" else outcome.net_revenue
             chosen = cohort if which == "c" else np.ones(known.customers, dtype=bool)
             spread = values(result, target, "mbg_nbd", horizon)
-            total = predicted[chosen].sum()
-            error = np.sqrt(spread["dispersion"] * total + (spread["relative_error"] * total) ** 2)
-            found.append((abs(actual[chosen].sum() - total) <= 1.96 * error, 1.96 * error / total))
+            total = spread["level"] * predicted[chosen].sum()
+            shared = np.hypot(spread["relative_error"], spread["cohort_error"] if which == "c" else 0)
+            chance = 1.96 * np.sqrt(spread["dispersion"] * total)
+            low, high = (total + s * np.hypot(total * np.expm1(s * 1.96 * shared), chance) for s in (-1, 1))
+            found.append((low <= actual[chosen].sum() <= high, (high - low) / 2 / total))
     shares = pd.DataFrame({key: np.mean(found, axis=0) for key, found in held.items()}, index=["held", "width"]).T
     assert shares.held.min() >= 0.85
     assert shares.held.mean() >= 0.95
