@@ -104,7 +104,7 @@ EDITS: dict[str, Sequence[Edit]] = {
     "repurchase_windows": [without(window_days="90"), added(window_days="45")],
     "retention_actions": [
         changed("risk_band", "severe", risk_band="high"),
-        changed("action", "call", risk_band="severe", is_high_value="true"),
+        changed("action", "call", risk_band="severe", is_valuable="true"),
     ],
     "rfm_segment_labels": [changed("rfm_segment", "stars", rfm_segment="champions"), renamed_first],
     "rfm_segments": [

@@ -24,10 +24,6 @@ metrics as (
     select metric from {{ ref('programme_metrics') }}
 ),
 
-unreliability_reasons as (
-    select * from {{ ref('unreliability_reasons') }}
-),
-
 enrolled as (
     select count(*) as enrolled_customers from enrolments
 ),
@@ -78,14 +74,11 @@ final as (
         unmatched.standardised_difference as balance_unmatched,
         matched.standardised_difference as balance_matched,
         estimates.standard_error is not null as is_reliable,
-        unreliability_reasons.reason_code as unreliable_reason,
-        unreliability_reasons.label_en as unreliable_reason_en,
-        unreliability_reasons.label_zh as unreliable_reason_zh
+        {{ unreliable_effect_reason('estimates') }} as unreliable_reason
     from horizons
     cross join metrics
     cross join enrolled
     left join estimates on horizons.horizon_days = estimates.horizon_days and metrics.metric = estimates.metric
-    left join unreliability_reasons on {{ unreliable_effect_reason('estimates') }} = unreliability_reasons.reason_code
     left join naive on horizons.horizon_days = naive.horizon_days and metrics.metric = naive.metric
     left join balance as unmatched on horizons.horizon_days = unmatched.horizon_days and not unmatched.is_matched
     left join balance as matched on horizons.horizon_days = matched.horizon_days and matched.is_matched

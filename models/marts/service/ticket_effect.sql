@@ -12,10 +12,6 @@ settings as (
     select minimum_pairs from {{ ref('ticket_matching_settings') }}
 ),
 
-unreliability_reasons as (
-    select * from {{ ref('unreliability_reasons') }}
-),
-
 run_context as (
     select ticket_followup_days from {{ ref('run_context') }}
 ),
@@ -81,13 +77,10 @@ final as (
         naive.naive_other_value,
         naive.naive_ticket_value - naive.naive_other_value as naive_effect,
         estimates.standard_error is not null as is_reliable,
-        unreliability_reasons.reason_code as unreliable_reason,
-        unreliability_reasons.label_en as unreliable_reason_en,
-        unreliability_reasons.label_zh as unreliable_reason_zh
+        {{ unreliable_effect_reason('estimates') }} as unreliable_reason
     from naive
     cross join run_context
     left join estimates on naive.ticket_kind = estimates.ticket_kind and naive.metric = estimates.metric
-    left join unreliability_reasons on {{ unreliable_effect_reason('estimates') }} = unreliability_reasons.reason_code
 )
 
 {{ select_with_labels('final') }}
