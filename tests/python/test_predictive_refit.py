@@ -134,7 +134,7 @@ def test_the_true_parameters_are_found_within_their_errors(result: Refit) -> Non
     for name, truth in TRUTH.items():
         assert abs(rows[name]["value"] - truth) < 3 * rows[name]["standard_error"]
         assert rows[name]["log_likelihood"] < 0
-    assert values(result, "clv", "gamma_gamma", 0).keys() == {"p", "q", "gamma"}
+    assert values(result, "clv", "gamma_gamma", 0).keys() == {"p", "q", "gamma", "never_pays", "free_day"}
 
 
 def test_every_model_of_churn_has_its_parameters_for_every_horizon(result: Refit) -> None:
