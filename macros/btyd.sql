@@ -37,14 +37,23 @@
 {%- endmacro %}
 
 {#-
-    Spend per purchase to be expected. `mean_spend` is the mean of the repeat purchases alone; without any, or where they
-    brought nothing, the mean of the population.
+    Spend per purchase to be expected. `mean_spend` is the mean of the repeat purchases alone; without any, that of the
+    population, less the share `never_pays` of those whose repeat purchases are all free. Gamma-Gamma knows positive spend alone:
+    where the repeat purchases brought nothing, the mean of the population counts by the chance that the customer is one who
+    pays and has had x free purchases, each with probability `free_day`. It is 0 where the fit has seen no free purchase.
 -#}
-{% macro gamma_gamma_expected_spend(p, q, gamma, x, mean_spend) -%}
+{% macro gamma_gamma_expected_spend(p, q, gamma, never_pays, free_day, x, mean_spend) -%}
+    {%- set pays = "(1e0 - " ~ never_pays ~ ") * power(" ~ free_day ~ ", " ~ x ~ ")" -%}
     case
         when {{ x }} > 0 and {{ mean_spend }} > 0
             then {{ p }} * ({{ gamma }} + {{ x }} * {{ mean_spend }}) / ({{ p }} * {{ x }} + {{ q }} - 1e0)
-        else {{ p }} * {{ gamma }} / ({{ q }} - 1e0)
+        else
+            {{ p }} * {{ gamma }} / ({{ q }} - 1e0)
+            * case
+                when {{ x }} > 0 and {{ mean_spend }} <= 0
+                    then coalesce({{ pays }} / nullif({{ never_pays }} + {{ pays }}, 0e0), 0e0)
+                else 1e0 - {{ never_pays }}
+            end
     end
 {%- endmacro %}
 

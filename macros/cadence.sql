@@ -1,8 +1,9 @@
 {#-
     A customer's rhythm. Intervals between purchase days are taken as exponential with a rate of the customer's own; the rate has a
-    Gamma distribution that starts at the population's mean interval, worth `prior_intervals` intervals, and is updated by the
-    customer's own intervals. The next interval then has a Lomax (Pareto II) distribution with shape prior_intervals + n and scale
-    prior_intervals × population mean + sum of own intervals: Gelman et al., Bayesian Data Analysis, 3rd ed., section 2.6.
+    Gamma distribution of shape prior_shape and rate prior_scale, which is updated by the customer's n own intervals. The next
+    interval of a customer who has not left then has a Lomax (Pareto II) distribution with shape prior_shape + n and scale
+    prior_scale + sum of own intervals: Gelman et al., Bayesian Data Analysis, 3rd ed., section 2.6. The prior is (r, alpha) of the
+    buy-till-you-die fit, which is that Gamma distribution; without a fit (prior_intervals, prior_intervals × mean interval).
     All arguments are SQL expressions, all results doubles.
 -#}
 

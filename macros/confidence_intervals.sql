@@ -23,30 +23,40 @@
 {%- endmacro %}
 
 {#-
-    Promoters less detractors as a share, -1 to 1, after one response has been added to each of the three groups: the middle of
-    the interval of NPS (Agresti and Caffo 2000 do so to proportions). An added response weighs squared_weight / weight, 1 where
-    all weigh 1, so that three are added to effective_size responses, however the weights differ. For NPS without weights, each
-    sum is a count.
+    A weighted mean after one response of each score in `added` (a list of numbers that spans the scale) has been joined to it: the
+    middle of an interval that is never without width (Agresti and Caffo 2000 do so to proportions). An added response weighs
+    squared_weight / weight, 1 where all weigh 1, so that they are added to effective_size responses, however the weights differ.
+    `weighted_score` is the sum of weight × score. For a mean without weights, each sum of weights is a count. Null without weight.
 -#}
-{% macro adjusted_nps(weight, squared_weight, promoter_weight, detractor_weight) -%}
-    ({{ promoter_weight }} - {{ detractor_weight }})
-    / nullif({{ weight }} + 3e0 * {{ squared_weight }} / nullif({{ weight }}, 0e0), 0e0)
+{% macro adjusted_mean(weight, squared_weight, weighted_score, added) -%}
+    {%- set added_weight = _added_weight(weight, squared_weight) -%}
+    ({{ weighted_score }} + {{ added | sum }}e0 * {{ added_weight }}) / ({{ weight }} + {{ added | length }}e0 * {{ added_weight }})
 {%- endmacro %}
 
 {#-
-    Half the width of that interval, -1 to 1. The variance is that of a ratio of sums, linearised (Cochran 1977, Sampling
-    Techniques, section 6.4): the sum of squared_weight × (1, 0 or -1 less adjusted_nps)² over the squared sum of weights, added
-    responses among them. Where all weigh the same this is the multinomial variance. Never zero: the added responses differ.
+    Its squared standard error. The variance is that of a ratio of sums, linearised (Cochran 1977, Sampling Techniques, section
+    6.4): the sum of squared_weight × (score less adjusted_mean)² over the squared sum of weights, added responses among them.
+    `squared_weight_score` is the sum of weight² × score, the next that of weight² × score². Never zero: the added responses differ.
 -#}
-{% macro adjusted_nps_margin(
-    adjusted_nps, weight, squared_weight, promoter_squared_weight, passive_squared_weight, detractor_squared_weight
+{% macro adjusted_squared_error(
+    adjusted_mean, weight, squared_weight, squared_weight_score, squared_weight_squared_score, added
 ) -%}
-    {%- set added = "(" ~ squared_weight ~ " / nullif(" ~ weight ~ ", 0e0))" -%}
-    {{ z_95() }} * sqrt(
-        ({{ promoter_squared_weight }} + {{ added }} * {{ added }}) * (1e0 - {{ adjusted_nps }}) * (1e0 - {{ adjusted_nps }})
-        + ({{ passive_squared_weight }} + {{ added }} * {{ added }}) * {{ adjusted_nps }} * {{ adjusted_nps }}
-        + ({{ detractor_squared_weight }} + {{ added }} * {{ added }}) * (1e0 + {{ adjusted_nps }}) * (1e0 + {{ adjusted_nps }})
-    ) / ({{ weight }} + 3e0 * {{ added }})
+    {%- set added_weight = _added_weight(weight, squared_weight) -%}
+    {%- set total = "(" ~ weight ~ " + " ~ added | length ~ "e0 * " ~ added_weight ~ ")" -%}
+    (
+        {{ squared_weight_squared_score }}
+        - 2e0 * {{ adjusted_mean }} * ({{ squared_weight_score }})
+        + {{ adjusted_mean }} * {{ adjusted_mean }} * {{ squared_weight }}
+        + {{ added_weight }} * {{ added_weight }} * (
+            {%- for score in added %}
+            ({{ score }}e0 - {{ adjusted_mean }}) * ({{ score }}e0 - {{ adjusted_mean }}){{ ' +' if not loop.last }}
+            {%- endfor %}
+        )
+    ) / ({{ total }} * {{ total }})
+{%- endmacro %}
+
+{% macro _added_weight(weight, squared_weight) -%}
+    ({{ squared_weight }} / nullif({{ weight }}, 0e0))
 {%- endmacro %}
 
 {#-
@@ -83,4 +93,15 @@
         {%- set terms.sum = coefficient ~ 'e0 + (' ~ terms.sum ~ ') / ' ~ degrees_of_freedom -%}
     {%- endfor -%}
     exp({{ terms.sum }})
+{%- endmacro %}
+
+{#-
+    Welch's (1947) degrees of freedom of the difference of two means whose spread may differ, from the squared standard error of each
+    and its degrees of freedom. At least the smaller of the two; null where either has no error.
+-#}
+{% macro welch_degrees_of_freedom(squared_error, degrees_of_freedom, other_squared_error, other_degrees_of_freedom) -%}
+    ({{ squared_error }} + {{ other_squared_error }}) * ({{ squared_error }} + {{ other_squared_error }}) / (
+        {{ squared_error }} * {{ squared_error }} / {{ degrees_of_freedom }}
+        + {{ other_squared_error }} * {{ other_squared_error }} / {{ other_degrees_of_freedom }}
+    )
 {%- endmacro %}

@@ -260,13 +260,3 @@ select * from final
         else substring({{ whole }}, 1, length({{ whole }}) - 1) || ',' || substring(_extra, 2)
     end
 {%- endmacro %}
-
-
-{#- The tables of the raw contract. A model that reads all of them needs their names before dbt has parsed the contract. -#}
-{% macro raw_table_names() %}
-    {{ return([
-        'customers', 'consents', 'erasure_requests', 'products', 'orders', 'order_items', 'memberships', 'points_transactions',
-        'campaigns', 'campaign_members', 'campaign_events', 'coupons', 'coupon_redemptions', 'survey_invitations',
-        'survey_responses', 'tickets', 'web_events', 'social_mentions', 'customer_identities',
-    ]) }}
-{% endmacro %}

@@ -4,15 +4,15 @@
     The values of the company.yml are those of the last refresh, which has landed the rows that go with them.
 -#}
 
-{#- The value of a setting, typed, from rows of company_settings (setting_name, setting_value); an aggregate. -#}
+{#- The value of a setting, typed: an aggregate over the rows of company_settings (setting_name, setting_value). -#}
 {% macro setting(name) -%}
     {%- set entry = setting_entry(name) -%}
     {%- set asked = var(name, none) -%}
     {%- if asked is not none -%}
         {%- set value = setting_text(asked) -%}
     {%- else -%}
-        {%- set value = "coalesce(max(case when setting_name = '" ~ name ~ "' then setting_value end), "
-            ~ setting_text(entry.default) ~ ')' -%}
+        {%- set own = "max(case when company_settings.setting_name = '" ~ name ~ "' then company_settings.setting_value end)" -%}
+        {%- set value = 'coalesce(' ~ own ~ ', ' ~ setting_text(entry.default) ~ ')' -%}
     {%- endif -%}
     cast({{ value }} as {{ setting_type(entry.kind) }})
 {%- endmacro %}

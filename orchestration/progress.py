@@ -59,6 +59,13 @@ def announce(name: str, what: str, seconds: float) -> None:
         print(layer_line(name, what, seconds), file=output, flush=True)
 
 
+def remark(text: str) -> None:
+    """Show a line that says more of the stage above it, where progress is shown."""
+    output = _output.get()
+    if output is not None:
+        print(f"  {text}", file=output, flush=True)
+
+
 def nodes_by_id(manifest: Mapping[str, Any]) -> dict[str, Node]:
     """What dbt runs in a whole build of the project, unit tests aside."""
     layers = {
@@ -70,6 +77,8 @@ def nodes_by_id(manifest: Mapping[str, Any]) -> dict[str, Node]:
         for unique_id, node in manifest["nodes"].items()
         if (kind := node["resource_type"]) in ("model", "seed", "snapshot", "test")
         and node.get("config", {}).get("materialized") != "ephemeral"
+        # a test of a model that is off stands in the manifest too
+        and node.get("config", {}).get("enabled", True)
     }
 
 

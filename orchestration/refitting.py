@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,6 +17,7 @@ from orchestration.dbt_project import relation, source_relation
 from orchestration.engines.engine import Engine
 from orchestration.predictive import tables
 from orchestration.predictive.churn_features import CHURN_FEATURES
+from orchestration.predictive.errors import HISTORY_TOO_SHORT, TOO_FEW_CUSTOMERS
 from orchestration.predictive.snapshots import Outcome, Snapshot
 from orchestration.run_tables import company_key
 from orchestration.seeds import model_limits, prediction_horizons
@@ -67,16 +68,44 @@ def build_tables(manifest: Mapping[str, Any]) -> BuildTables:
     return BuildTables(**{name: ".".join(table) for name, table in (models | sources).items()})
 
 
-def is_due(engine: Engine, names: BuildTables, manifest: Mapping[str, Any], settings: Settings) -> bool:
+def is_due(engine: Engine, names: BuildTables, settings: Settings) -> bool:
     """Whether to fit: asked for, or no parameters of this company and its model by the as-of date."""
     if settings.refit or settings.full_refresh:
         return True
     champions = stored_champions(engine, names, company_key(settings), settings.as_of)
-    if champions and champions["purchases"]["model_name"] == settings.variable("btyd_model"):
-        return False
-    # fewer orders are fewer customers than a fit needs, so the features need not be built
+    return not champions or champions["purchases"]["model_name"] != settings.variable("btyd_model")
+
+
+def refused_ahead(engine: Engine, manifest: Mapping[str, Any], settings: Settings) -> str | None:
+    """The reason why a fit would be refused, where the raw orders tell it without building anything; else None.
+
+    Customers and days are counted as many as there can be: rows that landing accepts and the models reject, customers
+    whose identities are linked and refunded orders are counted, days count whose time zone is not known. So a fit that
+    is refused here would be refused later as well.
+    """
     orders = ".".join(source_relation(manifest, "raw", "orders"))
-    return engine.read_build(f"SELECT count(*) FROM {orders}")[1][0][0] >= model_limits().minimum_customers
+    # raw columns are text; what is no ISO day counts as any day
+    day = "substring(ordered_at, 1, 10)"
+    is_day = f"{day} LIKE '____-__-__'"
+    until = f"AND (NOT {is_day} OR {day} <= '{settings.as_of + timedelta(days=1)}') " if settings.as_of else ""
+    _, ((customers, first, last, unknown),) = engine.read_build(
+        f"SELECT count(DISTINCT customer_id), min(CASE WHEN {is_day} THEN {day} END), "
+        f"max(CASE WHEN {is_day} THEN {day} END), sum(CASE WHEN {is_day} THEN 0 ELSE 1 END) FROM {orders} "
+        f"WHERE lower(trim(coalesce(status, ''))) <> 'cancelled' AND ordered_at IS NOT NULL {until}"
+    )
+    limits = model_limits()
+    if customers < limits.minimum_customers:
+        return TOO_FEW_CUSTOMERS
+    days = None if unknown else _days_between(first, str(settings.as_of) if settings.as_of else last)
+    return HISTORY_TOO_SHORT if days is not None and days + 2 < limits.minimum_history_days else None
+
+
+def _days_between(first: str, last: str) -> int | None:
+    """Days from one ISO day to another; None where one is none, such as 2026-13-01."""
+    try:
+        return (date.fromisoformat(last) - date.fromisoformat(first)).days
+    except ValueError:
+        return None
 
 
 def feature_dates(engine: Engine, names: BuildTables) -> tuple[date, list[date]]:
@@ -94,7 +123,7 @@ def stored_champions(
     columns, rows = engine.read_build(
         f"SELECT {', '.join('champions.' + name for name in CHAMPION_COLUMNS)}, fits.company_key "
         f"FROM {names.champions} AS champions INNER JOIN {names.fits} AS fits ON champions.fit_id = fits.fit_id "
-        f"WHERE fits.company_key IS NOT NULL {until}"
+        f"WHERE fits.company_key IS NOT NULL AND champions.model_name IS NOT NULL {until}"
         "ORDER BY fits.as_of_date, fits.fitted_at, fits.fit_id"
     )
     found = [dict(zip(columns, row, strict=True)) for row in rows]

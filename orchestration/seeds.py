@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import TypeVar
 
@@ -66,6 +67,14 @@ def model_limits(root: Path = ROOT) -> Limits:
     if len(rows) != 1:
         raise SeedError(f"{_path(root, 'model_limits')}: {len(rows)} rows; expected one.")
     return Limits(**{name: rows[0].whole(name) for name in Limits.__dataclass_fields__})
+
+
+def unreliability_labels(root: Path = ROOT) -> dict[str, str]:
+    """Why a prediction is missing or not to be relied on: the English words by code, with the limits filled in."""
+    labels = {row.text("reason_code"): row.text("label_en") for row in _rows(root, "unreliability_reasons")}
+    for name, limit in asdict(model_limits(root)).items():
+        labels = {code: label.replace(f"{{{name}}}", str(limit)) for code, label in labels.items()}
+    return labels
 
 
 def _rows(root: Path, seed: str) -> Iterator[Row]:

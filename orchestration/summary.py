@@ -12,6 +12,7 @@ from typing import Any
 from orchestration.engines.engine import Ask
 
 NOTHING = "–"
+SURVEYS = (("nps", "NPS", "净推荐值"), ("csat", "CSAT", "客户满意度"), ("ces", "CES", "客户费力度"))
 
 
 @dataclass(frozen=True)
@@ -37,7 +38,14 @@ class RowCounts:
 
 def headline_kpis(ask: Ask, currency: str) -> list[Kpi]:
     """The headline numbers of what is published. One that its marts do not tell is shown as a dash."""
-    return [*_sales(ask, currency), *_repurchase(ask), *_retention(ask), *_predictions(ask, currency), *_stages(ask)]
+    return [
+        *_sales(ask, currency),
+        *_repurchase(ask),
+        *_retention(ask),
+        *_satisfaction(ask),
+        *_predictions(ask, currency),
+        *_stages(ask),
+    ]
 
 
 def row_counts(ask: Ask) -> RowCounts | None:
@@ -103,6 +111,26 @@ def _retention(ask: Ask) -> list[Kpi]:
     ]
 
 
+def _satisfaction(ask: Ask) -> list[Kpi]:
+    """How many changes of the newest complete quarter are flagged, of those that were judged; no line where none is."""
+    lines = []
+    for mart, name_en, name_zh in SURVEYS:
+        quarter, flagged, judged = _row(
+            ask(
+                "SELECT period_start, count(*) FILTER (WHERE is_flagged), count(is_flagged) "
+                f"FROM {{marts}}.{mart} WHERE period_grain = 'quarter' AND is_complete "
+                "GROUP BY period_start ORDER BY period_start DESC LIMIT 1"
+            ),
+            3,
+        )
+        if flagged:
+            year, number = quarter.year, (quarter.month + 2) // 3
+            label_en = f"Changes of {name_en} flagged ({year}-Q{number})"
+            label_zh = f"{name_zh}已确认的变化（{year} 年第 {number} 季度）"
+            lines.append(Kpi(label_en, label_zh, f"{count_text(flagged)} / {count_text(judged)}"))
+    return lines
+
+
 def _predictions(ask: Ask, currency: str) -> list[Kpi]:
     days, value, low, high = _row(
         ask(
@@ -113,11 +141,10 @@ def _predictions(ask: Ask, currency: str) -> list[Kpi]:
     )
     between = "" if low is None or high is None else f" ({low:,.0f} – {high:,.0f})"
     at_risk = ask(
-        "SELECT count(*), sum(revenue_at_risk_365d) FROM {marts}.customer_churn_risk "
-        "WHERE is_save_candidate AND is_reliable"
+        "SELECT count(*), count(*) FILTER (WHERE is_save_candidate) FROM {marts}.customer_churn_risk WHERE is_reliable"
     )
-    customers, revenue = _row(at_risk, 2)
-    if revenue is None:
+    predicted, customers = _row(at_risk, 2)
+    if not predicted:
         return []
     ahead = "" if days is None else f", next {days} days"
     ahead_zh = "" if days is None else f"未来 {days} 天"

@@ -26,7 +26,7 @@ final as (
         run_parameters.company_key,
         -- each setting of dbt_project.yml under its name
         {% for name in var('settings') %}
-        run_parameters.{{ name }}{{ ',' if not loop.last }}
+        run_parameters.{{ name }}{% if not loop.last %},{% endif %}
         {% endfor %}
     from run_parameters
     cross join latest_order

@@ -24,17 +24,19 @@ from orchestration.engines.engine import Engine
 from orchestration.engines.registry import load_engine
 from orchestration.predictive import tables
 from orchestration.predictive.errors import WORSE_THAN_BASELINE
-from orchestration.progress import announce
+from orchestration.progress import announce, remark
 from orchestration.refitting import (
     FEATURE_MODELS,
     BuildTables,
     build_tables,
     is_due,
+    refused_ahead,
     run_refit,
     store,
     stored_champions,
 )
 from orchestration.run_tables import company_key
+from orchestration.seeds import unreliability_labels
 from orchestration.settings import Settings
 
 if TYPE_CHECKING:
@@ -77,11 +79,18 @@ def build_model_fits(contract: Contract, manifest: Mapping[str, Any], target: st
             settings = refresh.settings()
             engine = load_engine(settings.target, settings.warehouse)
             names = build_tables(manifest)
-            done = None
-            if is_due(engine, names, manifest, settings):
-                done = fit_models(engine, names, dbt, manifest, settings, context.run.run_id)
+            done, refusal = None, None
+            if is_due(engine, names, settings):
+                # a refusal is stored only where there are champions, of whom it says that they are not to be relied on
+                champions = stored_champions(engine, names, company_key(settings), settings.as_of)
+                refusal = None if champions else refused_ahead(engine, manifest, settings)
+                if refusal is None:
+                    done = fit_models(engine, names, dbt, manifest, settings, context.run.run_id)
             champions = stored_champions(engine, names, company_key(settings), settings.as_of)
-        announce("model fits", "fitted" if done else "kept", time.monotonic() - begin)
+        what, reasons = outcome(done, refusal, champions, unreliability_labels())
+        announce("model fits", what, time.monotonic() - begin)
+        for reason in reasons:
+            remark(reason)
         yield from (MaterializeResult(asset_key=[tables.SCHEMA, name]) for name in tables.TABLES)
         yield check_result(champions)
 
@@ -106,6 +115,27 @@ def fit_models(
         engine.write_predictive({tables.REFIT_REQUESTS: []}, replace=True)
     store(engine, result)
     return result
+
+
+def outcome(
+    done: "Refit | None",
+    refusal: str | None,
+    champions: Mapping[str, Mapping[str, Any]],
+    labels: Mapping[str, str],
+) -> tuple[str, list[str]]:
+    """What became of the fits: fitted, kept or refused; and in words why they were, or what is not reliable and why."""
+    if done is not None:
+        refusal = done.fit["reason_code"]
+        # a target that got no model has a row without one
+        champions = {row["target"]: row for row in done.champions} or champions
+    if refusal is not None:
+        return "refused", [labels.get(refusal, refusal)]
+    reasons: dict[str, list[str]] = {}
+    for target, row in sorted(champions.items()):
+        if row["unreliable_reason"] is not None:
+            reasons.setdefault(row["unreliable_reason"], []).append(target)
+    said = [f"{' and '.join(of)} not reliable: {labels.get(code, code)}" for code, of in reasons.items()]
+    return "kept" if done is None else "fitted", said
 
 
 def check_result(champions: Mapping[str, Mapping[str, Any]]) -> AssetCheckResult:

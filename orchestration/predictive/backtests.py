@@ -117,6 +117,7 @@ class DayFit:
     spend: SpendFit | None
     month_index: Floats
     month_errors: Floats
+    spend_refusal: str | None = None  # the reason code, where the spend was not fitted
 
     @property
     def has_season(self) -> bool:
@@ -312,14 +313,15 @@ def fit_day(
         if must_fit:
             raise
         btyd = None
+    refusal = None
     try:
         spend = fit_spend(known.x, known.repeat_spend)
-    except FitError:
-        spend = None
+    except FitError as error:
+        spend, refusal = None, error.code
     index, errors = np.ones(12), np.zeros(12)
     if btyd is not None:
         index, errors = estimate_season(btyd, activity.until(known.date), known.date, limits.minimum_season_days)
-    return DayFit(known.date, btyd, spend, index, errors)
+    return DayFit(known.date, btyd, spend, index, errors, refusal)
 
 
 def watch(
@@ -398,7 +400,7 @@ def _error_of_spend(fit: SpendFit, known: Snapshot, purchases: Floats) -> float:
     covariance = np.nan_to_num(fit.covariance, nan=0.0)
 
     def total(parameters: Floats) -> float:
-        moved = SpendFit.of(dict(zip(SPEND_PARAMETERS, parameters.tolist(), strict=True)))
+        moved = replace(fit, **dict(zip(SPEND_PARAMETERS, parameters.tolist(), strict=True)))
         return float(purchases @ expected_spend(moved, known.x, known.repeat_spend))
 
     parameters = np.array([getattr(fit, name) for name in SPEND_PARAMETERS])

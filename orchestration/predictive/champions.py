@@ -11,7 +11,13 @@ import numpy as np
 
 from orchestration.predictive.baselines import RECENCY
 from orchestration.predictive.btyd import MODELS as BTYD_MODELS
-from orchestration.predictive.errors import NO_BACKTEST, WORSE_THAN_BASELINE
+from orchestration.predictive.errors import (
+    ALL_ALIKE,
+    EVERYBODY_CHURNED,
+    NO_BACKTEST,
+    NOBODY_CHURNED,
+    WORSE_THAN_BASELINE,
+)
 from orchestration.predictive.tables import Row
 from orchestration.predictive.windows import standard_error_of_mean
 
@@ -117,6 +123,36 @@ def with_parameters_of_purchases(churn: Row | None, purchases: Row | None) -> Ro
     if churn is None or purchases is None or churn["model_name"] not in BTYD_MODELS:
         return churn
     return churn | {name: purchases[name] for name in ("model_name", "parameters_fit_id", "is_seasonal")}
+
+
+def without_model(target: str, fit_id: str, reason: str) -> Row:
+    """The row of a target that has no model, and never had: it says why."""
+    return {
+        "fit_id": fit_id,
+        "target": target,
+        "model_name": None,
+        "parameters_fit_id": None,
+        "is_seasonal": False,
+        "is_reliable": False,
+        "unreliable_reason": reason,
+    }
+
+
+def with_true_cause(row: Row, backtests: Iterable[Mapping[str, Any]]) -> Row:
+    """Say of a model that was tested but cannot be compared with a baseline what was the matter with the tests."""
+    if row["unreliable_reason"] != NO_BACKTEST:
+        return row
+    target = row["target"]
+    tests = [test for test in backtests if test["target"] == target and test["model_name"] == row["model_name"]]
+    if not tests:
+        return row
+    if target != "churn":
+        return row if any(score_of(test) is not None for test in tests) else row | {"unreliable_reason": ALL_ALIKE}
+    if all(test["actual_total"] == 0 for test in tests):
+        return row | {"unreliable_reason": NOBODY_CHURNED}
+    if all(test["actual_total"] == test["customers"] for test in tests):
+        return row | {"unreliable_reason": EVERYBODY_CHURNED}
+    return row
 
 
 def keep_champions(previous: Mapping[str, Mapping[str, Any]], fit_id: str, reason: str) -> list[Row]:

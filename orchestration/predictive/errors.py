@@ -9,6 +9,10 @@ HISTORY_TOO_SHORT = "history_too_short"
 NOT_CONVERGED = "not_converged"
 WORSE_THAN_BASELINE = "worse_than_baseline"
 NO_BACKTEST = "no_backtest"
+TOO_FEW_REPEAT_BUYERS = "too_few_repeat_buyers"
+NOBODY_CHURNED = "nobody_churned"
+EVERYBODY_CHURNED = "everybody_churned"
+ALL_ALIKE = "all_alike"
 
 
 class FitError(StickinessError):

@@ -123,7 +123,10 @@ def _champion_rows(
         for target in rules.TARGETS
     }
     chosen["churn"] = rules.with_parameters_of_purchases(chosen["churn"], chosen["purchases"])
-    return [row for row in chosen.values() if row is not None]
+    if learnt.fit.spend_refusal is not None:
+        kept = chosen["clv"] or rules.without_model("clv", options.fit_id, learnt.fit.spend_refusal)
+        chosen["clv"] = kept | {"unreliable_reason": learnt.fit.spend_refusal}
+    return [rules.with_true_cause(row, backtests) for row in chosen.values() if row is not None]
 
 
 def _fitted_for_churn(learnt: Learnt, options: Options) -> set[str]:
@@ -182,6 +185,7 @@ def _parameter_rows(learnt: Learnt, tests: Sequence[Backtest], is_seasonal: bool
     if fit.spend is not None:
         spend = fit.spend
         add("clv", "gamma_gamma", 0, spend.parameters, spend.standard_errors, spend.log_likelihood, spend.customers)
+        add("clv", "gamma_gamma", 0, spend.paying_parameters)
     for horizon in options.horizons.churn:
         line = learnt.calibrations[horizon, is_seasonal]
         add("churn", model, horizon, {"calibration_intercept": line.intercept, "calibration_slope": line.slope})

@@ -108,6 +108,13 @@ class Dbt:
             self._manifest = parsed.result
         return self._manifest
 
+    def derived_columns(self, model: str) -> set[str]:
+        """The columns of a model that repeat others: labels of codes, and old names that are still kept."""
+        columns = self.manifest.nodes[f"model.stickiness.{model}"].columns
+        coded = [name for name, column in columns.items() if column.config.meta.get("codes")]
+        old = {name for name, column in columns.items() if column.config.meta.get("deprecated")}
+        return old | {f"{name}_{language}" for name in coded for language in ("en", "zh")}
+
     @property
     def _common(self) -> list[str]:
         places = ["--project-dir", str(self.root), "--profiles-dir", str(self.root), "--target-path", str(self.target)]

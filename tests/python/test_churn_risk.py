@@ -128,8 +128,13 @@ def test_a_company_too_small_for_a_fit_has_reasons_and_no_probabilities(unfitted
     assert sorted(unfitted.index) == sorted(features_on(past, AS_OF))
     assert unfitted["unreliable_reason"].eq("too_few_customers").all()
     assert not unfitted["is_reliable"].any()
-    predicted = ["churn_probability_90d", "risk_band", "revenue_at_risk_365d", "recommended_action", "model_name"]
+    predicted = ["churn_probability_90d", "risk_band", "revenue_at_risk_365d", "model_name"]
     assert unfitted[predicted].isna().all(axis=None)
+    # who has lapsed is to be won back, which takes no model to know
+    lapsed = unfitted["days_since_last_purchase"] >= 180
+    assert unfitted["is_lapsed"].eq(lapsed).all() and unfitted["has_probably_left"].eq(lapsed).all()
+    assert unfitted["recommended_action"].notna().eq(lapsed).all() and lapsed.nunique() == 2
+    assert unfitted["no_revenue_at_risk_reason"].eq("too_few_customers").all()
     assert unfitted["reason_1"].notna().sum() > 50
 
 
@@ -197,15 +202,27 @@ def test_the_probability_of_a_boosted_champion_is_that_of_python_and_decides_the
     place = np.searchsorted(bands["from_probability"].to_numpy(dtype=float), expected[:, 1], side="right") - 1
     assert mart["risk_band"].tolist() == bands["risk_band"].to_numpy()[place].tolist()
     assert mart["risk_band"].nunique() > 2
-    actions = world.frame("select risk_band, is_high_value, action from seeds.retention_actions")
-    action_of = {(band, high): action for band, high, action in actions.itertuples(index=False)}
-    for row, is_at_risk in zip(mart.itertuples(), bands["is_at_risk"].to_numpy()[place], strict=True):
-        assert row.recommended_action == action_of[row.risk_band, row.is_high_value]
-        assert row.is_save_candidate == (row.is_high_value and is_at_risk and row.days_since_last_purchase < 180)
-        at_risk = max(0.0, float(row.net_revenue_365d)) * row.churn_probability_90d
-        assert float(row.revenue_at_risk_365d) == pytest.approx(at_risk, abs=1e-4)
+    actions = world.frame("select risk_band, is_valuable, action from seeds.retention_actions")
+    action_of = {(band, valuable): action for band, valuable, action in actions.itertuples(index=False)}
+    values = world.mart("customer_clv").set_index("customer_id").sort_index()
+    for row, value, is_at_risk in zip(
+        mart.itertuples(), values.itertuples(), bands["is_at_risk"].to_numpy()[place], strict=True
+    ):
+        has_left = row.days_since_last_purchase >= 180 or value.p_alive < 0.5
+        assert row.Index == value.Index and row.has_probably_left == has_left
+        assert row.recommended_action == action_of["left" if has_left else row.risk_band, row.is_valuable]
+        assert row.is_save_candidate == (row.is_valuable and is_at_risk and not has_left)
+        at_risk = float(value.predicted_clv_365d) * row.churn_probability_90d
+        assert float(row.revenue_at_risk_365d) == pytest.approx(at_risk, abs=2e-4)
+    assert set(mart["is_save_candidate"]) == {True, False}
+    # some have left by their rhythm, before they have lapsed
+    assert (mart["has_probably_left"] & ~mart["is_lapsed"].astype(bool)).any()
     # what is a fact does not depend on the model
-    facts = [name for name in mart.columns if name.startswith("reason_")] + ["is_win_back_candidate", "is_high_value"]
+    facts = [name for name in mart.columns if name.startswith("reason_")] + [
+        "is_lapsed",
+        "is_high_value",
+        "is_valuable",
+    ]
     pd.testing.assert_frame_equal(mart[facts], unfitted[facts])
 
 

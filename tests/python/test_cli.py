@@ -296,6 +296,51 @@ def test_lifecycle_stages_stand_in_the_order_of_a_life_under_the_labels_of_the_m
     assert [kpi.label_zh for kpi in found[-3:]] == ["生命周期：新客户", "生命周期：忠诚客户", "生命周期：dormant"]
 
 
+@pytest.mark.parametrize(
+    ("is_reliable", "saved", "shown"),
+    [(True, True, {"High-value customers at risk": "1"}), (True, False, {"High-value customers at risk": "0"})]
+    + [(False, True, {})],
+)
+def test_who_is_at_risk_is_who_can_be_saved(
+    warehouse: Path, is_reliable: bool, saved: bool, shown: dict[str, str]
+) -> None:
+    rows = f"({is_reliable}, {saved}, true, 10), ({is_reliable}, false, true, 900), ({is_reliable}, NULL, true, NULL)"
+    churn = "marts.customer_churn_risk", "is_reliable, is_save_candidate, is_high_value, revenue_at_risk_365d", rows
+    clv = "horizon_days, cohort, is_reliable, predicted_clv, predicted_clv_low, predicted_clv_high"
+    tables = churn, ("marts.cohort_clv", clv, "(365, 'all', true, 5, 4, 6)")
+    published(
+        warehouse,
+        *MARTS,
+        *(f"CREATE TABLE {name} AS SELECT * FROM (VALUES {values}) AS v({names})" for name, names, values in tables),
+    )
+    assert {name: value for name, value in kpis(warehouse).items() if "risk" in name} == shown
+
+
+# neither months, nor the quarter before, nor the running one, nor `all` counts
+CHANGES = (
+    "CREATE TABLE marts.nps AS SELECT * FROM (VALUES "
+    "('quarter', DATE '2026-04-01', true, true), ('quarter', DATE '2026-07-01', true, true), "
+    "('quarter', DATE '2026-07-01', true, false), ('quarter', DATE '2026-07-01', true, true), "
+    "('quarter', DATE '2026-07-01', true, NULL), ('quarter', DATE '2026-10-01', false, true), "
+    "('month', DATE '2026-09-01', true, true), ('all', DATE '2026-10-01', true, true)) "
+    "AS v(period_grain, period_start, is_complete, is_flagged)",
+    "CREATE TABLE marts.csat AS SELECT * FROM (VALUES "
+    "('quarter', DATE '2026-04-01', true, true), ('quarter', DATE '2026-07-01', true, false)) "
+    "AS v(period_grain, period_start, is_complete, is_flagged)",
+    "CREATE TABLE marts.ces AS SELECT * FROM (VALUES ('quarter', DATE '2026-07-01', true, CAST(NULL AS BOOLEAN))) "
+    "AS v(period_grain, period_start, is_complete, is_flagged)",
+)
+
+
+def test_flagged_changes_of_satisfaction_are_those_of_the_newest_complete_quarter(warehouse: Path) -> None:
+    published(warehouse, *MARTS, *CHANGES)
+    with DuckDbEngine(warehouse).read_published() as ask:
+        found = [kpi for kpi in summary.headline_kpis(ask, "EUR") if "flagged" in kpi.label_en]
+    assert found == [
+        summary.Kpi("Changes of NPS flagged (2026-Q3)", "净推荐值已确认的变化（2026 年第 3 季度）", "2 / 3"),
+    ]
+
+
 def test_marts_that_are_empty_show_a_dash_or_nothing(warehouse: Path) -> None:
     published(warehouse, *MARTS, *(f"DELETE FROM {statement.split()[2]}" for statement in MARTS))
     assert kpis(warehouse) == {

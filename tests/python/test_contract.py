@@ -25,8 +25,8 @@ def table_text(columns: str, meta: str = "key: [order_id]") -> str:
 GOOD_COLUMN = "{name: order_id, data_type: text}"
 
 
-def test_the_contract_of_the_project_has_the_19_tables_in_its_order():
-    assert list(load_contract(ROOT).tables) == [
+def test_no_table_that_companies_already_land_has_left_the_contract():
+    assert load_contract(ROOT).tables.keys() >= {
         "customers",
         "consents",
         "erasure_requests",
@@ -46,7 +46,7 @@ def test_the_contract_of_the_project_has_the_19_tables_in_its_order():
         "web_events",
         "social_mentions",
         "customer_identities",
-    ]
+    }
 
 
 def test_a_table_has_its_key_columns_and_references():

@@ -13,16 +13,18 @@ import pytest
 from conftest import BUILD_TABLES, STARTED_AT
 from dagster import AssetCheckSeverity
 
-from orchestration.assets.model_fits import check_result
+from orchestration.assets.model_fits import check_result, outcome
 from orchestration.contract import Contract
 from orchestration.engines.duckdb.build import build_database, open_build, register, write_predictive
 from orchestration.engines.duckdb.engine import DuckDbEngine
 from orchestration.engines.spark.engine import as_column
 from orchestration.landing.land import Landing
-from orchestration.predictive import tables
+from orchestration.predictive import errors, tables
+from orchestration.predictive.champions import without_model
 from orchestration.predictive.refit import Refit
-from orchestration.refitting import is_due, store, stored_champions
+from orchestration.refitting import is_due, refused_ahead, store, stored_champions
 from orchestration.run_tables import company_key
+from orchestration.seeds import unreliability_labels
 from orchestration.settings import ROOT, Settings, defaults_of, read_company_settings
 
 MANIFEST = {"sources": {"raw": {"source_name": "raw", "name": "orders", "schema": "raw", "identifier": "orders"}}}
@@ -51,9 +53,16 @@ def engine_of(settings: Settings) -> DuckDbEngine:
     return DuckDbEngine(settings.warehouse)
 
 
-def land_orders(settings: Settings, orders: int) -> None:
+def land_orders(settings: Settings, customers: int, first: str = "2025-01-01", *others: tuple[str, str, str]) -> None:
+    """Two orders of each customer, a first and one of 28 February 2026, beside `others`: customer, time and status."""
+    listed = ", ".join(str(row) for row in (*others, ("nobody", "2026-01-01", "cancelled")))
     with open_build(build_database(settings.warehouse)) as connection:
-        connection.execute(f"create or replace view raw.orders as select 1 as one from range({orders})")
+        connection.execute(
+            "create or replace view raw.orders as "
+            f"select 'c' || range as customer_id, day as ordered_at, 'completed' as status from range({customers}) "
+            f"cross join (values ('{first}T10:00:00+08:00'), ('2026-02-28 09:00')) as days(day) "
+            f"union all select * from (values {listed}) as others(customer_id, ordered_at, status)"
+        )
 
 
 def fit_row(settings: Settings, fit_id: str, as_of: date, hour: int = 0) -> dict[str, Any]:
@@ -72,14 +81,90 @@ def remember(settings: Settings, fit: Mapping[str, Any], *champions: Mapping[str
 
 
 def due(settings: Settings) -> bool:
-    return is_due(engine_of(settings), BUILD_TABLES, MANIFEST, settings)
+    return is_due(engine_of(settings), BUILD_TABLES, settings)
 
 
-def test_without_parameters_a_fit_is_due_where_there_are_orders_enough(settings: Settings) -> None:
-    land_orders(settings, 499)
-    assert not due(settings)
-    land_orders(settings, 500)
+def refusal(settings: Settings) -> str | None:
+    return refused_ahead(engine_of(settings), MANIFEST, settings)
+
+
+def test_without_parameters_a_fit_is_due(settings: Settings) -> None:
     assert due(settings)
+
+
+def test_no_features_are_built_for_fewer_customers_than_a_fit_needs(settings: Settings) -> None:
+    # 998 orders, but of 499 customers; one more has cancelled
+    land_orders(settings, 499)
+    assert refusal(settings) == "too_few_customers"
+    land_orders(settings, 499, "2025-01-01", ("nobody", "2026-01-02", "Cancelled "))
+    assert refusal(settings) == "too_few_customers"
+    land_orders(settings, 499, "2025-01-01", ("another", "2026-01-02", "completed"))
+    assert refusal(settings) is None
+    # as of the last day of the year before, the five hundredth has not bought
+    assert refusal(replace(settings, as_of=date(2025, 12, 31))) == "too_few_customers"
+
+
+def test_no_features_are_built_for_a_shorter_history_than_a_fit_needs(settings: Settings) -> None:
+    # 1 September to 28 February are 180 days
+    land_orders(settings, 500, "2025-09-01")
+    assert refusal(settings) is None
+    land_orders(settings, 500, "2025-09-05")
+    assert refusal(settings) == "history_too_short"
+    # a day that is not understood may be any day
+    land_orders(settings, 500, "2025-09-05", ("c1", "5.9.2019", "completed"))
+    assert refusal(settings) is None
+    land_orders(settings, 500, "2025-01-01")
+    assert refusal(replace(settings, as_of=date(2025, 3, 1))) == "history_too_short"
+
+
+def test_nothing_landed_is_too_few_customers(settings: Settings) -> None:
+    assert refusal(settings) == "too_few_customers"
+
+
+LABELS = {"too_few_customers": "Too few", "no_backtest": "No period", "nobody_churned": "All stay"}
+
+
+@pytest.mark.parametrize(
+    ("done", "refused", "champions", "said"),
+    [
+        (None, "too_few_customers", {}, ("refused", ["Too few"])),
+        (("too_few_customers", []), None, {}, ("refused", ["Too few"])),
+        ((None, [champion("f")]), None, {}, ("fitted", [])),
+        (None, None, {"churn": champion("f", "churn")}, ("kept", [])),
+        (
+            (None, [champion("f", "churn", is_reliable=False, unreliable_reason="nobody_churned"), champion("f")]),
+            None,
+            {"churn": champion("old", "churn", is_reliable=False, unreliable_reason="no_backtest")},
+            ("fitted", ["churn not reliable: All stay"]),
+        ),
+        (
+            None,
+            None,
+            {
+                name: champion("f", name, is_reliable=False, unreliable_reason="no_backtest")
+                for name in ("purchases", "churn")
+            },
+            ("kept", ["churn and purchases not reliable: No period"]),
+        ),
+    ],
+    ids=["refused ahead", "refused", "fitted", "kept", "fitted, not reliable", "kept, not reliable"],
+)
+def test_a_run_says_what_became_of_the_fits(
+    done: tuple[str | None, list[dict[str, Any]]] | None,
+    refused: str | None,
+    champions: dict[str, dict[str, Any]],
+    said: tuple[str, list[str]],
+) -> None:
+    refit = None if done is None else Refit({"reason_code": done[0]}, [], [], [], done[1])
+    assert outcome(refit, refused, champions, LABELS) == said
+
+
+def test_the_words_of_a_reason_hold_the_limits() -> None:
+    labels = unreliability_labels()
+    assert labels["too_few_customers"].startswith("Fewer than 500 customers")
+    assert labels["history_too_short"].startswith("Less than 180 days")
+    known = {name: value for name, value in vars(errors).items() if name.isupper()}
+    assert set(known.values()) <= set(labels), "every reason that the fits give has a label"
 
 
 def test_with_parameters_a_fit_is_due_only_where_it_is_asked_for(settings: Settings) -> None:
@@ -104,6 +189,11 @@ def test_a_refused_fit_leaves_a_fit_due(settings: Settings) -> None:
     land_orders(settings, 500)
     remember(settings, fit_row(settings, "first", JANUARY) | {"status": "refused", "reason_code": "too_few_customers"})
     assert due(settings)
+
+
+def test_a_target_without_a_model_is_no_champion(settings: Settings) -> None:
+    remember(settings, fit_row(settings, "march", MARCH), champion("march"), without_model("clv", "march", "a_reason"))
+    assert set(stored_champions(engine_of(settings), BUILD_TABLES, company_key(settings), None)) == {"purchases"}
 
 
 def test_the_champion_is_of_the_newest_as_of_date_by_then(settings: Settings) -> None:

@@ -103,7 +103,7 @@ def test_a_customer_exists_from_registration_or_the_first_order_of_any_status() 
         order("orders_later", "2024-02-01"),
     ]
     frame = customers(facts_of(history, "2024-01-31", known))
-    assert rows(frame) == [
+    assert rows(frame[["customer_id", "registered_on", "first_purchase_on", "last_purchase_on"]]) == [
         ("bought_first", None, day("2024-01-20"), day("2024-01-20")),
         ("guest", None, None, None),
         ("in_time", day("2024-01-31"), None, None),

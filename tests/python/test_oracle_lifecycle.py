@@ -1,5 +1,7 @@
 """Cadence, lifecycle stages and growth of the active base, worked by hand."""
 
+from dataclasses import replace
+
 import pytest
 from oracle.cadence import customer_cadence, population_mean_interval
 from oracle.examples import NEVER_LATE, SEEDS, customer, day, facts_of, order, purchases, rows
@@ -25,6 +27,15 @@ def test_the_population_mean_weighs_intervals_and_not_customers() -> None:
     # (2 + 2 + 11) / 3
     assert population_mean_interval(histories) == 5
     assert population_mean_interval([[day("2024-01-01")], []]) is None
+
+
+def test_the_rates_of_a_fit_take_the_place_of_the_mean_interval() -> None:
+    # shape 0.5 and scale 30: even chances after 30 (2^2 - 1) = 90 days, 1 January to 31 March
+    facts = replace(facts_of(purchases(ann="2024-01-01"), "2024-03-31"), fitted_rates=(0.5, 30.0))
+    frame = customer_cadence(facts, SEEDS)
+    assert rows(frame, "expected_interval_days", "next_purchase_on", "cadence_status") == [
+        (60.0, day("2024-03-31"), "due")
+    ]
 
 
 @pytest.mark.parametrize(

@@ -50,6 +50,14 @@ def test_a_high_value_customer_reaches_the_amount() -> None:
     assert rows(frame, "customer_id", "m_score", "is_high_value") == [("ann", 1, False), ("bob", 3, True)]
 
 
+def test_customers_of_the_same_amount_are_of_top_value_together() -> None:
+    # the first fifth of five is one: ann and bob brought the most alike, and fewer than 1 brought more than either
+    amounts = {"ann": "30.00", "bob": "30.00", "cat": "20.00", "dan": "10.00", "eve": "10.00"}
+    history = [order(name, "2024-05-01", amount) for name, amount in amounts.items()]
+    frame = customer_rfm(facts_of(history, "2024-05-31"), SEEDS)
+    assert [row[0] for row in rows(frame, "customer_id", "is_top_value") if row[1]] == ["ann", "bob"]
+
+
 def test_a_customer_enters_the_segments_with_a_purchase_and_leaves_them_a_year_later() -> None:
     frame = rfm_segment_transitions(facts_of(purchases(ann="2023-01-10"), "2024-02-20"), SEEDS)
     assert rows(frame)[0] == (day("2023-01-01"), "none", "111", 1)

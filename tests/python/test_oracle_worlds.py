@@ -5,7 +5,7 @@ other marts are compared over all companies. A difference names the region or th
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
@@ -96,6 +96,7 @@ NEW_YORK = RandomCompanies(
         business_timezone="America/New_York",
         default_margin_rate=Decimal("0.25"),
         high_value_annual_amount=Decimal("99.95"),
+        top_value_share=Decimal("0.35"),
         cadence_prior_intervals=3,
         # 1 September and 78 days: the last that are over
         active_days=78,
@@ -177,6 +178,7 @@ def test_the_random_companies_reach_every_stage_segment_score_and_status(
     assert set(expected["customer_rfm"]["f_score"]) >= {1, 4, 5}
     assert len(set(expected["customer_rfm"]["rfm_segment"])) >= 8
     assert set(expected["customer_rfm"]["is_high_value"]) == {True, False}
+    assert set(expected["customer_rfm"]["is_top_value"]) == {True, False}
 
 
 def test_the_first_purchases_of_random_companies_differ_in_everything(random_companies: Compared) -> None:
@@ -206,6 +208,10 @@ def cdnow(cdnow_world: Any, seeds: Seeds) -> Compared:
     variables = Variables()
     dimensions = seeds.dimensions_of("customers")
     facts = read_facts(cdnow_world.mart("orders"), customers, cdnow_world.as_of, variables, dimensions)
+    rates = dict(
+        cdnow_world.rows("select parameter, value from marts.model_parameters where parameter in ('r', 'alpha')")
+    )
+    facts = replace(facts, fitted_rates=(rates["r"], rates["alpha"]))
     return Compared(cdnow_world, facts, compute_marts(facts, seeds))
 
 

@@ -85,6 +85,50 @@ def test_next_purchases_come_with_even_chances_by_their_day(sample_world: World,
     assert bought[soon].mean() >= 0.5 > bought[~soon].mean()
 
 
+@pytest.mark.parametrize(
+    ("least", "most"),
+    [(1, 1), (2, 2), (3, 4), (5, 10), (11, 10_000)],
+    ids=["1", "2", "3 to 4", "5 to 10", "11 and more"],
+)
+def test_the_next_purchase_of_who_has_not_left_comes_as_the_rhythm_says(
+    sample_world: World, predicted: pd.DataFrame, least: int, most: int
+) -> None:
+    as_of = sample_world.as_of
+    [(shape, scale)] = sample_world.rows(
+        "select max(prior_shape), max(prior_scale) from intermediate.int_customer_cadences_estimated "
+        f"where snapshot_on = date '{as_of}'"
+    )
+    days = sample_world.frame(
+        "select customer_id, purchase_on from intermediate.int_purchase_days_numbered order by all"
+    )
+    is_alive = predicted.set_index("customer_id")["is_alive"]
+    reached: list[tuple[float, bool]] = []
+    for customer, purchases in days.groupby("customer_id")["purchase_on"]:
+        known = list(purchases)
+        for number, (day, following) in enumerate(zip(known, [*known[1:], None], strict=True), start=1):
+            # who bought again had not left, and who never did may still be a customer
+            if least <= number <= most and (following is not None or is_alive[customer]):
+                waited = ((following or as_of) - day).days
+                own_scale = scale + (day - known[0]).days
+                due = 1 - (own_scale / (own_scale + waited)) ** (shape + number - 1)
+                reached.append((due, following is not None))
+    for point in (0.5, 0.8, 0.95):
+        assert share_bought_by(point, reached) == pytest.approx(point, abs=0.05), (point, len(reached))
+
+
+def share_bought_by(point: float, reached: list[tuple[float, bool]]) -> float:
+    """Share who have bought again by a point of their rhythm, by Kaplan and Meier: some have not got so far yet."""
+    still_waiting, at_risk = 1.0, len(reached)
+    # of a tie those who bought come first
+    for due, has_bought in sorted(reached, key=lambda one: (one[0], not one[1])):
+        if due > point:
+            break
+        if has_bought:
+            still_waiting *= 1 - 1 / at_risk
+        at_risk -= 1
+    return 1 - still_waiting
+
+
 def test_without_parameters_everything_builds_and_says_why(empty_world: World) -> None:
     assert empty_world.rows("select count(*) from marts.customer_clv") == [(0,)]
     assert empty_world.rows("select count(*) from marts.model_parameters") == [(0,)]

@@ -168,7 +168,8 @@ def snapshot_of(company: Company) -> Callable[[date], Snapshot]:
 
 def test_cuts_are_the_last_six_month_ends_whose_window_has_passed(snapshot_of: Callable[[date], Snapshot]) -> None:
     """As of 2024-05-31, 90 days: 2024-03-02 is the last day; the newest training day of a cut is 90 days before."""
-    plan = plan_cuts([*month_ends(date(2022, 1, 1), AS_OF), AS_OF], AS_OF, Snapshots(snapshot_of), HORIZONS, LIMITS)
+    days = [*month_ends(date(2022, 1, 1), AS_OF), AS_OF]
+    plan = plan_cuts(days, AS_OF, Snapshots(snapshot_of), HORIZONS, LIMITS)
     assert plan.cuts[90][0] == date(2024, 2, 29)
     assert plan.cuts[90][-1] == date(2023, 9, 30)
     assert plan.training_days[date(2024, 2, 29), 90][0] == date(2023, 11, 30)

@@ -15,6 +15,7 @@ from orchestration.predictive.champions import (
     score_of,
     scores_by_model,
     with_parameters_of_purchases,
+    with_true_cause,
 )
 
 CUTS = [(date(2024, month, 1), 90) for month in range(1, 7)]
@@ -137,6 +138,35 @@ def test_without_a_backtest_a_champion_is_unreliable() -> None:
         row = choose(scores)
         assert (row["model_name"], row["parameters_fit_id"]) == ("mbg_nbd", "new")
         assert (row["is_reliable"], row["unreliable_reason"]) == (False, "no_backtest")
+
+
+@pytest.mark.parametrize(
+    ("churned", "reason"),
+    [
+        ([0, 0], "nobody_churned"),
+        ([9, 9], "everybody_churned"),
+        ([0, 9], "no_backtest"),
+        ([0, 4], "no_backtest"),
+        ([], "no_backtest"),
+    ],
+)
+def test_churn_that_cannot_be_compared_says_whether_that_is_for_want_of_churn(churned: list[int], reason: str) -> None:
+    row = champion("mbg_nbd", is_reliable=False, unreliable_reason="no_backtest")
+    test = {"target": "churn", "model_name": "mbg_nbd", "customers": 9}
+    tests = [test | {"actual_total": float(total)} for total in churned]
+    # what others were tested on tells nothing
+    tests += [test | {"model_name": "logistic", "actual_total": 4.0}, test | {"target": "clv", "actual_total": 4.0}]
+    assert with_true_cause(row, tests) == row | {"unreliable_reason": reason}
+    worse = row | {"unreliable_reason": "worse_than_baseline"}
+    assert with_true_cause(worse, tests) == worse
+    assert with_true_cause(row | {"target": "purchases"}, tests)["unreliable_reason"] == "no_backtest"
+
+
+def test_customers_who_all_bought_alike_are_the_cause_where_no_order_was_there_to_find() -> None:
+    row = champion("mbg_nbd", target="purchases", is_reliable=False, unreliable_reason="no_backtest")
+    alike = {"target": "purchases", "model_name": "mbg_nbd", "total_error": 0.1, "normalised_gini": None}
+    assert with_true_cause(row, [alike])["unreliable_reason"] == "all_alike"
+    assert with_true_cause(row, [alike, alike | {"normalised_gini": 0.4}])["unreliable_reason"] == "no_backtest"
 
 
 def test_another_btyd_model_that_is_asked_for_takes_the_place_of_the_old_one() -> None:

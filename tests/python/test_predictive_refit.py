@@ -263,10 +263,13 @@ def test_a_company_that_nobody_pays_loses_lifetime_value_alone(company: Company)
     free = Company(company.purchases.assign(revenue=0.0))
     dates = DATES[-3:]
     result = refit_of(free, None, dates=dates)
-    assert champions(result).keys() == {"churn", "purchases"}
     assert not {row["model_name"] for row in result.parameters if row["target"] == "clv"}
+    none = champions(result)["clv"]
+    assert_row(none, "champions")
+    assert (none["model_name"], none["parameters_fit_id"], none["is_reliable"]) == (None, None, False)
     kept = champions(refit_of(free, PREVIOUS, dates=dates))["clv"]
     assert (kept["parameters_fit_id"], kept["is_reliable"]) == ("older", False)
+    assert none["unreliable_reason"] == kept["unreliable_reason"] == "too_few_repeat_buyers"
 
 
 def test_without_past_month_ends_there_are_predictions_that_are_not_reliable(company: Company) -> None:

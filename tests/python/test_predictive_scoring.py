@@ -23,7 +23,7 @@ from orchestration.predictive.btyd import (
     p_alive,
     probability_of_no_purchase,
 )
-from orchestration.predictive.spend import fit_spend
+from orchestration.predictive.spend import SpendFit, expected_spend, fit_spend
 
 pytestmark = [pytest.mark.worlds, pytest.mark.xdist_group("scoring")]
 
@@ -84,6 +84,7 @@ class Scoring:
         later = None if fit is None else fit.b - (fit.model == "bg_nbd")
         purchases = (None,) * 5 if fit is None else (fit.model, fit.r, fit.alpha, fit.a, later)
         spends = tuple((spend or {}).get(name) for name in ("p", "q", "gamma"))
+        spends += tuple((spend or {}).get(name, 0.0) for name in ("never_pays", "free_day"))
         with duckdb.connect() as connection:
             connection.execute("attach ':memory:' as warehouse")
             connection.execute("create schema warehouse.intermediate")
@@ -107,10 +108,12 @@ class Scoring:
             connection.executemany("insert into warehouse.seeds.prediction_horizons values (?, ?)", horizons)
             connection.execute(
                 "create table int_btyd_parameters_pivoted (model_name varchar, r double, alpha double, a double, "
-                "b_later double, p double, q double, gamma double)"
+                "b_later double, p double, q double, gamma double, never_pays double, free_day double)"
             )
             parameters = [*purchases, *spends]
-            connection.execute("insert into int_btyd_parameters_pivoted values (?, ?, ?, ?, ?, ?, ?, ?)", parameters)
+            connection.execute(
+                "insert into int_btyd_parameters_pivoted values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", parameters
+            )
             connection.execute(
                 "create table int_total_spreads_pivoted "
                 "(horizon_days integer, purchases_level double, clv_level double)"
@@ -294,11 +297,15 @@ def test_a_level_multiplies_customers_and_their_sum_alike(scoring: Scoring) -> N
         np.testing.assert_allclose(levelled[name], plain[name], rtol=0)
 
 
-def test_a_mean_spend_of_nothing_counts_for_nothing(scoring: Scoring) -> None:
-    spend = {"p": 6.0, "q": 4.0, "gamma": 15.0}
-    histories, means = [(0, 0, 9), (2, 5, 9), (2, 5, 9), (2, 5, 9)], [None, None, 0.0, -3.0]
+@pytest.mark.parametrize("paying", [(0.0, 0.0), (0.2, 0.5), (1e-6, 0.3), (0.4, 1e-6), (0.999, 0.999)])
+def test_free_repeat_purchases_are_scored_as_python_scores_them(scoring: Scoring, paying: tuple[float, float]) -> None:
+    spend = {"p": 6.0, "q": 4.0, "gamma": 15.0, "never_pays": paying[0], "free_day": paying[1]}
+    histories = [(0, 0, 9), (2, 5, 9), (1, 5, 9), (2, 5, 9), (44, 5, 9), (3_000, 5, 9), (2, 5, 9)]
+    means = [None, None, 0.0, -3.0, 0.0, 0.0, 24.0]
     scored = scoring(MBG_SAMPLE, histories, spend=spend, mean_spend=means)
-    assert scored["expected_spend_per_purchase"].tolist() == [30.0] * 4
+    known = [np.nan if mean is None else mean for mean in means]
+    expected = expected_spend(SpendFit.of(spend), [x for x, _, _ in histories], known)
+    np.testing.assert_allclose(scored["expected_spend_per_purchase"], expected, rtol=1e-12)
 
 
 def test_without_parameters_every_customer_is_there_and_nothing_is_predicted(scoring: Scoring) -> None:

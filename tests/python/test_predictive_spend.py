@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from scipy import stats
 from scipy.integrate import quad
 
-from orchestration.predictive.errors import TOO_FEW_CUSTOMERS, FitError
+from orchestration.predictive.errors import TOO_FEW_REPEAT_BUYERS, FitError
 from orchestration.predictive.spend import PARAMETERS, SpendFit, expected_spend, fit_spend, log_likelihood
 
 Floats = NDArray[np.float64]
@@ -87,8 +87,19 @@ class TestFormulas:
         fit = of(6.25, 3.74, 15.44)
         # 6.25 * 15.44 / 2.74
         assert fit.population_mean == pytest.approx(35.2189781)
-        nobody = expected_spend(fit, [0, 0, 2, 2, 2], [np.nan, 20.0, 0.0, -5.0, np.nan])
+        nobody = expected_spend(fit, [0, 0, 2], [np.nan, 20.0, np.nan])
         np.testing.assert_allclose(nobody, fit.population_mean, rtol=1e-12)
+
+    def test_free_repeat_purchases_are_evidence_of_not_paying(self) -> None:
+        fit = SpendFit.of({"p": 6.0, "q": 4.0, "gamma": 15.0, "never_pays": 0.2, "free_day": 0.5})
+        # the mean of those who pay is 6 * 15 / 3 = 30, and .8 of all do; after one free purchase .4 pay to .2 who never
+        # do, after three .1 to .2; who has paid pays: 6 * (15 + 48) / (12 + 3) = 25.2
+        expected = [30 * 0.8, 30 * 0.4 / 0.6, 30 * 0.1 / 0.3, 30 * 0.1 / 0.3, 25.2]
+        assert expected_spend(fit, [0, 1, 3, 3, 2], [np.nan, 0.0, 0.0, -5.0, 24.0]) == pytest.approx(expected)
+
+    def test_where_the_fit_has_seen_no_free_purchase_one_brings_nothing(self) -> None:
+        fit = of(6.0, 4.0, 15.0)
+        np.testing.assert_array_equal(expected_spend(fit, [1, 44], [0.0, 0.0]), [0.0, 0.0])
 
     def test_the_more_purchases_the_more_the_own_mean_counts(self) -> None:
         expected = expected_spend(of(6.25, 3.74, 15.44), [1, 5, 50, 5_000], 100.0)
@@ -166,4 +177,53 @@ class TestFit:
         mean = np.array([10.0] * 29 + [np.nan] * 900 + [0.0, -3.0])
         with pytest.raises(FitError, match="29 customers have paid for a repeat purchase") as refusal:
             fit_spend(x, mean)
-        assert refusal.value.code == TOO_FEW_CUSTOMERS
+        assert refusal.value.code == TOO_FEW_REPEAT_BUYERS
+
+
+class TestFree:
+    """Customers whose repeat purchases brought nothing."""
+
+    def test_where_all_have_paid_nothing_but_gamma_gamma_is_left(self, fit: SpendFit) -> None:
+        assert fit.paying_parameters == {"never_pays": 0.0, "free_day": 0.0}
+
+    def test_free_purchases_do_not_move_gamma_gamma(self, fit: SpendFit, base: Base) -> None:
+        free = np.where(np.arange(base.x.size) % 5 == 0, 0.0, base.spend)
+        paid = free > 0
+        with_free, without = fit_spend(base.x, free), fit_spend(base.x[paid], base.spend[paid])
+        assert with_free.parameters == pytest.approx(without.parameters, rel=1e-9)
+
+    def test_subscribers_who_get_everything_free_are_not_predicted_to_pay(self) -> None:
+        # 200 who paid once and 200 who pay about 30 each time, all with 15 repeat purchases
+        generator = np.random.default_rng(5)
+        pays = np.arange(400) < 200
+        spend = np.where(pays, 30 * generator.gamma(8, 1 / 8, 400), 0.0)
+        fit = fit_spend(np.full(400, 15.0), spend)
+        assert fit.never_pays == pytest.approx(0.5, abs=0.01)
+        expected = expected_spend(fit, np.full(400, 15.0), spend)
+        assert expected[~pays].max() < 0.01 < 20 < expected[pays].mean()
+        # of a new customer either may come true
+        assert expected_spend(fit, 0, np.nan) == pytest.approx(fit.population_mean / 2, rel=0.03)
+
+    def test_the_share_who_never_pay_is_told_from_free_days(self) -> None:
+        generator = np.random.default_rng(6)
+        x = generator.geometric(0.3, 20_000).astype(float)
+        never = generator.random(x.size) < 0.1
+        free = never | (generator.random(x.size) < 0.4**x)
+        mean = np.where(free, 0.0, generator.gamma(5, 6, x.size))
+        fit = fit_spend(x, mean)
+        assert fit.never_pays == pytest.approx(0.1, abs=0.02) and fit.free_day == pytest.approx(0.4, abs=0.03)
+        # by the simulated truth: how many of those with x free purchases are of those who pay
+        for count in (1, 2, 3):
+            truth = 1 - never[free & (x == count)].mean()
+            assert expected_spend(fit, count, 0.0) / fit.population_mean == pytest.approx(truth, abs=0.05)
+
+    def test_a_count_is_so_many_customers_here_too(self) -> None:
+        x, mean = np.array([1.0, 1.0, 3.0, 3.0]), np.array([0.0, 20.0, 0.0, 30.0])
+        counts = np.array([30, 60, 10, 90])
+        by_count, by_row = fit_spend(x, mean, counts), fit_spend(np.repeat(x, counts), np.repeat(mean, counts))
+        assert by_count.paying_parameters == pytest.approx(by_row.paying_parameters, rel=1e-6)
+
+    def test_one_free_purchase_of_many_buyers_says_little(self) -> None:
+        x, mean = np.ones(1_000), np.where(np.arange(1_000) < 3, 0.0, 25.0 + np.arange(1_000) % 7)
+        fit = fit_spend(x, mean)
+        assert fit.never_pays < 0.01 and fit.free_day < 0.01

@@ -66,6 +66,7 @@ def test_what_dbt_does_not_run_is_not_waited_for() -> None:
     nodes = manifest_of(
         inline=node("models/staging/a.sql", config={"materialized": "ephemeral"}),
         analysis=node("analyses/a.sql", "analysis"),
+        of_a_model_that_is_off=node("custom/models/a.yml", "test", config={"enabled": False}, attached_node="off"),
     )
     assert nodes_by_id(nodes) == {}
 

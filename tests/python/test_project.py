@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 from conftest import Dbt
 
-from orchestration.contract import Contract
 from orchestration.dbt_project import is_custom
 from orchestration.settings import ROOT
 
@@ -243,33 +242,6 @@ def test_every_seed_and_each_of_its_columns_is_described(nodes: dict[str, Any]) 
     for seed in (node for node in nodes.values() if node.resource_type == "seed"):
         header = (ROOT / seed.original_file_path).read_text(encoding="utf-8").splitlines()[0].split(",")
         assert seed.description and [name for name, column in seed.columns.items() if column.description] == header
-
-
-def test_the_macros_know_every_table_of_the_contract(contract: Contract) -> None:
-    macro = (ROOT / "macros" / "rejection_rules.sql").read_text(encoding="utf-8")
-    listed = macro[macro.index("macro raw_table_names") :]
-    assert re.findall(r"'([a-z_]+)'", listed) == list(contract.tables)
-
-
-def test_each_table_of_the_contract_has_its_two_staging_models_with_all_its_columns(
-    contract: Contract, models: list[Any]
-) -> None:
-    names = {model.name: model for model in models}
-    for table in contract.tables.values():
-        assert f"base_{table.name}" in names
-        assert list(names[f"stg_{table.name}"].columns) == list(table.column_names)
-
-
-def test_the_contract_for_people_and_the_one_for_machines_agree(contract: Contract) -> None:
-    text = (ROOT / "docs" / "raw-contract.md").read_text(encoding="utf-8")
-    text = text[text.index("## Tables") :]
-    rows = dict(re.findall(r"^\| (\w+) \| [^|]+ \| ([^|]+) \|$", text, re.M))
-    del rows["table"]
-    for table in contract.tables.values():
-        without_notes = re.sub(r"\([^)]*\)", "", rows.pop(table.name))
-        listed = [column.strip() for column in without_notes.split(",")]
-        assert listed == [name + "*" * (name in table.required_columns) for name in table.column_names], table.name
-    assert not rows
 
 
 def test_no_committed_file_names_a_registry_or_a_folder_of_this_machine() -> None:

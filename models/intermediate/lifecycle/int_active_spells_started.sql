@@ -5,7 +5,7 @@ purchase_days as (
 ),
 
 cadences as (
-    select snapshot_on, mean_interval_days from {{ ref('int_customer_cadences_estimated') }}
+    select snapshot_on, prior_shape, prior_scale from {{ ref('int_customer_cadences_estimated') }}
 ),
 
 run_context as (
@@ -20,16 +20,15 @@ overdue_band as (
 -- one row: the rhythm of the whole base as it is known today, by which the past is judged too
 population as (
     select
-        run_context.cadence_prior_intervals,
         run_context.lapsed_days,
         run_context.loyal_purchase_days,
         overdue_band.overdue_probability,
-        max(cadences.mean_interval_days) as mean_interval_days
+        max(cadences.prior_shape) as prior_shape,
+        max(cadences.prior_scale) as prior_scale
     from run_context
     cross join overdue_band
     left join cadences on run_context.as_of_date = cadences.snapshot_on
     group by
-        run_context.cadence_prior_intervals,
         run_context.lapsed_days,
         run_context.loyal_purchase_days,
         overdue_band.overdue_probability
@@ -45,8 +44,8 @@ rhythms as (
         population.lapsed_days,
         population.loyal_purchase_days,
         population.overdue_probability,
-        population.cadence_prior_intervals + purchase_days.purchase_number - 2 as shape,
-        population.cadence_prior_intervals * population.mean_interval_days
+        population.prior_shape + purchase_days.purchase_number - 2 as shape,
+        population.prior_scale
         + {{ day_diff('purchase_days.first_purchase_on', 'purchase_days.previous_purchase_on') }} as scale
     from purchase_days
     cross join population

@@ -1,3 +1,5 @@
+{% set longest = '36500e0' %}
+
 with
 
 snapshots as (
@@ -6,6 +8,10 @@ snapshots as (
 
 run_context as (
     select cadence_prior_intervals from {{ ref('run_context') }}
+),
+
+parameters as (
+    select r, alpha from {{ ref('int_btyd_parameters_pivoted') }}
 ),
 
 cadence_bands as (
@@ -41,16 +47,30 @@ population as (
     group by snapshot_on
 ),
 
--- null where nobody has bought twice yet: there is no rhythm to compare with
+-- the fit that is used now judges every month end, so that no stage changes because a fit came. Without one the mean of completed
+-- intervals stands in, null where nobody has bought twice yet: there is no rhythm to compare with
+priors as (
+    select
+        population.snapshot_on,
+        case when parameters.alpha is not null then parameters.r else run_context.cadence_prior_intervals end as prior_shape,
+        case
+            when parameters.alpha is not null then parameters.alpha
+            else run_context.cadence_prior_intervals * population.mean_interval_days
+        end as prior_scale
+    from population
+    cross join run_context
+    cross join parameters
+),
+
 distributions as (
     select
         measured.*,
-        population.mean_interval_days,
-        run_context.cadence_prior_intervals + measured.intervals as shape,
-        run_context.cadence_prior_intervals * population.mean_interval_days + measured.interval_days as scale
+        priors.prior_shape,
+        priors.prior_scale,
+        priors.prior_shape + measured.intervals as shape,
+        priors.prior_scale + measured.interval_days as scale
     from measured
-    inner join population on measured.snapshot_on = population.snapshot_on
-    cross join run_context
+    inner join priors on measured.snapshot_on = priors.snapshot_on
 ),
 
 placed as (
@@ -73,13 +93,20 @@ final as (
         placed.customer_id,
         placed.last_purchase_on,
         placed.days_since_last_purchase,
-        placed.mean_interval_days,
+        placed.prior_shape,
+        placed.prior_scale,
         placed.expected_interval_days,
         placed.purchase_due_probability,
         coalesce(cadence_bands.cadence_status, 'unknown') as cadence_status,
-        -- a day that is reached exactly may come out a rounding error later
-        {{ add_days('placed.last_purchase_on', 'cast(ceil(placed.even_chance_days - 1e-9) as integer)') }} as next_purchase_on,
-        {{ add_days('placed.last_purchase_on', 'cast(ceil(placed.overdue_days - 1e-9) as integer)') }} as overdue_on
+        -- a day that is reached exactly may come out a rounding error later; a rhythm of more than a hundred years is none
+        case
+            when placed.even_chance_days <= {{ longest }}
+                then {{ add_days('placed.last_purchase_on', 'cast(ceil(placed.even_chance_days - 1e-9) as integer)') }}
+        end as next_purchase_on,
+        case
+            when placed.overdue_days <= {{ longest }}
+                then {{ add_days('placed.last_purchase_on', 'cast(ceil(placed.overdue_days - 1e-9) as integer)') }}
+        end as overdue_on
     from placed
     -- bands are half-open and do not overlap, so at most one matches
     left join cadence_bands

@@ -42,7 +42,10 @@ pivoted as (
         {% endfor -%}
         max(case when target = 'clv' and parameter = 'p' then value end) as p,
         max(case when target = 'clv' and parameter = 'q' then value end) as q,
-        max(case when target = 'clv' and parameter = 'gamma' then value end) as gamma
+        max(case when target = 'clv' and parameter = 'gamma' then value end) as gamma,
+        -- a fit of a release that did not know them has none
+        coalesce(max(case when target = 'clv' and parameter = 'never_pays' then value end), 0e0) as never_pays,
+        coalesce(max(case when target = 'clv' and parameter = 'free_day' then value end), 0e0) as free_day
     from used_parameters
 ),
 
@@ -59,7 +62,9 @@ final as (
         case when model_name = 'bg_nbd' then b - 1e0 else b end as b_later,
         p,
         q,
-        gamma
+        gamma,
+        never_pays,
+        free_day
     from pivoted
 )
 

@@ -36,7 +36,8 @@ alive as (
             'customers.x', 'customers.t_x', 'customers.tenure_days'
         ) }} as p_alive,
         {{ gamma_gamma_expected_spend(
-            'parameters.p', 'parameters.q', 'parameters.gamma', 'customers.x', 'customers.mean_spend'
+            'parameters.p', 'parameters.q', 'parameters.gamma', 'parameters.never_pays', 'parameters.free_day', 'customers.x',
+            'customers.mean_spend'
         ) }} as expected_spend_per_purchase
     from customers
     cross join parameters

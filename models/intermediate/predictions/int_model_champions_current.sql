@@ -47,6 +47,17 @@ newest_fit as (
     where fit_rank = 1
 ),
 
+-- a target of which the newest fit could make no model, though it made others
+refused_targets as (
+    select
+        champions.target,
+        max(champions.unreliable_reason) as unreliable_reason
+    from champions
+    inner join known_fits on champions.fit_id = known_fits.fit_id
+    where champions.model_name is null and known_fits.fit_rank = 1
+    group by champions.target
+),
+
 ranked_champions as (
     select
         champions.*,
@@ -70,12 +81,13 @@ final as (
             -- of too small a company no fit is even tried
             when purchase_history.customers < model_limits.minimum_customers then 'too_few_customers'
             when purchase_history.history_days < model_limits.minimum_history_days then 'history_too_short'
-            else coalesce(newest_fit.reason_code, 'no_parameters')
+            else coalesce(refused_targets.unreliable_reason, newest_fit.reason_code, 'no_parameters')
         end as unreliable_reason
     from targets
     cross join newest_fit
     cross join purchase_history
     cross join model_limits
+    left join refused_targets on targets.target = refused_targets.target
     left join ranked_champions as champions
         on targets.target = champions.target
         and champions.champion_rank = 1

@@ -61,7 +61,9 @@ final as (
         cast(sum(case when counted.direction = {{ direction }} then counted.weight else 0 end) as double) as {{ name }}_weight_sum,
         sum(case when counted.direction = {{ direction }} then counted.squared_weight else 0e0 end) as {{ name }}_squared_weight_sum,
         {% endfor %}
-        sum(counted.squared_weight) as squared_weight_sum
+        sum(counted.squared_weight) as squared_weight_sum,
+        sum(counted.squared_weight * counted.score) as squared_weight_score_sum,
+        sum(counted.squared_weight * counted.score * counted.score) as squared_weight_squared_score_sum
     from counted
     inner join dimensions on counted.response_id = dimensions.response_id
     group by

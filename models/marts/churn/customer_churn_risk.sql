@@ -18,7 +18,11 @@ reasons as (
 ),
 
 scores as (
-    select customer_id, is_high_value from {{ ref('customer_rfm') }}
+    select customer_id, is_high_value, is_top_value from {{ ref('customer_rfm') }}
+),
+
+values_ahead as (
+    select customer_id, p_alive, predicted_clv_365d, is_reliable, unreliable_reason from {{ ref('customer_clv') }}
 ),
 
 retention_actions as (
@@ -70,10 +74,20 @@ customers as (
         features.repeat_purchase_days,
         features.net_revenue_365d,
         features.days_since_last_purchase >= run_context.lapsed_days as is_lapsed,
-        coalesce(scores.is_high_value, false) as is_high_value
+        -- more likely gone than not; without a model the days alone tell
+        features.days_since_last_purchase >= run_context.lapsed_days or coalesce(values_ahead.p_alive < 0.5e0, false)
+            as has_probably_left,
+        coalesce(scores.is_high_value, false) as is_high_value,
+        coalesce(scores.is_top_value, false) as is_top_value,
+        coalesce(scores.is_high_value or scores.is_top_value, false) as is_valuable,
+        values_ahead.predicted_clv_365d,
+        values_ahead.is_reliable as is_value_reliable,
+        values_ahead.unreliable_reason as value_unreliable_reason
     from features
     inner join run_context on features.as_of_date = run_context.as_of_date
+    -- either has one row per customer at most
     left join scores on features.customer_id = scores.customer_id
+    left join values_ahead on features.customer_id = values_ahead.customer_id
 ),
 
 final as (
@@ -92,13 +106,22 @@ final as (
         {% endfor -%}
         customers.days_since_last_purchase,
         customers.net_revenue_365d,
-        -- what was paid back beyond what was paid cannot be lost again
-        {{ money(
-            'greatest(0e0, cast(customers.net_revenue_365d as double)) * probabilities.churn_probability_90d'
-        ) }} as revenue_at_risk_365d,
+        customers.predicted_clv_365d,
+        case
+            when champions.is_reliable and customers.is_value_reliable
+                then {{ money(
+                    'greatest(0e0, cast(customers.predicted_clv_365d as double)) * probabilities.churn_probability_90d'
+                ) }}
+        end as revenue_at_risk_365d,
+        coalesce(champions.unreliable_reason, customers.value_unreliable_reason) as no_revenue_at_risk_reason,
+        customers.is_lapsed,
+        customers.has_probably_left,
         customers.is_high_value,
-        customers.is_high_value and not customers.is_lapsed and risk_bands.is_at_risk as is_save_candidate,
-        customers.is_lapsed and (customers.is_high_value or customers.repeat_purchase_days > 0) as is_win_back_candidate,
+        customers.is_top_value,
+        customers.is_valuable,
+        customers.is_valuable and not customers.has_probably_left and risk_bands.is_at_risk as is_save_candidate,
+        customers.has_probably_left and (customers.is_valuable or customers.repeat_purchase_days > 0)
+            as is_win_back_candidate,
         retention_actions.action as recommended_action,
         champions.is_reliable,
         champions.unreliable_reason,
@@ -111,8 +134,8 @@ final as (
         on probabilities.churn_probability_90d >= risk_bands.from_probability
         and (probabilities.churn_probability_90d < risk_bands.below_probability or risk_bands.below_probability is null)
     left join retention_actions
-        on risk_bands.risk_band = retention_actions.risk_band
-        and customers.is_high_value = retention_actions.is_high_value
+        on case when customers.has_probably_left then 'left' else risk_bands.risk_band end = retention_actions.risk_band
+        and customers.is_valuable = retention_actions.is_valuable
     left join customer_reasons on customers.customer_id = customer_reasons.customer_id
 )
 

@@ -1,3 +1,5 @@
+{#- for the p-value a response is added at either end of the scale, and one in the middle -#}
+{%- set added = [1, 4, 7] -%}
 with
 
 sums as (
@@ -5,60 +7,84 @@ sums as (
     where survey_type = 'ces'
 ),
 
-spread as (
+means as (
     select
         sums.*,
         {{ ratio('score_sum', 'responses') }} as ces_mean,
-        cast(nullif(sums.responses - 1, 0) as double) as degrees_of_freedom,
+        {{ ratio('weighted_score_sum', 'weight_sum') }} as weighted_ces_mean,
         -- whole numbers, so that equal scores have a variance of zero exactly
         {{ ratio('responses * squared_score_sum - score_sum * score_sum', 'responses * (responses - 1)') }} as variance,
         {{ effective_size('weight_sum', 'squared_weight_sum') }} as effective_responses,
-        {{ ratio('favourable_weight_sum', 'weight_sum') }} as weighted_easy_rate
+        {{ ratio('favourable_weight_sum', 'weight_sum') }} as weighted_easy_rate,
+        {{ adjusted_mean('weight_sum', 'squared_weight_sum', 'weighted_score_sum', added) }} as adjusted_mean
     from sums
+),
+
+spread as (
+    select
+        means.*,
+        cast(nullif(responses - 1, 0) as double) as degrees_of_freedom,
+        -- with fewer than two effective responses nothing shows a spread; equal weights make a whole number but for rounding
+        case when effective_responses > 2e0 - 1e-9 then effective_responses - 1e0 end as weighted_degrees_of_freedom,
+        squared_weight_squared_score_sum - 2e0 * weighted_ces_mean * squared_weight_score_sum
+        + weighted_ces_mean * weighted_ces_mean * squared_weight_sum as weighted_squares
+    from means
 ),
 
 errors as (
     select
         spread.*,
         -- scores that are all the same do not show how far others might be from them: no interval, rather than one without width
-        case when spread.variance > 0e0 then spread.variance / spread.responses end as squared_error
+        case when variance > 0e0 then variance / responses end as squared_error,
+        -- zero but for rounding, where all scores that weigh something are the same
+        case
+            when weighted_squares > 1e-9 * squared_weight_sum
+                then weighted_squares / (weight_sum * weight_sum) * effective_responses / weighted_degrees_of_freedom
+        end as weighted_squared_error,
+        {{ adjusted_squared_error(
+            'adjusted_mean', 'weight_sum', 'squared_weight_sum',
+            'squared_weight_score_sum', 'squared_weight_squared_score_sum', added
+        ) }} as adjusted_squared_error
     from spread
 ),
 
-means as (
-    select
-        errors.*,
-        {{ t_95('errors.degrees_of_freedom') }} * sqrt(errors.squared_error) as margin
-    from errors
+compared as (
+    {{ with_previous_period('errors', [
+        'ces_mean', 'squared_error', 'degrees_of_freedom',
+        'weighted_ces_mean', 'weighted_squared_error', 'weighted_degrees_of_freedom',
+        'adjusted_mean', 'adjusted_squared_error',
+    ]) }}
 ),
 
-compared as (
+tested as (
+    {{ with_tested_changes('compared') }}
+),
+
+freedom as (
     select
-        means.*,
-        previous_means.ces_mean as previous_ces_mean,
-        means.ces_mean - previous_means.ces_mean as ces_change,
-        means.squared_error + previous_means.squared_error as change_squared_error,
-        -- Welch's degrees of freedom: the spread of the two periods may differ
-        (means.squared_error + previous_means.squared_error) * (means.squared_error + previous_means.squared_error) / (
-            means.squared_error * means.squared_error / means.degrees_of_freedom
-            + previous_means.squared_error * previous_means.squared_error / previous_means.degrees_of_freedom
-        ) as change_degrees_of_freedom
-    from means
-    -- the same cut one period before, at most one row: a period without responses is no period to compare with
-    left join means as previous_means
-        on means.period_grain = previous_means.period_grain
-        and means.previous_period_start = previous_means.period_start
-        and means.dimension = previous_means.dimension
-        and means.dimension_value = previous_means.dimension_value
+        tested.*,
+        {{ t_95('degrees_of_freedom') }} * sqrt(squared_error) as margin,
+        {{ welch_degrees_of_freedom(
+            'squared_error', 'degrees_of_freedom', 'previous_squared_error', 'previous_degrees_of_freedom'
+        ) }} as change_degrees_of_freedom,
+        {{ welch_degrees_of_freedom(
+            'weighted_squared_error', 'weighted_degrees_of_freedom',
+            'previous_weighted_squared_error', 'previous_weighted_degrees_of_freedom'
+        ) }} as weighted_change_degrees_of_freedom
+    from tested
 ),
 
 changes as (
     select
-        compared.*,
-        {{ bounded('compared.ces_mean - compared.margin', '1e0', '7e0') }} as ces_mean_low,
-        {{ bounded('compared.ces_mean + compared.margin', '1e0', '7e0') }} as ces_mean_high,
-        {{ t_95('compared.change_degrees_of_freedom') }} * sqrt(compared.change_squared_error) as change_margin
-    from compared
+        freedom.*,
+        ces_mean - previous_ces_mean as ces_change,
+        {{ t_95('change_degrees_of_freedom') }} * sqrt(squared_error + previous_squared_error) as change_margin,
+        weighted_ces_mean - previous_weighted_ces_mean as weighted_ces_change,
+        {{ t_95('weighted_change_degrees_of_freedom') }} * sqrt(weighted_squared_error + previous_weighted_squared_error)
+            as weighted_change_margin,
+        {{ bounded('ces_mean - margin', '1e0', '7e0') }} as ces_mean_low,
+        {{ bounded('ces_mean + margin', '1e0', '7e0') }} as ces_mean_high
+    from freedom
 ),
 
 final as (
@@ -77,7 +103,7 @@ final as (
         {{ ratio('favourable_responses', 'responses') }} as ces_easy_rate,
         {{ wilson_low('favourable_responses', 'responses') }} as ces_easy_rate_low,
         {{ wilson_high('favourable_responses', 'responses') }} as ces_easy_rate_high,
-        {{ ratio('weighted_score_sum', 'weight_sum') }} as weighted_ces_mean,
+        weighted_ces_mean,
         weighted_easy_rate as weighted_ces_easy_rate,
         {{ wilson_low('weighted_easy_rate * effective_responses', 'effective_responses') }} as weighted_ces_easy_rate_low,
         {{ wilson_high('weighted_easy_rate * effective_responses', 'effective_responses') }} as weighted_ces_easy_rate_high,
@@ -85,7 +111,13 @@ final as (
         ces_change,
         {{ bounded('ces_change - change_margin', '-6e0', '6e0') }} as ces_change_low,
         {{ bounded('ces_change + change_margin', '-6e0', '6e0') }} as ces_change_high,
+        weighted_ces_change,
+        {{ bounded('weighted_ces_change - weighted_change_margin', '-6e0', '6e0') }} as weighted_ces_change_low,
+        {{ bounded('weighted_ces_change + weighted_change_margin', '-6e0', '6e0') }} as weighted_ces_change_high,
         abs(ces_change) > change_margin as is_significant,
+        p_value,
+        q_value,
+        is_flagged,
         is_complete,
         ces_mean_low as ci_low,
         ces_mean_high as ci_high

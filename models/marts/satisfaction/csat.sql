@@ -1,3 +1,5 @@
+{#- a satisfied response counts 1, any other 0; one of each is added -#}
+{%- set added = [0, 1] -%}
 with
 
 sums as (
@@ -9,7 +11,8 @@ weighed as (
     select
         sums.*,
         {{ effective_size('weight_sum', 'squared_weight_sum') }} as effective_responses,
-        {{ ratio('favourable_weight_sum', 'weight_sum') }} as weighted_csat_rate
+        {{ ratio('favourable_weight_sum', 'weight_sum') }} as weighted_csat_rate,
+        {{ adjusted_mean('weight_sum', 'squared_weight_sum', 'favourable_weight_sum', added) }} as adjusted_mean
     from sums
 ),
 
@@ -31,26 +34,41 @@ rates as (
         {{ ratio('score_sum', 'responses') }} as csat_mean,
         weighted_csat_rate,
         {{ wilson_low('weighted_csat_rate * effective_responses', 'effective_responses') }} as weighted_csat_rate_low,
-        {{ wilson_high('weighted_csat_rate * effective_responses', 'effective_responses') }} as weighted_csat_rate_high
+        {{ wilson_high('weighted_csat_rate * effective_responses', 'effective_responses') }} as weighted_csat_rate_high,
+        adjusted_mean,
+        {{ adjusted_squared_error(
+            'adjusted_mean', 'weight_sum', 'squared_weight_sum',
+            'favourable_squared_weight_sum', 'favourable_squared_weight_sum', added
+        ) }} as adjusted_squared_error
     from weighed
 ),
 
 compared as (
+    {{ with_previous_period('rates', [
+        'csat_rate', 'csat_rate_low', 'csat_rate_high',
+        'weighted_csat_rate', 'weighted_csat_rate_low', 'weighted_csat_rate_high',
+        'adjusted_mean', 'adjusted_squared_error',
+    ]) }}
+),
+
+tested as (
+    {{ with_tested_changes('compared') }}
+),
+
+changes as (
     select
-        rates.*,
-        previous_rates.csat_rate as previous_csat_rate,
-        rates.csat_rate - previous_rates.csat_rate as csat_change,
-        {{ difference_low('rates.csat_rate', 'rates.csat_rate_low', 'previous_rates.csat_rate', 'previous_rates.csat_rate_high') }}
-            as csat_change_low,
-        {{ difference_high('rates.csat_rate', 'rates.csat_rate_high', 'previous_rates.csat_rate', 'previous_rates.csat_rate_low') }}
-            as csat_change_high
-    from rates
-    -- the same cut one period before, at most one row: a period without responses is no period to compare with
-    left join rates as previous_rates
-        on rates.period_grain = previous_rates.period_grain
-        and rates.previous_period_start = previous_rates.period_start
-        and rates.dimension = previous_rates.dimension
-        and rates.dimension_value = previous_rates.dimension_value
+        tested.*,
+        csat_rate - previous_csat_rate as csat_change,
+        {{ difference_low('csat_rate', 'csat_rate_low', 'previous_csat_rate', 'previous_csat_rate_high') }} as csat_change_low,
+        {{ difference_high('csat_rate', 'csat_rate_high', 'previous_csat_rate', 'previous_csat_rate_low') }} as csat_change_high,
+        weighted_csat_rate - previous_weighted_csat_rate as weighted_csat_change,
+        {{ difference_low(
+            'weighted_csat_rate', 'weighted_csat_rate_low', 'previous_weighted_csat_rate', 'previous_weighted_csat_rate_high'
+        ) }} as weighted_csat_change_low,
+        {{ difference_high(
+            'weighted_csat_rate', 'weighted_csat_rate_high', 'previous_weighted_csat_rate', 'previous_weighted_csat_rate_low'
+        ) }} as weighted_csat_change_high
+    from tested
 ),
 
 final as (
@@ -74,11 +92,17 @@ final as (
         csat_change,
         csat_change_low,
         csat_change_high,
+        weighted_csat_change,
+        weighted_csat_change_low,
+        weighted_csat_change_high,
         csat_change_low > 0e0 or csat_change_high < 0e0 as is_significant,
+        p_value,
+        q_value,
+        is_flagged,
         is_complete,
         csat_rate_low as ci_low,
         csat_rate_high as ci_high
-    from compared
+    from changes
 )
 
 {{ select_with_labels('final') }}

@@ -1,3 +1,5 @@
+{#- a promoter counts 1, a passive 0, a detractor -1; one of each is added -#}
+{%- set added = [-1, 0, 1] -%}
 with
 
 sums as (
@@ -11,24 +13,33 @@ adjusted as (
         sums.*,
         {{ ratio('favourable_responses - unfavourable_responses', 'responses') }} as share,
         {{ ratio('favourable_weight_sum - unfavourable_weight_sum', 'weight_sum') }} as weighted_share,
-        {{ adjusted_nps('responses', 'responses', 'favourable_responses', 'unfavourable_responses') }} as adjusted_share,
-        {{ adjusted_nps('weight_sum', 'squared_weight_sum', 'favourable_weight_sum', 'unfavourable_weight_sum') }}
-            as adjusted_weighted_share
+        {{ adjusted_mean('responses', 'responses', 'favourable_responses - unfavourable_responses', added) }} as adjusted_share,
+        {{ adjusted_mean('weight_sum', 'squared_weight_sum', 'favourable_weight_sum - unfavourable_weight_sum', added) }}
+            as adjusted_mean
     from sums
+),
+
+errors as (
+    select
+        adjusted.*,
+        {{ adjusted_squared_error(
+            'adjusted_share', 'responses', 'responses',
+            'favourable_responses - unfavourable_responses', 'favourable_responses + unfavourable_responses', added
+        ) }} as squared_error,
+        {{ adjusted_squared_error(
+            'adjusted_mean', 'weight_sum', 'squared_weight_sum',
+            'favourable_squared_weight_sum - unfavourable_squared_weight_sum',
+            'favourable_squared_weight_sum + unfavourable_squared_weight_sum', added
+        ) }} as adjusted_squared_error
+    from adjusted
 ),
 
 margins as (
     select
-        adjusted.*,
-        {{ adjusted_nps_margin(
-            'adjusted_share', 'responses', 'responses',
-            'favourable_responses', 'neutral_responses', 'unfavourable_responses'
-        ) }} as margin,
-        {{ adjusted_nps_margin(
-            'adjusted_weighted_share', 'weight_sum', 'squared_weight_sum',
-            'favourable_squared_weight_sum', 'neutral_squared_weight_sum', 'unfavourable_squared_weight_sum'
-        ) }} as weighted_margin
-    from adjusted
+        errors.*,
+        {{ z_95() }} * sqrt(squared_error) as margin,
+        {{ z_95() }} * sqrt(adjusted_squared_error) as weighted_margin
+    from errors
 ),
 
 scores as (
@@ -47,27 +58,36 @@ scores as (
         {{ bounded('1e2 * (adjusted_share - margin)', '-1e2', '1e2') }} as nps_low,
         {{ bounded('1e2 * (adjusted_share + margin)', '-1e2', '1e2') }} as nps_high,
         1e2 * weighted_share as weighted_nps,
-        {{ bounded('1e2 * (adjusted_weighted_share - weighted_margin)', '-1e2', '1e2') }} as weighted_nps_low,
-        {{ bounded('1e2 * (adjusted_weighted_share + weighted_margin)', '-1e2', '1e2') }} as weighted_nps_high
+        {{ bounded('1e2 * (adjusted_mean - weighted_margin)', '-1e2', '1e2') }} as weighted_nps_low,
+        {{ bounded('1e2 * (adjusted_mean + weighted_margin)', '-1e2', '1e2') }} as weighted_nps_high,
+        adjusted_mean,
+        adjusted_squared_error
     from margins
 ),
 
 compared as (
+    {{ with_previous_period('scores', [
+        'nps', 'nps_low', 'nps_high', 'weighted_nps', 'weighted_nps_low', 'weighted_nps_high',
+        'adjusted_mean', 'adjusted_squared_error',
+    ]) }}
+),
+
+tested as (
+    {{ with_tested_changes('compared') }}
+),
+
+changes as (
     select
-        scores.*,
-        previous_scores.nps as previous_nps,
-        scores.nps - previous_scores.nps as nps_change,
-        {{ difference_low('scores.nps', 'scores.nps_low', 'previous_scores.nps', 'previous_scores.nps_high') }}
-            as nps_change_low,
-        {{ difference_high('scores.nps', 'scores.nps_high', 'previous_scores.nps', 'previous_scores.nps_low') }}
-            as nps_change_high
-    from scores
-    -- the same cut one period before, at most one row: a period without responses is no period to compare with
-    left join scores as previous_scores
-        on scores.period_grain = previous_scores.period_grain
-        and scores.previous_period_start = previous_scores.period_start
-        and scores.dimension = previous_scores.dimension
-        and scores.dimension_value = previous_scores.dimension_value
+        tested.*,
+        nps - previous_nps as nps_change,
+        {{ difference_low('nps', 'nps_low', 'previous_nps', 'previous_nps_high') }} as nps_change_low,
+        {{ difference_high('nps', 'nps_high', 'previous_nps', 'previous_nps_low') }} as nps_change_high,
+        weighted_nps - previous_weighted_nps as weighted_nps_change,
+        {{ difference_low('weighted_nps', 'weighted_nps_low', 'previous_weighted_nps', 'previous_weighted_nps_high') }}
+            as weighted_nps_change_low,
+        {{ difference_high('weighted_nps', 'weighted_nps_high', 'previous_weighted_nps', 'previous_weighted_nps_low') }}
+            as weighted_nps_change_high
+    from tested
 ),
 
 final as (
@@ -90,9 +110,15 @@ final as (
         nps_change,
         nps_change_low,
         nps_change_high,
+        weighted_nps_change,
+        weighted_nps_change_low,
+        weighted_nps_change_high,
         nps_change_low > 0e0 or nps_change_high < 0e0 as is_significant,
+        p_value,
+        q_value,
+        is_flagged,
         is_complete
-    from compared
+    from changes
 )
 
 {{ select_with_labels('final') }}

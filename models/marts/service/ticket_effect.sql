@@ -12,10 +12,6 @@ settings as (
     select minimum_pairs from {{ ref('ticket_matching_settings') }}
 ),
 
-unreliability_reasons as (
-    select * from {{ ref('unreliability_reasons') }}
-),
-
 run_context as (
     select ticket_followup_days from {{ ref('run_context') }}
 ),
@@ -25,6 +21,7 @@ differences as (
     select
         ticket_kind,
         '{{ metric }}' as metric,
+        customer_id,
         matched_customer_id,
         cast({{ metric }} as double) as ticket_value,
         cast(matched_{{ metric }} as double) as matched_value,
@@ -34,7 +31,7 @@ differences as (
     {% endfor %}
 ),
 
--- one customer may be compared with several, whose differences then move together
+-- one customer may be compared with several, and have a ticket later: the differences of these pairs move together
 estimates as (
     {{
         clustered_effects(
@@ -42,7 +39,8 @@ estimates as (
             'settings',
             groups=['ticket_kind', 'metric'],
             values=['ticket_value', 'matched_value'],
-            cluster='matched_customer_id'
+            treated='customer_id',
+            control='matched_customer_id'
         )
     }}
 ),
@@ -81,13 +79,10 @@ final as (
         naive.naive_other_value,
         naive.naive_ticket_value - naive.naive_other_value as naive_effect,
         estimates.standard_error is not null as is_reliable,
-        unreliability_reasons.reason_code as unreliable_reason,
-        unreliability_reasons.label_en as unreliable_reason_en,
-        unreliability_reasons.label_zh as unreliable_reason_zh
+        {{ unreliable_effect_reason('estimates') }} as unreliable_reason
     from naive
     cross join run_context
     left join estimates on naive.ticket_kind = estimates.ticket_kind and naive.metric = estimates.metric
-    left join unreliability_reasons on {{ unreliable_effect_reason('estimates') }} = unreliability_reasons.reason_code
 )
 
 {{ select_with_labels('final') }}

@@ -14,4 +14,4 @@ final as (
     from transitions
 )
 
-{{ select_with_labels('final') }}
+select * from final

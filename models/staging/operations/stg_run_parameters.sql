@@ -9,15 +9,7 @@ company_settings as (
     select * from {{ source('operations', 'company_settings') }}
 ),
 
--- one row, also of a company that sets nothing
-settings as (
-    select
-        {% for name in var('settings') %}
-        {{ setting(name) }} as {{ name }}{{ ',' if not loop.last }}
-        {% endfor %}
-    from company_settings
-),
-
+-- the one row of the run, with every setting of dbt_project.yml under its name, also where the company sets nothing
 final as (
     select
         run_parameters.run_id,
@@ -26,10 +18,16 @@ final as (
         run_parameters.yesterday,
         run_parameters.company_key,
         {% for name in var('settings') %}
-        settings.{{ name }}{{ ',' if not loop.last }}
+        {{ setting(name) }} as {{ name }}{% if not loop.last %},{% endif %}
         {% endfor %}
     from run_parameters
-    cross join settings
+    left join company_settings on true
+    group by
+        run_parameters.run_id,
+        run_parameters.started_at,
+        run_parameters.requested_as_of_date,
+        run_parameters.yesterday,
+        run_parameters.company_key
 )
 
 select * from final

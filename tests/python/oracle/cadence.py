@@ -1,7 +1,8 @@
 """How often a customer buys, and whether the next purchase is late by that customer's own rhythm.
 
-Intervals between purchase days are exponential with a rate of the customer's own, drawn from a gamma distribution; the
-population's mean interval stands for `cadence_prior_intervals` intervals that everybody is given beforehand.
+Intervals between purchase days are exponential with a rate of the customer's own, drawn from a gamma distribution: that
+of a fit, where there is one; else the population's mean interval stands for `cadence_prior_intervals` intervals that
+everybody is given beforehand.
 """
 
 import math
@@ -16,6 +17,7 @@ from oracle.order_history import Facts
 from oracle.seeds import Seeds
 
 UNKNOWN_STATUS = "unknown"
+HUNDRED_YEARS = 36_500
 CADENCE_COLUMNS = [
     "customer_id",
     "purchase_days",
@@ -58,12 +60,20 @@ def population_mean_interval(histories: Iterable[Sequence[date]]) -> float | Non
     return total / intervals if intervals else None
 
 
-def cadence_of(days: Sequence[date], mean_interval: float | None, prior_intervals: int) -> Cadence | None:
-    """Cadence after the purchase days `days`; None where the population has no interval to lean on."""
-    if not mean_interval:
+def prior_of(facts: Facts, mean_interval: float | None) -> Cadence | None:
+    """What everybody is given beforehand; None where there is no fit and the population has no interval to lean on."""
+    if facts.fitted_rates is not None:
+        return Cadence(*facts.fitted_rates)
+    intervals = facts.variables.cadence_prior_intervals
+    return Cadence(intervals, intervals * mean_interval) if mean_interval else None
+
+
+def cadence_of(days: Sequence[date], prior: Cadence | None) -> Cadence | None:
+    """Cadence after the purchase days `days`; None where there is nothing to lean on."""
+    if prior is None:
         return None
-    alpha = prior_intervals + len(days) - 1
-    return Cadence(alpha, prior_intervals * mean_interval + (days[-1] - days[0]).days) if alpha else None
+    alpha = prior.alpha + len(days) - 1
+    return Cadence(alpha, prior.beta + (days[-1] - days[0]).days) if alpha else None
 
 
 def cadence_status(cadence: Cadence | None, days_since_last: int, seeds: Seeds) -> str:
@@ -77,11 +87,13 @@ def cadence_status(cadence: Cadence | None, days_since_last: int, seeds: Seeds) 
 def customer_cadence(facts: Facts, seeds: Seeds) -> pd.DataFrame:
     """One row per customer with a purchase. The next is expected on the first day its probability reaches one half."""
     mean_interval = population_mean_interval(customer.purchase_days for customer in facts.buyers)
+    prior = prior_of(facts, mean_interval)
     rows = []
     for customer in facts.buyers:
         days = customer.purchase_days
         gaps = [(later - earlier).days for earlier, later in zip(days, days[1:], strict=False)]
-        cadence = cadence_of(days, mean_interval, facts.variables.cadence_prior_intervals)
+        cadence = cadence_of(days, prior)
+        next_days = math.ceil(cadence.median_days_to_next) if cadence else None
         since_last = (facts.as_of - days[-1]).days
         rows.append(
             (
@@ -89,7 +101,7 @@ def customer_cadence(facts: Facts, seeds: Seeds) -> pd.DataFrame:
                 len(days),
                 median(gaps) if gaps else None,
                 cadence.expected_interval_days if cadence else None,
-                days[-1] + timedelta(days=math.ceil(cadence.median_days_to_next)) if cadence else None,
+                days[-1] + timedelta(days=next_days) if next_days is not None and next_days <= HUNDRED_YEARS else None,
                 cadence.probability_by(since_last) if cadence else None,
                 cadence_status(cadence, since_last, seeds),
             )

@@ -19,6 +19,7 @@ SETTINGS = {
     "business_timezone": "UTC",
     "default_margin_rate": Decimal("0.30"),
     "high_value_annual_amount": Decimal("5000"),
+    "top_value_share": Decimal("0.2"),
     "cadence_prior_intervals": 2,
     "active_days": 90,
     "new_customer_days": 30,

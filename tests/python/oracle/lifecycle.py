@@ -6,7 +6,7 @@ from datetime import date, timedelta
 import pandas as pd
 
 from oracle.business_days import add_months, last_day_of_month
-from oracle.cadence import cadence_of, cadence_status, population_mean_interval
+from oracle.cadence import Cadence, cadence_of, cadence_status, population_mean_interval, prior_of
 from oracle.order_history import Customer, Facts
 from oracle.repurchase import ratio
 from oracle.seeds import Seeds
@@ -37,14 +37,15 @@ REACTIVATION_COLUMNS = [
 def stages_on(facts: Facts, day: date, seeds: Seeds) -> dict[str, str]:
     """The stage at the end of `day` of every customer that existed then."""
     mean_interval = population_mean_interval(customer.purchase_days_until(day) for customer in facts.buyers)
+    prior = prior_of(facts, mean_interval)
     return {
-        customer.customer_id: _stage(customer, day, mean_interval, facts, seeds)
+        customer.customer_id: _stage(customer, day, prior, facts, seeds)
         for customer in facts.customers
         if customer.exists_on(day)
     }
 
 
-def _stage(customer: Customer, day: date, mean_interval: float | None, facts: Facts, seeds: Seeds) -> str:
+def _stage(customer: Customer, day: date, prior: Cadence | None, facts: Facts, seeds: Seeds) -> str:
     variables = facts.variables
     days = customer.purchase_days_until(day)
     if not days:
@@ -56,7 +57,7 @@ def _stage(customer: Customer, day: date, mean_interval: float | None, facts: Fa
     since_last = (day - days[-1]).days
     if since_last >= variables.lapsed_days:
         return "lapsed"
-    cadence = cadence_of(days, mean_interval, variables.cadence_prior_intervals)
+    cadence = cadence_of(days, prior)
     if cadence_status(cadence, since_last, seeds) in AT_RISK_CADENCES:
         return "at_risk"
     return "loyal" if len(days) >= variables.loyal_purchase_days else "developing"

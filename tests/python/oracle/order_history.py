@@ -67,13 +67,17 @@ class Customer:
 
 @dataclass(frozen=True)
 class Facts:
-    """Everything that counts as of `as_of`. `dimensions` are those of customers, after 'all'."""
+    """Everything that counts as of `as_of`. `dimensions` are those of customers, after 'all'.
+
+    `fitted_rates` is the gamma distribution of the purchase rates that a fit has found: shape, and rate in days.
+    """
 
     as_of: date
     variables: Variables
     orders: tuple[Order, ...]
     customers: tuple[Customer, ...]
     dimensions: tuple[str, ...]
+    fitted_rates: tuple[float, float] | None = None
 
     @property
     def buyers(self) -> list[Customer]:

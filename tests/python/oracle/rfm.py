@@ -24,6 +24,7 @@ RFM_COLUMNS = [
     "m_score",
     "rfm_segment",
     "is_high_value",
+    "is_top_value",
 ]
 MIGRATION_COLUMNS = ["month", "from_segment", "to_segment", "customers"]
 
@@ -68,9 +69,17 @@ def rfm_on(facts: Facts, day: date) -> list[Rfm]:
 
 def customer_rfm(facts: Facts, seeds: Seeds) -> pd.DataFrame:
     """One row per customer with a purchase in the 365 days up to the as-of date."""
+    buyers = rfm_on(facts, facts.as_of)
+    amounts = sorted(rfm.monetary for rfm in buyers)
     rows = [
-        (*rfm, _segment(rfm, seeds), rfm.monetary >= facts.variables.high_value_annual_amount)
-        for rfm in rfm_on(facts, facts.as_of)
+        (
+            *rfm,
+            _segment(rfm, seeds),
+            rfm.monetary >= facts.variables.high_value_annual_amount,
+            rfm.monetary > 0
+            and len(amounts) - bisect_right(amounts, rfm.monetary) < facts.variables.top_value_share * len(amounts),
+        )
+        for rfm in buyers
     ]
     return pd.DataFrame(rows, columns=RFM_COLUMNS, dtype=object)
 

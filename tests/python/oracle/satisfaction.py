@@ -260,7 +260,21 @@ def _scored(surveys: Surveys, survey_type: str, score: Score, change: Change) ->
             | score(answers)
             | change(answers, groups.get((before, cut), []) if before else [])
         )
+    _add_q_values(rows)
     return pd.DataFrame(rows, dtype=object)
+
+
+def _add_q_values(rows: Rows) -> None:
+    """Put q values beside the p values: the whole is a family in each period, all that it is broken down by another."""
+    families: dict[tuple[Any, ...], Rows] = defaultdict(list)
+    for row in rows:
+        row["q_value"] = row["is_flagged"] = None
+        if row["p_value"] is not None:
+            families[row["period_grain"], row["period_start"], row["dimension"] == "all"].append(row)
+    for family in families.values():
+        adjusted = stats.false_discovery_control([row["p_value"] for row in family], method="bh")
+        for row, q_value in zip(family, adjusted, strict=True):
+            row["q_value"], row["is_flagged"] = q_value, q_value < 0.05
 
 
 def _count(answers: Sequence[Answer], direction: int) -> int:
@@ -275,16 +289,31 @@ class Estimate(NamedTuple):
     high: float | None
 
 
+def adjusted(values: Sequence[float], weights: Sequence[float], added: Sequence[float]) -> tuple[float, float] | None:
+    """Weighted mean and standard error after some more answers, each of which weighs as an effective response."""
+    answers, weight = np.array(values, dtype=float), np.array(weights, dtype=float)
+    if weight.sum() == 0:
+        return None
+    answers = np.append(answers, added)
+    weight = np.append(weight, [(weight**2).sum() / weight.sum()] * len(added))
+    centre = np.average(answers, weights=weight)
+    return centre, np.sqrt(((weight * (answers - centre)) ** 2).sum()) / weight.sum()
+
+
+def _p_value(one: tuple[float, float] | None, other: tuple[float, float] | None) -> float | None:
+    """Two-sided, of the difference of two means, each with its standard error."""
+    if one is None or other is None:
+        return None
+    return 2 * stats.norm.sf(abs(one[0] - other[0]), scale=np.hypot(one[1], other[1]))
+
+
 def nps_of(directions: Sequence[int], weights: Sequence[float]) -> Estimate:
     """NPS, and its interval after adding a promoter, a passive and a detractor that weigh as an effective response."""
-    answers, weight = np.array(directions, dtype=float), np.array(weights, dtype=float)
-    if weight.sum() == 0:
+    moved = adjusted(directions, weights, (1, 0, -1))
+    if moved is None:
         return Estimate(None, None, None)
-    value = np.average(answers, weights=weight)
-    added = (weight**2).sum() / weight.sum()
-    answers, weight = np.append(answers, [1, 0, -1]), np.append(weight, [added] * 3)
-    centre = np.average(answers, weights=weight)
-    error = np.sqrt(((weight * (answers - centre)) ** 2).sum()) / weight.sum()
+    centre, error = moved
+    value = np.average(directions, weights=weights)
     low, high = np.clip([centre - Z_95 * error, centre + Z_95 * error], -1, 1)
     return Estimate(100 * value, 100 * low, 100 * high)
 
@@ -316,13 +345,35 @@ def _changed(name: str, value: str, one: Estimate, other: Estimate | None, bound
     }
 
 
+def _changed_by_weight(name: str, one: Estimate, other: Estimate | None, bounds: Bounds) -> dict[str, Any]:
+    known = other is not None and None not in (one.value, other.value)
+    return {
+        f"weighted_{name}_change": one.value - other.value if known else None,
+        f"weighted_{name}_change_low": bounds[0],
+        f"weighted_{name}_change_high": bounds[1],
+    }
+
+
+def _difference_if_known(one: Estimate, other: Estimate | None) -> Bounds:
+    return NONE if other is None or None in (one.value, other.value) else difference(one, other)
+
+
+def _weights(answers: Sequence[Answer]) -> list[float]:
+    return [answer.weight for answer in answers]
+
+
 def nps(surveys: Surveys) -> pd.DataFrame:
     def unweighted(answers: Sequence[Answer]) -> Estimate:
         return nps_of([answer.direction for answer in answers], [1] * len(answers))
 
+    def by_weight(answers: Sequence[Answer]) -> Estimate:
+        return nps_of([answer.direction for answer in answers], _weights(answers))
+
+    def moved(answers: Sequence[Answer]) -> tuple[float, float] | None:
+        return adjusted([answer.direction for answer in answers], _weights(answers), (1, 0, -1))
+
     def score(answers: Sequence[Answer]) -> dict[str, Any]:
-        plain = unweighted(answers)
-        weighted = nps_of([answer.direction for answer in answers], [answer.weight for answer in answers])
+        plain, weighted = unweighted(answers), by_weight(answers)
         return {
             "promoters": _count(answers, 1),
             "passives": _count(answers, 0),
@@ -337,7 +388,12 @@ def nps(surveys: Surveys) -> pd.DataFrame:
 
     def change(answers: Sequence[Answer], before: Sequence[Answer]) -> dict[str, Any]:
         one, other = unweighted(answers), unweighted(before) if before else None
-        return _changed("nps", "nps", one, other, difference(one, other) if other else NONE)
+        weighted, other_weighted = by_weight(answers), by_weight(before) if before else None
+        return (
+            _changed("nps", "nps", one, other, _difference_if_known(one, other))
+            | _changed_by_weight("nps", weighted, other_weighted, _difference_if_known(weighted, other_weighted))
+            | {"p_value": _p_value(moved(answers), moved(before)) if before else None}
+        )
 
     return _scored(surveys, "nps", score, change)
 
@@ -348,7 +404,7 @@ def _share(answers: Sequence[Answer]) -> Estimate:
 
 
 def _weighted_share(answers: Sequence[Answer]) -> Estimate:
-    weights = np.array([answer.weight for answer in answers])
+    weights = np.array(_weights(answers))
     if weights.sum() == 0:
         return Estimate(None, None, None)
     share = np.average([answer.direction == 1 for answer in answers], weights=weights)
@@ -356,6 +412,9 @@ def _weighted_share(answers: Sequence[Answer]) -> Estimate:
 
 
 def csat(surveys: Surveys) -> pd.DataFrame:
+    def moved(answers: Sequence[Answer]) -> tuple[float, float] | None:
+        return adjusted([answer.direction == 1 for answer in answers], _weights(answers), (1, 0))
+
     def score(answers: Sequence[Answer]) -> dict[str, Any]:
         rate, weighted = _share(answers), _weighted_share(answers)
         return {
@@ -373,7 +432,12 @@ def csat(surveys: Surveys) -> pd.DataFrame:
 
     def change(answers: Sequence[Answer], before: Sequence[Answer]) -> dict[str, Any]:
         one, other = _share(answers), _share(before) if before else None
-        return _changed("csat", "csat_rate", one, other, difference(one, other) if other else NONE)
+        weighted, other_weighted = _weighted_share(answers), _weighted_share(before) if before else None
+        return (
+            _changed("csat", "csat_rate", one, other, _difference_if_known(one, other))
+            | _changed_by_weight("csat", weighted, other_weighted, _difference_if_known(weighted, other_weighted))
+            | {"p_value": _p_value(moved(answers), moved(before)) if before else None}
+        )
 
     return _scored(surveys, "csat", score, change)
 
@@ -393,9 +457,42 @@ def _welch(scores: Sequence[int], before: Sequence[int]) -> Bounds:
     return low, high
 
 
+def _weighted_mean(scores: Sequence[int], weights: Sequence[float]) -> Estimate:
+    return Estimate(np.average(scores, weights=weights) if sum(weights) else None, None, None)
+
+
+def _weighted_error(scores: Sequence[int], weights: Sequence[float]) -> tuple[float, float] | None:
+    """Squared error of a weighted mean, and its degrees of freedom: one less than the effective answers."""
+    weight = np.array(weights)
+    if len({score for score, each in zip(scores, weights, strict=True) if each}) < 2:
+        return None
+    size = weight.sum() ** 2 / (weight**2).sum()
+    if size <= 2 - 1e-9:
+        return None
+    residuals = weight * (np.array(scores) - np.average(scores, weights=weight))
+    # a spread that comes from an answer of next to no weight is none
+    if (residuals**2).sum() <= 1e-9 * (weight**2).sum():
+        return None
+    return (residuals**2).sum() / weight.sum() ** 2 * size / (size - 1), size - 1
+
+
+def _weighted_welch(answers: Sequence[Answer], before: Sequence[Answer]) -> Bounds:
+    one, other = (_weighted_error([each.score for each in some], _weights(some)) for some in (answers, before))
+    if one is None or other is None:
+        return NONE
+    errors, freedoms = np.array([one, other]).T
+    freedom = errors.sum() ** 2 / (errors**2 / freedoms).sum()
+    means = [np.average([each.score for each in some], weights=_weights(some)) for some in (answers, before)]
+    low, high = np.clip(stats.t.interval(0.95, freedom, loc=means[0] - means[1], scale=np.sqrt(errors.sum())), -6, 6)
+    return low, high
+
+
 def ces(surveys: Surveys) -> pd.DataFrame:
+    def moved(answers: Sequence[Answer]) -> tuple[float, float] | None:
+        return adjusted([answer.score for answer in answers], _weights(answers), (1, 4, 7))
+
     def score(answers: Sequence[Answer]) -> dict[str, Any]:
-        scores, weights = [answer.score for answer in answers], [answer.weight for answer in answers]
+        scores, weights = [answer.score for answer in answers], _weights(answers)
         mean, easy, weighted = _mean(scores), _share(answers), _weighted_share(answers)
         return {
             "satisfied": _count(answers, 1),
@@ -407,7 +504,7 @@ def ces(surveys: Surveys) -> pd.DataFrame:
             "ces_easy_rate": easy.value,
             "ces_easy_rate_low": easy.low,
             "ces_easy_rate_high": easy.high,
-            "weighted_ces_mean": np.average(scores, weights=weights) if sum(weights) else None,
+            "weighted_ces_mean": _weighted_mean(scores, weights).value,
             "weighted_ces_easy_rate": weighted.value,
             "weighted_ces_easy_rate_low": weighted.low,
             "weighted_ces_easy_rate_high": weighted.high,
@@ -416,7 +513,13 @@ def ces(surveys: Surveys) -> pd.DataFrame:
     def change(answers: Sequence[Answer], before: Sequence[Answer]) -> dict[str, Any]:
         scores, scores_before = [answer.score for answer in answers], [answer.score for answer in before]
         other = _mean(scores_before) if before else None
-        return _changed("ces", "ces_mean", _mean(scores), other, _welch(scores, scores_before) if before else NONE)
+        weighted = _weighted_mean(scores, _weights(answers))
+        other_weighted = _weighted_mean(scores_before, _weights(before)) if before else None
+        return (
+            _changed("ces", "ces_mean", _mean(scores), other, _welch(scores, scores_before) if before else NONE)
+            | _changed_by_weight("ces", weighted, other_weighted, _weighted_welch(answers, before) if before else NONE)
+            | {"p_value": _p_value(moved(answers), moved(before)) if before else None}
+        )
 
     return _scored(surveys, "ces", score, change)
 

@@ -24,6 +24,7 @@ class Variables:
     business_timezone: str = _default("business_timezone")
     default_margin_rate: Decimal = Decimal(str(_default("default_margin_rate")))
     high_value_annual_amount: Decimal = Decimal(str(_default("high_value_annual_amount")))
+    top_value_share: Decimal = Decimal(str(_default("top_value_share")))
     cadence_prior_intervals: float = _default("cadence_prior_intervals")
     active_days: int = _default("active_days")
     new_customer_days: int = _default("new_customer_days")
