@@ -23,7 +23,7 @@ from orchestration.predictive.windows import effective_windows, standard_error_o
 ALWAYS_FROM_DAYS = 180
 # standard deviation of the level between companies, and of a window around the level of its company; the latter is
 # worth so many windows. DECISIONS says where they are from
-_BETWEEN_COMPANIES = 0.15
+_BETWEEN_COMPANIES = 0.12
 _BETWEEN_WINDOWS = 0.08
 _PRIOR_WINDOWS = 6.0
 
