@@ -71,16 +71,22 @@ spread_totals as (
         spreads.backtest_windows,
         spreads.purchases_dispersion,
         spreads.clv_dispersion,
-        {% for target in ['purchases', 'clv'] -%}
         case
-            when totals.cohort = 'all' then spreads.{{ target }}_relative_error
+            when totals.cohort = 'all' then spreads.purchases_relative_error
             else
                 sqrt(
-                    spreads.{{ target }}_relative_error * spreads.{{ target }}_relative_error
-                    + spreads.{{ target }}_cohort_error * spreads.{{ target }}_cohort_error
+                    spreads.purchases_relative_error * spreads.purchases_relative_error
+                    + spreads.purchases_cohort_error * spreads.purchases_cohort_error
                 )
-        end as {{ target }}_error{{ ',' if not loop.last }}
-        {% endfor %}
+        end as purchases_error,
+        case
+            when totals.cohort = 'all' then spreads.clv_relative_error
+            else
+                sqrt(
+                    spreads.clv_relative_error * spreads.clv_relative_error
+                    + spreads.clv_cohort_error * spreads.clv_cohort_error
+                )
+        end as clv_error
     from totals
     left join spreads on totals.horizon_days = spreads.horizon_days
 ),
