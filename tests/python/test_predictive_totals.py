@@ -9,6 +9,7 @@ from math import exp, log, sqrt
 
 import numpy as np
 import pytest
+from predicted_totals import predicted_totals, sample_purchases
 from purchase_histories import month_ends, simulate
 from test_predictive_refit import predicted_by, refit_of, values
 
@@ -213,3 +214,22 @@ def test_a_company_whose_customers_fade_is_predicted_at_its_level(monkeypatch: p
         assert abs(log(total / actual.sum())) < 0.75 * abs(log(plain / actual.sum()))
         assert total * exp(-1.96 * spread["relative_error"]) < actual.sum()
         assert spread["relative_error"] < 0.2
+
+
+@pytest.mark.long
+@pytest.mark.nightly
+def test_totals_of_sample_companies_lie_in_intervals_of_the_right_width() -> None:
+    """As of days before and after the peak of the year."""
+    as_of = (date(2025, 3, 31), date(2025, 9, 30), date(2025, 12, 31))
+    found = [total for seed in (1, 2, 3) for day in as_of for total in predicted_totals(sample_purchases(seed), day)]
+    totals = [total for total in found if total.cohort is None]
+    errors = np.array([total.error for total in totals])
+    spread = sqrt(np.mean(errors**2))
+    assert np.mean([total.holds for total in totals]) >= 0.9
+    assert 0.8 < np.mean([total.half_width for total in totals]) / 1.96 / spread < 1.6
+    cohorts = [total.holds for total in found if total.cohort is not None and total.plain >= 20]
+    assert 0.9 <= np.mean(cohorts) < 1
+    year = [total for total in totals if total.horizon == 365]
+    assert abs(np.mean([total.error for total in year])) < abs(
+        np.mean([total.plain / total.actual - 1 for total in year])
+    )
