@@ -25,6 +25,11 @@
     lead(band_from) over (partition by covariate order by band_from asc nulls last)
 {%- endmacro %}
 
+{#- Whether an id (a text) falls into the half that its hash chooses: the same half at each run. `salt`, a word, makes it another half. -#}
+{% macro in_hashed_half(id, salt) -%}
+    substr({{ dbt.hash("concat('" ~ salt ~ " ', " ~ id ~ ")") }}, 1, 1) < '8'
+{%- endmacro %}
+
 {#-
     One row per row of `controls` in a cell that has a treated occasion, with an index day. Who was treated some days after a purchase
     has not bought on those days, so a control must be looked at after as many days; and the lags of the controls of a cell must be
@@ -131,85 +136,141 @@
 {%- endmacro %}
 
 {#-
-    One row per group of pairs: the mean difference of the pairs and its standard error, clustered, since the differences of pairs that
-    share a customer move together: the root of clusters / (clusters - 1) × the sum of the squared sums of residuals by cluster, over
-    the number of pairs (Cameron and Miller 2015, A Practitioner's Guide to Cluster-Robust Inference, section II). With one cluster, or
-    where all pairs differ alike, there is no standard error: it would be 0. With fewer pairs than minimum_pairs nothing is stated but
-    how many there are.
+    One row per group of pairs: the weighted mean difference of the pairs and its standard error, clustered by customer in either role,
+    since the differences of pairs that share a customer move together, also where the customer is the treated of one and the control of
+    another. The variance of the weighted sum adds the products of the residuals of all pairs that share a customer (Fafchamps and Gubert
+    2007; Aronow, Samii and Assenova 2015): over customers the squared sums of the residuals of their pairs, less what pairs of the same
+    two customers have been counted twice. It holds two-way clustering (Cameron, Gelbach and Miller 2011: treated + control - both) and
+    is equal to it where nobody has both roles. A pair's own residual counts once. Where the sum is not above 0, which may happen by
+    chance, the clusters are the controls. Times clusters / (clusters - 1), clusters being the different controls (Cameron and Miller 2015,
+    section II). With one control, or where all pairs differ alike, there is no standard error: it would be 0. With fewer pairs, or fewer
+    effective pairs, than minimum_pairs nothing is stated but how many there are.
 
-    `differences` names a CTE with one row per pair: the columns `groups` (a list), difference (double), `cluster` (whom the error is
-    clustered by) and `values` (a list; doubles, of which the mean is taken too). `settings` names one with one row and minimum_pairs.
-    The result has groups, matched_pairs and clusters (bigint), each of values, effect, standard_error (double), and unreliable_reason: a
-    code of the seed `unreliability_reasons`, null where the effect has an interval.
+    `differences` names a CTE with one row per pair: the columns `groups` (a list), difference (double), `treated` and `control` (the
+    customers of the pair; an error is clustered by both), `values` (a list; doubles, of which the mean is taken too) and, where `weight` is
+    given, a column of that name (double, above 0), by which every mean is weighted. `settings` names one with one row and minimum_pairs.
+    The result has groups, matched_pairs and clusters (bigint), effective_pairs (double: the squared sum of weights over the sum of
+    their squares), each of values, effect, standard_error (double), and unreliable_reason: a code of the seed `unreliability_reasons`,
+    null where the effect has an interval.
 -#}
-{% macro clustered_effects(differences, settings, groups, values, cluster) -%}
+{% macro clustered_effects(differences, settings, groups, values, treated, control, weight=none) -%}
+    {%- set weight_of_pair = weight or '1e0' -%}
+    {%- set by_group -%}
+        {% for column in groups -%}
+        {{ column }},
+        {% endfor -%}
+    {%- endset -%}
     with means as (
         select
-            {{ groups | join(', ') }},
+            {{ by_group }}
             count(*) as matched_pairs,
+            sum({{ weight_of_pair }}) as weights,
+            sum({{ weight_of_pair }} * {{ weight_of_pair }}) as squared_weights,
             {%- for value in values %}
-            avg({{ value }}) as {{ value }},
+            sum({{ weight_of_pair }} * {{ value }}) / sum({{ weight_of_pair }}) as {{ value }},
             {%- endfor %}
-            avg(difference) as effect
+            sum({{ weight_of_pair }} * difference) / sum({{ weight_of_pair }}) as effect
         from {{ differences }}
         group by {{ groups | join(', ') }}
     ),
 
-    cluster_residuals as (
+    pair_residuals as (
         select
             {% for column in groups -%}
             means.{{ column }},
             {% endfor -%}
-            pairs.{{ cluster }},
-            sum(pairs.difference - means.effect) as residual
+            pairs.{{ treated }} as treated,
+            pairs.{{ control }} as control,
+            {{ 'pairs.' ~ weight if weight else '1e0' }} * (pairs.difference - means.effect) as residual
         from {{ differences }} as pairs
         inner join means on {{ _same_group('pairs', 'means', groups) }}
-        group by
-            {% for column in groups -%}
-            means.{{ column }},
-            {% endfor -%}
-            pairs.{{ cluster }}
+    ),
+
+    -- what is summed within: each customer in either role, the two of a pair in either order, and the control
+    clustered_residuals as (
+        {% for cluster, one, other in [
+            ('customer', 'treated', "''"),
+            ('customer', 'control', "''"),
+            ('couple', 'least(treated, control)', 'greatest(treated, control)'),
+            ('control', 'control', "''"),
+        ] -%}
+        select
+            {{ by_group }}
+            '{{ cluster }}' as cluster_kind,
+            {{ one }} as one_customer,
+            {{ other }} as other_customer,
+            residual
+        from pair_residuals
+        {% if not loop.last %}union all{% endif %}
+        {% endfor %}
+    ),
+
+    cluster_sums as (
+        select
+            {{ by_group }}
+            cluster_kind,
+            one_customer,
+            other_customer,
+            sum(residual) as residual
+        from clustered_residuals
+        group by {{ groups | join(', ') }}, cluster_kind, one_customer, other_customer
     ),
 
     residual_sums as (
         select
-            {{ groups | join(', ') }},
-            count(*) as clusters,
-            sum(residual * residual) as squared_residuals
-        from cluster_residuals
+            {{ by_group }}
+            count(*) filter (where cluster_kind = 'control') as clusters,
+            sum(
+                case cluster_kind when 'customer' then residual * residual when 'couple' then -residual * residual else 0e0 end
+            ) as squared_by_customer,
+            sum(case when cluster_kind = 'control' then residual * residual else 0e0 end) as squared_by_control
+        from cluster_sums
         group by {{ groups | join(', ') }}
     ),
 
+    -- sums of the same squares in another order differ in their last digits: what is that small is 0
     errors as (
         select
-            {{ groups | join(', ') }},
+            {{ by_group }}
             clusters,
             case
-                when clusters > 1 and squared_residuals > 0e0 then sqrt(squared_residuals * clusters / (clusters - 1e0))
+                when clusters > 1 and squared_by_control > 0e0
+                    then
+                        sqrt(
+                            case when squared_by_customer > 1e-9 * squared_by_control then squared_by_customer else squared_by_control end
+                            * clusters / (clusters - 1e0)
+                        )
             end as error_of_sum
         from residual_sums
+    ),
+
+    judged as (
+        select
+            means.*,
+            means.weights * means.weights / means.squared_weights as effective_pairs,
+            means.weights * means.weights / means.squared_weights >= {{ settings }}.minimum_pairs - 1e-6 as is_stated
+        from means
+        cross join {{ settings }}
     )
 
     select
         {% for column in groups -%}
-        means.{{ column }},
+        judged.{{ column }},
         {% endfor -%}
-        means.matched_pairs,
+        judged.matched_pairs,
         errors.clusters,
+        judged.effective_pairs,
         {% for value in values -%}
-        case when means.matched_pairs >= {{ settings }}.minimum_pairs then means.{{ value }} end as {{ value }},
+        case when judged.is_stated then judged.{{ value }} end as {{ value }},
         {% endfor -%}
-        case when means.matched_pairs >= {{ settings }}.minimum_pairs then means.effect end as effect,
+        case when judged.is_stated then judged.effect end as effect,
+        case when judged.is_stated then errors.error_of_sum / judged.weights end as standard_error,
         case
-            when means.matched_pairs >= {{ settings }}.minimum_pairs then errors.error_of_sum / means.matched_pairs
-        end as standard_error,
-        case
-            when means.matched_pairs < {{ settings }}.minimum_pairs then 'too_few_pairs'
+            when not judged.is_stated then 'too_few_pairs'
             when errors.error_of_sum is null then 'no_spread'
         end as unreliable_reason
-    from means
-    inner join errors on {{ _same_group('means', 'errors', groups) }}
-    cross join {{ settings }}
+    from judged
+    inner join errors on {{ _same_group('judged', 'errors', groups) }}
 {%- endmacro %}
 
 {#- The reason of a left-joined row of clustered_effects; where there is none, there is no pair. -#}

@@ -72,32 +72,49 @@ QUESTIONS = {
         where place = 1
         order by days
     """,
-    # the effect on the members who have a match is what matched pairs estimate
+    # the effect on the members who have a match is what matched pairs estimate: against joining when the next acceptance
+    # follows, and weighted, against not joining within the horizon
     "programme": """
-        with effects as (
+        with outcomes as (
             select
-                pairs.horizon_days,
-                avg(known.purchase_days_with - known.purchase_days_without) as purchase_days,
-                avg(known.net_revenue_with - known.net_revenue_without) as net_revenue,
-                avg(cast(known.churned_with as integer) - cast(known.churned_without as integer)) as churn
+                known.*,
+                'purchase_days' as metric,
+                purchase_days_with as given, purchase_days_deferred as deferred, purchase_days_without as without
             from intermediate.int_programme_pair_outcomes as pairs
             inner join truth.programme_members as known
                 on pairs.member_customer_id = known.customer_id and pairs.horizon_days = known.horizon_days
-            group by pairs.horizon_days
+            where not pairs.is_placebo
+        ),
+
+        effects as (
+            select horizon_days, metric, avg(given - deferred) as effect, avg(given - without) as weighted_effect
+            from (
+                select horizon_days, metric, given, deferred, without from outcomes
+                union all
+                select horizon_days, 'net_revenue', net_revenue_with, net_revenue_deferred, net_revenue_without
+                from outcomes
+                union all
+                select
+                    horizon_days, 'churn', cast(churned_with as integer), cast(churned_deferred as integer),
+                    cast(churned_without as integer)
+                from outcomes
+            ) as measured
+            group by horizon_days, metric
         )
 
         select
             'programme, ' || mart.metric || ' in ' || mart.horizon_days || ' days',
-            mart.effect, mart.effect_low, mart.effect_high,
-            case mart.metric
-                when 'purchase_days' then effects.purchase_days
-                when 'net_revenue' then effects.net_revenue
-                else effects.churn
-            end,
-            mart.naive_effect
+            mart.effect, mart.effect_low, mart.effect_high, effects.effect, mart.naive_effect
         from marts.programme_effect as mart
-        inner join effects using (horizon_days)
-        order by mart.metric, mart.horizon_days
+        inner join effects using (horizon_days, metric)
+        union all
+        select
+            'programme weighted, ' || mart.metric || ' in ' || mart.horizon_days || ' days',
+            mart.weighted_effect, mart.weighted_effect_low, mart.weighted_effect_high,
+            effects.weighted_effect, mart.naive_effect
+        from marts.programme_effect as mart
+        inner join effects using (horizon_days, metric)
+        order by 1
     """,
 }
 

@@ -98,8 +98,11 @@ EDITS: dict[str, Sequence[Edit]] = {
     "unreliability_reasons": [renamed_first],
     "programme_horizons": [without(horizon_days="180"), added(horizon_days="60")],
     "programme_match_bands": [without(covariate="tenure_days", band_from="8")],
-    "programme_matching_settings": [lambda rows: [{"monetary_ratio": "1.4", "minimum_pairs": "20"}]],
+    "programme_matching_settings": [
+        lambda rows: [rows[0] | {"monetary_ratio": "1.4", "minimum_pairs": "20", "balance_days": "60"}]
+    ],
     "programme_metrics": [renamed_first],
+    "programme_traits": [renamed_first],
     "repurchase_horizons": [without(horizon_days="60"), added(horizon_days="120")],
     "repurchase_windows": [without(window_days="90"), added(window_days="45")],
     "retention_actions": [

@@ -174,7 +174,7 @@ COMPARED: dict[str, tuple[Callable[[Programme], pd.DataFrame], list[str], dict[s
         loyalty.points_liability,
         ["expiry_bucket", "is_past_expiry"],
         {
-            "ratios": ["expected_redemption_rate"],
+            "ratios": ["expected_redemption_rate", "effective_members"],
         },
     ),
 }

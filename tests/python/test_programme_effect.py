@@ -24,11 +24,11 @@ from orchestration.settings import ROOT
 CUSTOMERS, SEED = 10_000, 7
 HORIZONS = tuple(int(row["horizon_days"]) for row in seed_rows(ROOT / "seeds", "programme_horizons"))
 TOLD_HORIZONS = [days for days in HORIZONS if days in (90, 180, 365)]
-# of each metric, what the truth calls it with the programme and without
+# of each metric, what the truth calls it where the member joins, and where the next offer that is accepted is joined
 TRUTHS = {
-    "purchase_days": ("purchase_days_with", "purchase_days_without"),
-    "net_revenue": ("net_revenue_with", "net_revenue_without"),
-    "churn": ("churned_with", "churned_without"),
+    "purchase_days": ("purchase_days_with", "purchase_days_deferred"),
+    "net_revenue": ("net_revenue_with", "net_revenue_deferred"),
+    "churn": ("churned_with", "churned_deferred"),
 }
 Z_95 = 1.959963984540054
 BUILD_EFFECT = ("build", "--exclude-resource-type", "unit_test", "--indirect-selection", "buildable")
@@ -57,7 +57,11 @@ def sample(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def world(sample: Path, build_world: Callable[..., World]) -> World:
-    return build_world(sample / "raw", "programme_effect", arguments=(*BUILD_EFFECT, "--select", "+programme_effect"))
+    return build_world(
+        sample / "raw",
+        "programme_effect",
+        arguments=(*BUILD_EFFECT, "--select", "+programme_effect", "programme_balance"),
+    )
 
 
 @pytest.fixture(scope="module")
@@ -67,7 +71,7 @@ def effects(world: World) -> pd.DataFrame:
 
 @pytest.fixture(scope="module")
 def pairs(world: World) -> pd.DataFrame:
-    return world.frame("select * from intermediate.int_programme_pair_outcomes")
+    return world.frame("select * from intermediate.int_programme_pair_outcomes where not is_placebo")
 
 
 @pytest.fixture(scope="module")
@@ -169,12 +173,14 @@ def test_the_two_of_a_pair_were_alike_when_the_one_enrolled(
     (matching,) = seed_rows(ROOT / "seeds", "programme_matching_settings")
     ratio = float(matching["monetary_ratio"])
     for pair in pairs.itertuples():
-        assert pair.member_enrolled_on == enrolled_on[pair.member_customer_id]
-        assert pair.control_customer_id not in enrolled_on
+        assert pair.member_index_on == enrolled_on[pair.member_customer_id]
+        assert pair.control_customer_id != pair.member_customer_id
+        # what comes after the index day is not looked at
+        assert enrolled_on.get(pair.control_customer_id, date.max) > pair.control_index_on
         sides = []
         for customer_id, day in (
-            (pair.member_customer_id, pair.member_enrolled_on),
-            (pair.control_customer_id, pair.control_enrolled_on),
+            (pair.member_customer_id, pair.member_index_on),
+            (pair.control_customer_id, pair.control_index_on),
         ):
             history = bought[customer_id]
             place = bisect_right(history.days, day) - 1
@@ -189,22 +195,26 @@ def test_no_occasion_is_compared_twice_and_none_is_left_for_a_member_without_one
     world: World, pairs: pd.DataFrame, bought: dict[str, Days], enrolled_on: dict[str, date]
 ) -> None:
     assert not pairs.duplicated(["horizon_days", "member_customer_id"]).any()
-    assert not pairs.duplicated(["horizon_days", "control_customer_id", "control_enrolled_on"]).any()
-    # whoever of a cell stays alone has only his or her own kind left in it: so many pairs as the smaller side has
+    assert not pairs.duplicated(["horizon_days", "control_customer_id", "control_index_on"]).any()
+    # whoever of a cell stays alone has only his or her own kind left in it: so many pairs as the smaller side has.
+    # Members enrol on the day of a purchase here, so that every lag is 0
     occasions = world.rows(
         "select customer_id, purchase_on, match_cell from intermediate.int_programme_occasions_listed"
     )
     cell_of = {(customer_id, day): cell for customer_id, day, cell in occasions}
-    sides: dict[str, Counter[bool]] = defaultdict(Counter)
+    members: dict[str, set[str]] = defaultdict(set)
+    for customer_id, day in enrolled_on.items():
+        if (customer_id, day) in cell_of:
+            members[cell_of[customer_id, day]].add(customer_id)
+    others: Counter[str] = Counter()
     for customer_id, history in bought.items():
-        # members enrol on the day of a purchase here
-        days = [enrolled_on[customer_id]] if customer_id in enrolled_on else history.days
-        for day in days:
-            if (customer_id, day) in cell_of:
-                sides[cell_of[customer_id, day]][customer_id in enrolled_on] += 1
-    paired = world.rows("select count(*) from intermediate.int_programme_pairs_matched")[0][0]
-    assert paired == sum(min(side[True], side[False]) for side in sides.values())
-    assert len(cell_of) == sum(side.total() for side in sides.values())
+        for day in history.days:
+            enrolled = enrolled_on.get(customer_id, date.max)
+            assert ((customer_id, day) in cell_of) == (day <= enrolled)
+            if day < enrolled and customer_id not in members[cell_of[customer_id, day]]:
+                others[cell_of[customer_id, day]] += 1
+    paired = world.rows("select count(*) from intermediate.int_programme_pairs_matched where not is_placebo")[0][0]
+    assert paired == sum(min(len(side), others[cell]) for cell, side in members.items())
 
 
 def test_the_effect_is_what_the_purchases_of_the_pairs_give(
@@ -213,38 +223,91 @@ def test_the_effect_is_what_the_purchases_of_the_pairs_give(
     as_of, expected = world.as_of, []
     for horizon in HORIZONS:
         length = timedelta(days=horizon)
-        changes: dict[str, list[tuple[float, str]]] = defaultdict(list)
+        changes: dict[str, list[tuple[float, str, str]]] = defaultdict(list)
         for pair in pairs[pairs.horizon_days == horizon].itertuples():
             sides = []
             for customer_id, day in (
-                (pair.member_customer_id, pair.member_enrolled_on),
-                (pair.control_customer_id, pair.control_enrolled_on),
+                (pair.member_customer_id, pair.member_index_on),
+                (pair.control_customer_id, pair.control_index_on),
             ):
                 assert day + length <= as_of
                 before = bought[customer_id].between(day - length, day)
                 after = bought[customer_id].between(day, day + length)
                 sides.append((after[0] - before[0], after[1] - before[1], after[0] == 0))
             for place, metric in enumerate(TRUTHS):
-                changes[metric].append((float(sides[0][place]) - float(sides[1][place]), pair.control_customer_id))
+                change = float(sides[0][place]) - float(sides[1][place])
+                changes[metric].append((change, pair.member_customer_id, pair.control_customer_id))
         expected += [
             {"metric": metric, "horizon_days": horizon, "matched_pairs": len(rows)} | clustered(rows)
             for metric, rows in changes.items()
         ]
     columns = ["effect", "effect_low", "effect_high"]
+    stated = effects.reset_index()
     assert_frames_equal(
-        effects.reset_index(), pd.DataFrame(expected), ["metric", "horizon_days"], ratios=columns, name="effect"
+        stated[stated.metric.isin(TRUTHS)],
+        pd.DataFrame(expected),
+        ["metric", "horizon_days"],
+        ratios=columns,
+        name="effect",
     )
 
 
-def clustered(changes: list[tuple[float, str]]) -> dict[str, float]:
-    """A mean, and its 95% interval if what shares a name moves together."""
-    mean = sum(change for change, _ in changes) / len(changes)
-    of_cluster: dict[str, float] = defaultdict(float)
-    for change, name in changes:
-        of_cluster[name] += change - mean
-    correction = len(of_cluster) / (len(of_cluster) - 1)
-    margin = Z_95 * sqrt(correction * sum(value**2 for value in of_cluster.values())) / len(changes)
+def clustered(changes: list[tuple[float, str, str]]) -> dict[str, float]:
+    """A mean, and its 95% interval if pairs that share a customer move together, pair by pair."""
+    mean = sum(change for change, *_ in changes) / len(changes)
+    of_customer: dict[str, list[int]] = defaultdict(list)
+    for place, (_, *customers) in enumerate(changes):
+        for customer in customers:
+            of_customer[customer].append(place)
+    variance = 0.0
+    for change, *customers in changes:
+        neighbours = {place for customer in customers for place in of_customer[customer]}
+        variance += (change - mean) * sum(changes[place][0] - mean for place in neighbours)
+    assert variance > 0
+    controls = len({control for *_, control in changes})
+    margin = Z_95 * sqrt(variance * controls / (controls - 1)) / len(changes)
     return {"effect": mean, "effect_low": mean - margin, "effect_high": mean + margin}
+
+
+def test_the_balance_is_that_of_the_occasions_and_pairs(
+    world: World, pairs: pd.DataFrame, bought: dict[str, Days], enrolled_on: dict[str, date]
+) -> None:
+    balance = world.mart("programme_balance").set_index(["trait", "horizon_days"])
+    for horizon in HORIZONS:
+        chosen = pairs[pairs.horizon_days == horizon]
+        matched = set(chosen.member_customer_id)
+        sides: dict[str, list[dict[str, Any]]] = defaultdict(list)
+        for customer_id, history in bought.items():
+            enrolled = enrolled_on.get(customer_id, date.max)
+            for place, day in enumerate(history.days):
+                # members enrol on the day of a purchase here
+                if day > enrolled or day + timedelta(days=horizon) > world.as_of:
+                    continue
+                side = ("matched" if customer_id in matched else "unmatched") if day == enrolled else "candidate"
+                sides[side].append(traits(history, place))
+        for pair in chosen.itertuples():
+            history = bought[pair.control_customer_id]
+            sides["control"].append(traits(history, bisect_right(history.days, pair.control_index_on) - 1))
+        for trait in ("purchase_number", "tenure_days", "gap_days", "mean"):
+            row = balance.loc[("mean_net_revenue" if trait == "mean" else trait, horizon)]
+            values = {side: pd.Series([float(found[trait]) for found in rows]) for side, rows in sides.items()}
+            members = pd.concat([values["matched"], values["unmatched"]])
+            assert row.members == len(members) and row.matched_members == len(matched)
+            for column, side in (
+                ("matched_member_mean", values["matched"]),
+                ("unmatched_member_mean", values["unmatched"]),
+                ("matched_control_mean", values["control"]),
+                ("candidate_mean", values["candidate"]),
+                ("member_mean", members),
+            ):
+                # money per purchase day is rounded to four decimals
+                assert row[column] == pytest.approx(side.mean(), rel=1e-6, abs=1e-4)
+            for column, one, other in (
+                ("standardised_difference_matched", values["matched"], values["control"]),
+                ("standardised_difference_unmatched", members, values["candidate"]),
+            ):
+                expected = (one.mean() - other.mean()) / sqrt((one.var() + other.var()) / 2)
+                assert row[column] == pytest.approx(expected, abs=1e-6)
 
 
 def test_the_naive_difference_is_that_of_all_who_ever_bought(

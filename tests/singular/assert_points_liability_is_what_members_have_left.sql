@@ -1,7 +1,7 @@
 with liability as (
     select
         coalesce(sum(outstanding_points), 0) as outstanding,
-        coalesce(sum(case when is_past_expiry then outstanding_points else 0 end), 0) as past_expiry,
+        coalesce(sum(past_expiry_points), 0) as past_expiry,
         coalesce(sum(case when expiry_month is null then outstanding_points else 0 end), 0) as without_expiry
     from {{ ref('points_liability') }}
 ),

@@ -3,6 +3,7 @@ with pairs as (
         horizon_days,
         count(*) as pairs
     from {{ ref('int_programme_pair_outcomes') }}
+    where not is_placebo
     group by horizon_days
 )
 

@@ -153,7 +153,10 @@ class ProgrammeParameters:
 
     Attributes:
         launch: first day on which it is offered.
-        rate_effect: extra purchase days of a member come at rate_effect times the customer's own rate.
+        rate_effect: extra purchase days of a member come at rate_effect times the customer's own rate; 0 is a programme
+            without any effect.
+        is_offer_repeated: whether the offer comes at every purchase until it is accepted, not once.
+        accept_multiplier: multiplies the probability of accepting an offer.
         accept_intercept, accept_purchases, accept_value: see programme.py.
         accept_limit: the probability of accepting is never more, so that everybody who accepts has a like who declines.
         tier_amounts: trailing spend in 365 days from which a member is of a tier, by the order of the seed
@@ -169,6 +172,8 @@ class ProgrammeParameters:
 
     launch: date = date(2024, 1, 1)
     rate_effect: float = 0.30
+    is_offer_repeated: bool = False
+    accept_multiplier: float = 1.0
     accept_intercept: float = -0.9
     accept_purchases: float = 2.0
     accept_value: float = 1.6

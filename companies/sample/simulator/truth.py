@@ -115,36 +115,40 @@ def customers_truth(
 
 
 def programme_truth(people: People, offers: Offers, days: PurchaseDays, orders: Orders) -> Table:
-    """truth/programme_members.parquet: outcomes of each member with the programme and without, by whole horizon."""
+    """truth/programme_members.parquet: outcomes of each member by whole horizon, joining then and otherwise.
+
+    with: joining on that day; deferred: not then, but whenever the next acceptance would have followed; without: never.
+    """
     net = net_by_day(days, orders)
-    without = days.where(days.source != PROGRAMME)
-    net_without = net[days.source != PROGRAMME]
-    parts = []
-    for horizon in PROGRAMME_DAYS:
-        members = np.flatnonzero(offers.enrolled_on + horizon <= AS_OF_DAY)
-        after, until = offers.enrolled_on, np.minimum(offers.enrolled_on + horizon, NEVER)
-        outcomes = [
-            (days.counted(people.count, after, until)[members], _summed(people, days, net, after, until)[members]),
-            (
-                without.counted(people.count, after, until)[members],
-                _summed(people, without, net_without, after, until)[members],
-            ),
-        ]
-        parts.append((members, np.full(len(members), horizon), *outcomes[0], *outcomes[1]))
-    member, horizon, days_with, net_with, days_without, net_without_programme = (
-        np.concatenate(column) for column in zip(*parts, strict=True)
-    )
-    return {
+    is_extra = days.source == PROGRAMME
+    kept = {
+        "with": np.full(len(days.day), True),
+        "without": ~is_extra,
+        "deferred": ~is_extra | (days.day > offers.deferred_on[days.person]),
+    }
+    members = [np.flatnonzero(offers.enrolled_on + horizon <= AS_OF_DAY) for horizon in PROGRAMME_DAYS]
+    member = np.concatenate(members)
+    columns = {
         "customer_id": person_ids(people, member),
         "enrolled_on": dates(offers.enrolled_on[member]),
-        "horizon_days": counts(horizon),
-        "purchase_days_with": counts(days_with),
-        "purchase_days_without": counts(days_without),
-        "net_revenue_with": doubles(np.round(net_with, 2)),
-        "net_revenue_without": doubles(np.round(net_without_programme, 2)),
-        "churned_with": flags(days_with == 0),
-        "churned_without": flags(days_without == 0),
+        "horizon_days": counts(np.repeat(PROGRAMME_DAYS, [len(chosen) for chosen in members])),
     }
+    outcomes = {name: _outcomes(people, offers, days.where(rows), net[rows], members) for name, rows in kept.items()}
+    columns |= {f"purchase_days_{name}": counts(numbers) for name, (numbers, _) in outcomes.items()}
+    columns |= {f"net_revenue_{name}": doubles(np.round(amounts, 2)) for name, (_, amounts) in outcomes.items()}
+    return columns | {f"churned_{name}": flags(numbers == 0) for name, (numbers, _) in outcomes.items()}
+
+
+def _outcomes(
+    people: People, offers: Offers, days: PurchaseDays, net: np.ndarray, members: list[np.ndarray]
+) -> tuple[np.ndarray, np.ndarray]:
+    """Purchase days and net revenue after the enrolment, of the members of each of PROGRAMME_DAYS in turn."""
+    numbers, amounts = [], []
+    for horizon, chosen in zip(PROGRAMME_DAYS, members, strict=True):
+        after, until = offers.enrolled_on, np.minimum(offers.enrolled_on + horizon, NEVER)
+        numbers.append(days.counted(people.count, after, until)[chosen])
+        amounts.append(_summed(people, days, net, after, until)[chosen])
+    return np.concatenate(numbers), np.concatenate(amounts)
 
 
 def campaigns_truth(config: Config, people: People, assignments: Assignments, days: PurchaseDays) -> Table:
@@ -219,10 +223,15 @@ def comments_truth(responses: Responses, numbers: np.ndarray) -> Table:
 
 def net_by_day(days: PurchaseDays, orders: Orders) -> np.ndarray:
     """Net revenue of each purchase day up to the as-of date in CNY, 0 after it; one value per row of `days`."""
+    return sum_by_day(days, orders, orders.net)
+
+
+def sum_by_day(days: PurchaseDays, orders: Orders, cents: np.ndarray) -> np.ndarray:
+    """Sums by purchase day, in CNY, of an amount in cents of each valid order; one value per row of `days`."""
     keys = days.person.astype(np.int64) * (NEVER + 1) + days.day
     valid = np.flatnonzero(orders.is_valid)
     place = np.searchsorted(keys, orders.person[valid].astype(np.int64) * (NEVER + 1) + orders.day[valid])
-    return np.bincount(place, weights=orders.net[valid], minlength=len(keys)) / 100
+    return np.bincount(place, weights=cents[valid], minlength=len(keys)) / 100
 
 
 def _summed(people: People, days: PurchaseDays, values: np.ndarray, after: np.ndarray, until: np.ndarray) -> np.ndarray:

@@ -16,6 +16,7 @@
     ('retention_action', ref('retention_actions'), 'action'),
     ('rfm_segment', ref('rfm_segment_labels'), 'rfm_segment'),
     ('risk_band', ref('churn_risk_bands'), 'risk_band'),
+    ('trait', ref('programme_traits'), 'trait'),
     ('unreliable_reason', ref('int_unreliability_reasons_worded'), 'reason_code'),
     ('weekday', ref('weekdays'), 'iso_weekday'),
 ] %}

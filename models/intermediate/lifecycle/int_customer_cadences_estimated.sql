@@ -53,7 +53,9 @@ priors as (
     select
         population.snapshot_on,
         coalesce(parameters.r, run_context.cadence_prior_intervals) as prior_shape,
-        coalesce(parameters.alpha, run_context.cadence_prior_intervals * population.mean_interval_days) as prior_scale
+        coalesce(
+            parameters.alpha, run_context.cadence_prior_intervals * population.mean_interval_days
+        ) as prior_scale
     from population
     cross join run_context
     cross join parameters

@@ -1,89 +1,65 @@
 with
 
 occasions as (
-    select * from {{ ref('int_programme_occasions_listed') }}
+    select * from {{ ref('int_programme_traits_listed') }}
 ),
 
-pairs as (
-    select * from {{ ref('int_programme_pair_outcomes') }}
+traits as (
+    select trait from {{ ref('programme_traits') }}
 ),
 
-horizons as (
-    select horizon_days from {{ ref('programme_horizons') }}
-),
-
-purchase_days as (
-    select customer_id, purchase_on from {{ ref('int_customer_days_summed') }}
-),
-
-run_context as (
-    select as_of_date from {{ ref('run_context') }}
-),
-
-observed_occasions as (
+trait_values as (
     select
-        horizons.horizon_days,
-        occasions.is_member,
-        occasions.customer_id,
-        {{ add_days('occasions.purchase_on', 'coalesce(occasions.lag_days, 0)') }} as enrolled_on
+        occasions.horizon_days,
+        traits.trait,
+        occasions.side,
+        cast(case traits.trait
+            when 'purchase_number' then occasions.purchase_number
+            when 'tenure_days' then occasions.tenure_days
+            when 'gap_days' then occasions.gap_days
+            when 'mean_net_revenue' then occasions.mean_net_revenue
+            when 'purchase_days_before' then occasions.purchase_days_before
+            when 'discount_before' then occasions.discount_before
+        end as double) as trait_value
     from occasions
-    cross join horizons
-    cross join run_context
-    where
-        {{ add_days('occasions.purchase_on', 'coalesce(occasions.lag_days, 0) + horizons.horizon_days') }}
-        <= run_context.as_of_date
-),
-
-occasions_counted as (
-    select
-        observed_occasions.horizon_days,
-        observed_occasions.is_member,
-        observed_occasions.customer_id,
-        observed_occasions.enrolled_on,
-        count(purchase_days.purchase_on) as purchase_days_before
-    from observed_occasions
-    left join purchase_days
-        on observed_occasions.customer_id = purchase_days.customer_id
-        and purchase_days.purchase_on > {{ add_days('observed_occasions.enrolled_on', '-observed_occasions.horizon_days') }}
-        and purchase_days.purchase_on <= observed_occasions.enrolled_on
-    group by
-        observed_occasions.horizon_days,
-        observed_occasions.is_member,
-        observed_occasions.customer_id,
-        observed_occasions.enrolled_on
-),
-
-pre_periods as (
-    select horizon_days, false as is_matched, is_member, purchase_days_before from occasions_counted
-    union all
-    select horizon_days, true as is_matched, true as is_member, member_purchase_days_before from pairs
-    union all
-    select horizon_days, true as is_matched, false as is_member, control_purchase_days_before from pairs
+    cross join traits
 ),
 
 measured as (
     select
         horizon_days,
-        is_matched,
-        count(*) filter (where is_member) as members,
-        avg(case when is_member then cast(purchase_days_before as double) end) as member_mean,
-        avg(case when not is_member then cast(purchase_days_before as double) end) as control_mean,
-        var_samp(case when is_member then cast(purchase_days_before as double) end) as member_variance,
-        var_samp(case when not is_member then cast(purchase_days_before as double) end) as control_variance
-    from pre_periods
-    group by horizon_days, is_matched
+        trait,
+        count(*) filter (where side in ('matched_member', 'unmatched_member')) as members,
+        count(*) filter (where side = 'matched_member') as matched_members,
+        avg(case when side in ('matched_member', 'unmatched_member') then trait_value end) as member_mean,
+        var_samp(case when side in ('matched_member', 'unmatched_member') then trait_value end) as member_variance,
+        avg(case when side = 'matched_member' then trait_value end) as matched_member_mean,
+        var_samp(case when side = 'matched_member' then trait_value end) as matched_member_variance,
+        avg(case when side = 'unmatched_member' then trait_value end) as unmatched_member_mean,
+        var_samp(case when side = 'unmatched_member' then trait_value end) as unmatched_member_variance,
+        avg(case when side = 'matched_control' then trait_value end) as matched_control_mean,
+        var_samp(case when side = 'matched_control' then trait_value end) as matched_control_variance,
+        avg(case when side = 'candidate' then trait_value end) as candidate_mean,
+        var_samp(case when side = 'candidate' then trait_value end) as candidate_variance
+    from trait_values
+    group by horizon_days, trait
 ),
 
 final as (
     select
         horizon_days,
-        is_matched,
+        trait,
         members,
+        matched_members,
         member_mean,
-        control_mean,
-        member_variance,
-        control_variance,
-        {{ ratio('member_mean - control_mean', 'sqrt((member_variance + control_variance) / 2e0)') }} as standardised_difference
+        candidate_mean,
+        matched_member_mean,
+        matched_control_mean,
+        unmatched_member_mean,
+        {{ ratio('member_mean - candidate_mean', 'sqrt((member_variance + candidate_variance) / 2e0)') }}
+            as standardised_difference_unmatched,
+        {{ ratio('matched_member_mean - matched_control_mean', 'sqrt((matched_member_variance + matched_control_variance) / 2e0)') }}
+            as standardised_difference_matched
     from measured
 )
 

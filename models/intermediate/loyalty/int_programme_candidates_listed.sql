@@ -10,19 +10,20 @@ run_context as (
 
 members as (
     select match_cell, lag_days, customer_id, purchase_on, mean_net_revenue from occasions
-    where is_member
+    where is_enrolment
 ),
 
+-- everybody who had not enrolled before the purchase; controls_with_lags gives a lag of its own
 others as (
-    select match_cell, customer_id, purchase_on, next_purchase_on, mean_net_revenue from occasions
-    where not is_member
+    select match_cell, customer_id, purchase_on, next_purchase_on, enrolled_on, mean_net_revenue from occasions
 ),
 
 others_with_lags as (
     {{ controls_with_lags('members', 'others', cell=['match_cell']) }}
 ),
 
--- the member has not bought between the purchase and the enrolment, and its enrolment is known
+-- the member has not bought between the purchase and the enrolment. Whoever is compared must not have either, nor have enrolled by
+-- the end of the index day. What happens later may not be asked for: customers enrol when they buy, so who never enrols has stopped buying.
 controls as (
     select others_with_lags.*
     from others_with_lags
@@ -30,10 +31,24 @@ controls as (
     where
         others_with_lags.index_on <= run_context.as_of_date
         and (others_with_lags.next_purchase_on is null or others_with_lags.next_purchase_on > others_with_lags.index_on)
+        and (others_with_lags.enrolled_on is null or others_with_lags.enrolled_on > others_with_lags.index_on)
 ),
 
+-- nobody is compared with an earlier purchase of the same customer
+other_customers as (
+    select controls.*
+    from controls
+    left join members
+        on controls.match_cell = members.match_cell
+        and controls.lag_days = members.lag_days
+        and controls.customer_id = members.customer_id
+    where members.customer_id is null
+),
+
+-- the placebo: customers of the risk set, by a hash of their id, of whom one half is treated as if it had enrolled
 final as (
     select
+        false as is_placebo,
         match_cell,
         lag_days,
         customer_id,
@@ -43,12 +58,23 @@ final as (
     from members
     union all
     select
+        false as is_placebo,
         match_cell,
         lag_days,
         customer_id,
         purchase_on,
         mean_net_revenue,
         false as is_member
+    from other_customers
+    union all
+    select
+        true as is_placebo,
+        match_cell,
+        lag_days,
+        customer_id,
+        purchase_on,
+        mean_net_revenue,
+        {{ in_hashed_half('customer_id', 'placebo') }} as is_member
     from controls
 )
 

@@ -13,7 +13,7 @@ horizons as (
 ),
 
 purchase_days as (
-    select customer_id, purchase_on, net_revenue from {{ ref('int_customer_days_summed') }}
+    select customer_id, purchase_on, net_revenue, discount_amount from {{ ref('int_customer_days_summed') }}
 ),
 
 run_context as (
@@ -25,7 +25,8 @@ recent_days as (
         horizons.horizon_days,
         purchase_days.customer_id,
         count(*) as purchase_days,
-        sum(purchase_days.net_revenue) as net_revenue
+        sum(purchase_days.net_revenue) as net_revenue,
+        sum(purchase_days.discount_amount) as discount_amount
     from purchase_days
     cross join run_context
     inner join horizons
@@ -38,7 +39,8 @@ customer_windows as (
         horizons.horizon_days,
         enrolments.customer_id is not null as is_member,
         coalesce(recent_days.purchase_days, 0) as purchase_days,
-        coalesce(recent_days.net_revenue, 0) as net_revenue
+        coalesce(recent_days.net_revenue, 0) as net_revenue,
+        coalesce(recent_days.discount_amount, 0) as discount_amount
     from buyers
     cross join horizons
     left join enrolments on buyers.customer_id = enrolments.customer_id
@@ -54,6 +56,7 @@ final as (
         count(*) as customers,
         cast(sum(purchase_days) as bigint) as purchase_days,
         {{ money('sum(net_revenue)') }} as net_revenue,
+        {{ money('sum(discount_amount)') }} as discount_amount,
         count(*) filter (where purchase_days = 0) as churned_customers
     from customer_windows
     group by horizon_days, is_member

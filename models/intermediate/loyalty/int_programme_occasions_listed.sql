@@ -20,14 +20,15 @@ settings as (
     select monetary_ratio from {{ ref('programme_matching_settings') }}
 ),
 
--- of a member the latest purchase day by the enrolment, of everybody else each purchase day
+-- each purchase day by the enrolment. Whoever enrols later had not enrolled on it, as whoever never does
 occasions as (
     select
         purchase_days.customer_id,
-        enrolments.customer_id is not null as is_member,
+        enrolments.enrolled_on is not null
+        and (purchase_days.next_purchase_on is null or purchase_days.next_purchase_on > enrolments.enrolled_on) as is_enrolment,
         purchase_days.purchase_on,
         purchase_days.next_purchase_on,
-        {{ day_diff('purchase_days.purchase_on', 'enrolments.enrolled_on') }} as lag_days,
+        enrolments.enrolled_on,
         {{ period_start('month', 'purchase_days.purchase_on') }} as month_start,
         purchase_days.purchase_number,
         {{ day_diff('purchase_days.first_purchase_on', 'purchase_days.purchase_on') }} as tenure_days,
@@ -36,12 +37,7 @@ occasions as (
         {{ money_per('purchase_days.net_revenue_to_date', 'purchase_days.purchase_number') }} as mean_net_revenue
     from purchase_days
     left join enrolments on purchase_days.customer_id = enrolments.customer_id
-    where
-        enrolments.customer_id is null
-        or (
-            purchase_days.purchase_on <= enrolments.enrolled_on
-            and (purchase_days.next_purchase_on > enrolments.enrolled_on or purchase_days.next_purchase_on is null)
-        )
+    where enrolments.enrolled_on is null or purchase_days.purchase_on <= enrolments.enrolled_on
 ),
 
 banded_occasions as (
@@ -66,10 +62,11 @@ banded_occasions as (
 final as (
     select
         customer_id,
-        is_member,
+        is_enrolment,
         purchase_on,
         next_purchase_on,
-        lag_days,
+        enrolled_on,
+        case when is_enrolment then {{ day_diff('purchase_on', 'enrolled_on') }} end as lag_days,
         purchase_number,
         tenure_days,
         gap_days,

@@ -1,3 +1,6 @@
+{%- set measures = ['purchase_days', 'net_revenue', 'discount_amount'] -%}
+{%- set periods = ['prior', 'before', 'after'] -%}
+
 with
 
 pairs as (
@@ -8,8 +11,12 @@ horizons as (
     select horizon_days from {{ ref('programme_horizons') }}
 ),
 
+settings as (
+    select balance_days from {{ ref('programme_matching_settings') }}
+),
+
 purchase_days as (
-    select customer_id, purchase_on, net_revenue from {{ ref('int_customer_days_summed') }}
+    select customer_id, purchase_on, net_revenue, discount_amount from {{ ref('int_customer_days_summed') }}
 ),
 
 run_context as (
@@ -25,85 +32,88 @@ observed_pairs as (
     cross join horizons
     cross join run_context
     where
-        {{ add_days('pairs.member_enrolled_on', 'horizons.horizon_days') }} <= run_context.as_of_date
-        and {{ add_days('pairs.control_enrolled_on', 'horizons.horizon_days') }} <= run_context.as_of_date
+        {{ add_days('pairs.member_index_on', 'horizons.horizon_days') }} <= run_context.as_of_date
+        and {{ add_days('pairs.control_index_on', 'horizons.horizon_days') }} <= run_context.as_of_date
 ),
 
 sides as (
+    {% for side in ['member', 'control'] -%}
     select
+        is_placebo,
         horizon_days,
         member_customer_id,
-        'member' as side,
-        member_customer_id as customer_id,
-        member_enrolled_on as enrolled_on
+        member_index_on,
+        '{{ side }}' as side,
+        {{ side }}_customer_id as customer_id,
+        {{ side }}_index_on as index_on,
+        {{ add_days(side ~ '_index_on', '-lag_days') }} as occasion_on
     from observed_pairs
-    union all
-    select
-        horizon_days,
-        member_customer_id,
-        'control' as side,
-        control_customer_id as customer_id,
-        control_enrolled_on as enrolled_on
-    from observed_pairs
+    {% if not loop.last %}union all{% endif %}
+    {% endfor %}
 ),
 
--- as many days up to the enrolment as there are after it
+-- after the index day; as many days up to it; and the days before the purchase that made the occasion
 side_days as (
     select
+        sides.is_placebo,
         sides.horizon_days,
         sides.member_customer_id,
+        sides.member_index_on,
         sides.side,
-        purchase_days.purchase_on > sides.enrolled_on as is_after,
-        purchase_days.net_revenue
+        purchase_days.net_revenue,
+        purchase_days.discount_amount,
+        1 as purchase_days,
+        purchase_days.purchase_on > sides.index_on as is_after,
+        purchase_days.purchase_on <= sides.index_on
+        and purchase_days.purchase_on > {{ add_days('sides.index_on', '-sides.horizon_days') }} as is_before,
+        purchase_days.purchase_on < sides.occasion_on
+        and purchase_days.purchase_on >= {{ add_days('sides.occasion_on', '-settings.balance_days') }} as is_prior
     from sides
+    cross join settings
     inner join purchase_days
         on sides.customer_id = purchase_days.customer_id
-        and purchase_days.purchase_on > {{ add_days('sides.enrolled_on', '-sides.horizon_days') }}
-        and purchase_days.purchase_on <= {{ add_days('sides.enrolled_on', 'sides.horizon_days') }}
+        and purchase_days.purchase_on >= {{ add_days('sides.occasion_on', '-greatest(sides.horizon_days, settings.balance_days)') }}
+        and purchase_days.purchase_on <= {{ add_days('sides.index_on', 'sides.horizon_days') }}
 ),
 
 summed as (
     select
+        is_placebo,
         horizon_days,
         member_customer_id,
-        {% for side in ['member', 'control'] -%}
-        {% for period, is_after in [('before', 'not is_after'), ('after', 'is_after')] -%}
-        count(*) filter (where side = '{{ side }}' and {{ is_after }}) as {{ side }}_purchase_days_{{ period }},
-        sum(case when side = '{{ side }}' and {{ is_after }} then net_revenue else 0 end) as {{ side }}_net_revenue_{{ period }}
-        {%- if not loop.last %},
-        {% endif %}
-        {%- endfor %}
-        {%- if not loop.last %},
-        {% endif %}
-        {%- endfor %}
+        member_index_on{% for side in ['member', 'control'] %}{% for period in periods %}{% for measure in measures %},
+        sum(case when side = '{{ side }}' and is_{{ period }} then {{ measure }} else 0 end) as {{ side }}_{{ measure }}_{{ period }}
+        {%- endfor %}{% endfor %}{% endfor %}
     from side_days
-    group by horizon_days, member_customer_id
+    group by is_placebo, horizon_days, member_customer_id, member_index_on
 ),
 
 final as (
     select
+        observed_pairs.is_placebo,
         observed_pairs.horizon_days,
         observed_pairs.member_customer_id,
         observed_pairs.control_customer_id,
         observed_pairs.match_cell,
         observed_pairs.lag_days,
-        observed_pairs.member_enrolled_on,
+        observed_pairs.member_index_on,
+        observed_pairs.control_index_on,
         observed_pairs.control_enrolled_on,
-        {% for side in ['member', 'control'] -%}
-        {% for period in ['before', 'after'] -%}
-        coalesce(summed.{{ side }}_purchase_days_{{ period }}, 0) as {{ side }}_purchase_days_{{ period }},
-        {{ money('coalesce(summed.' ~ side ~ '_net_revenue_' ~ period ~ ', 0)') }} as {{ side }}_net_revenue_{{ period }}
-        {%- if not loop.last %},
-        {% endif %}
-        {%- endfor %}
-        {%- if not loop.last %},
-        {% endif %}
-        {%- endfor %}
+        coalesce(
+            observed_pairs.control_enrolled_on
+            <= {{ add_days('observed_pairs.control_index_on', 'observed_pairs.horizon_days') }},
+            false
+        ) as is_control_enrolled{% for side in ['member', 'control'] %}{% for period in periods %}{% for measure in measures %},
+        {% set value = 'coalesce(summed.' ~ side ~ '_' ~ measure ~ '_' ~ period ~ ', 0)' -%}
+        {{ 'cast(' ~ value ~ ' as bigint)' if measure == 'purchase_days' else money(value) }} as {{ side }}_{{ measure }}_{{ period }}
+        {%- endfor %}{% endfor %}{% endfor %}
     from observed_pairs
-    -- neither may have bought in the two windows
+    -- neither may have bought in the windows
     left join summed
-        on observed_pairs.horizon_days = summed.horizon_days
+        on observed_pairs.is_placebo = summed.is_placebo
+        and observed_pairs.horizon_days = summed.horizon_days
         and observed_pairs.member_customer_id = summed.member_customer_id
+        and observed_pairs.member_index_on = summed.member_index_on
 )
 
 select * from final

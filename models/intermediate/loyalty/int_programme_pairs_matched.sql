@@ -4,11 +4,15 @@ candidates as (
     select * from {{ ref('int_programme_candidates_listed') }}
 ),
 
+enrolments as (
+    select * from {{ ref('int_programme_enrolments_listed') }}
+),
+
 pairs as (
     {{
         nearest_pairs(
             'candidates',
-            strata=['match_cell', 'lag_days'],
+            strata=['is_placebo', 'match_cell', 'lag_days'],
             is_treated='is_member',
             tie_breakers=['mean_net_revenue']
         )
@@ -17,13 +21,16 @@ pairs as (
 
 final as (
     select
-        treated_customer_id as member_customer_id,
-        control_customer_id,
-        match_cell,
-        lag_days,
-        {{ add_days('treated_purchase_on', 'lag_days') }} as member_enrolled_on,
-        {{ add_days('control_purchase_on', 'lag_days') }} as control_enrolled_on
+        pairs.is_placebo,
+        pairs.treated_customer_id as member_customer_id,
+        pairs.control_customer_id,
+        pairs.match_cell,
+        pairs.lag_days,
+        {{ add_days('pairs.treated_purchase_on', 'pairs.lag_days') }} as member_index_on,
+        {{ add_days('pairs.control_purchase_on', 'pairs.lag_days') }} as control_index_on,
+        enrolments.enrolled_on as control_enrolled_on
     from pairs
+    left join enrolments on pairs.control_customer_id = enrolments.customer_id
 )
 
 select * from final

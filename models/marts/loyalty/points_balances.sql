@@ -27,7 +27,7 @@ moved as (
         sum(case when type = 'redeem' then -points else 0 end) as points_redeemed,
         sum(case when type = 'expire' then -points else 0 end) as points_expired,
         sum(case when type = 'adjust' then points else 0 end) as points_adjusted,
-        sum(points) as points_outstanding
+        sum(points) as points_left
     from movements
     group by member_id
 ),
@@ -36,7 +36,6 @@ moved as (
 left_over as (
     select
         stretches.member_id,
-        sum(stretches.points) as points,
         sum(case when stretches.expires_on <= run_context.as_of_date then stretches.points else 0 end) as points_past_expiry,
         sum(
             case
@@ -75,9 +74,17 @@ every_member as (
         moved.points_redeemed,
         moved.points_expired,
         moved.points_adjusted,
-        cast(coalesce(moved.points_outstanding, 0) as decimal(18, 4)) as points_outstanding
+        coalesce(moved.points_left, 0) as points_left,
+        left_over.points_past_expiry,
+        left_over.points_expiring_30d,
+        left_over.points_expiring_90d,
+        left_over.points_expiring_later,
+        left_over.points_without_expiry,
+        -- nobody can redeem what is past its day
+        cast(coalesce(moved.points_left, 0) - coalesce(left_over.points_past_expiry, 0) as decimal(18, 4)) as points_outstanding
     from current_versions
     full outer join moved on current_versions.member_id = moved.member_id
+    left join left_over on moved.member_id = left_over.member_id
 ),
 
 final as (
@@ -91,16 +98,15 @@ final as (
         cast(coalesce(every_member.points_expired, 0) as decimal(18, 4)) as points_expired,
         cast(coalesce(every_member.points_adjusted, 0) as decimal(18, 4)) as points_adjusted,
         every_member.points_outstanding,
-        cast(greatest(-every_member.points_outstanding, 0) as decimal(18, 4)) as overdrawn_points,
+        cast(greatest(-every_member.points_left, 0) as decimal(18, 4)) as overdrawn_points,
         {% for column in [
             'points_past_expiry', 'points_expiring_30d', 'points_expiring_90d', 'points_expiring_later', 'points_without_expiry'
         ] -%}
-        cast(coalesce(left_over.{{ column }}, 0) as decimal(18, 4)) as {{ column }},
+        cast(coalesce(every_member.{{ column }}, 0) as decimal(18, 4)) as {{ column }},
         {% endfor -%}
         {{ money('every_member.points_outstanding * run_context.point_value') }} as liability_amount
     from every_member
     cross join run_context
-    left join left_over on every_member.member_id = left_over.member_id
 )
 
 select * from final

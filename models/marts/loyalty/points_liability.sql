@@ -1,47 +1,15 @@
 with
 
-stretches as (
-    select * from {{ ref('int_points_lots_consumed') }}
+open_lots as (
+    select * from {{ ref('int_points_lots_expected') }}
+),
+
+settled as (
+    select * from {{ ref('int_points_lots_settled') }}
 ),
 
 run_context as (
-    select as_of_date, point_value from {{ ref('run_context') }}
-),
-
-dated_stretches as (
-    select
-        stretches.*,
-        {{ period_end('month', 'stretches.expires_on') }} as expiry_month_end,
-        run_context.as_of_date
-    from stretches
-    cross join run_context
-    where stretches.lot_id is not null
-),
-
--- the past: of lots whose date has come, how many points lived how long and were used how long before the end of their month
-settled as (
-    select
-        {{ day_diff('issued_on', 'expiry_month_end') }} as issued_days_before,
-        {{ day_diff('used_on', 'expiry_month_end') }} as used_days_before,
-        sum(points) as points,
-        sum(case when use_type = 'redeem' then points else 0 end) as redeemed_points
-    from dated_stretches
-    where expires_on <= as_of_date
-    group by {{ day_diff('issued_on', 'expiry_month_end') }}, {{ day_diff('used_on', 'expiry_month_end') }}
-),
-
-open_lots as (
-    select
-        coalesce(substr(cast(expires_on as {{ dbt.type_string() }}), 1, 7), 'no expiry') as expiry_bucket,
-        coalesce(expires_on <= as_of_date, false) as is_past_expiry,
-        {{ period_start('month', 'expires_on') }} as expiry_month,
-        case
-            when expiry_month_end > as_of_date then {{ day_diff('as_of_date', 'expiry_month_end') }}
-            when expiry_month_end <= as_of_date then 0
-        end as days_left,
-        points
-    from dated_stretches
-    where use_id is null
+    select point_value from {{ ref('run_context') }}
 ),
 
 buckets as (
@@ -49,66 +17,115 @@ buckets as (
         expiry_bucket,
         is_past_expiry,
         expiry_month,
-        days_left,
         count(*) as lots,
-        sum(points) as outstanding_points
+        sum(points) as points,
+        -- points of which one lot is unknown are unknown
+        case when count(redemption_rate) = count(*) then sum(cast(points as double) * redemption_rate) end as redeemed_points
     from open_lots
-    group by expiry_bucket, is_past_expiry, expiry_month, days_left
+    group by expiry_bucket, is_past_expiry, expiry_month
 ),
 
--- whoever still has a point is not whoever had one to begin with: what counts is what became of points that were as old and left
-expectations as (
+members as (
     select
-        buckets.expiry_bucket,
-        buckets.is_past_expiry,
-        sum(settled.points) as settled_points,
-        sum(settled.redeemed_points) as settled_redeemed_points
-    from buckets
-    inner join settled
-        on settled.issued_days_before >= buckets.days_left
-        and (settled.used_days_before < buckets.days_left or settled.used_days_before is null)
-    group by buckets.expiry_bucket, buckets.is_past_expiry
+        expiry_bucket,
+        is_past_expiry,
+        member_id,
+        cast(sum(points) as double) as points,
+        sum(cast(points as double) * redemption_rate) as redeemed_points
+    from open_lots
+    group by expiry_bucket, is_past_expiry, member_id
+),
+
+-- what the members may do: at most, each redeems everything or nothing
+member_spread as (
+    select
+        expiry_bucket,
+        is_past_expiry,
+        sum(points * points) as squared_points,
+        sum(redeemed_points * greatest(points - redeemed_points, 0e0)) as variance
+    from members
+    group by expiry_bucket, is_past_expiry
+),
+
+-- how well the rates are known: errors of all states add up, since they may come from the same members
+rate_spread as (
+    select
+        expiry_bucket,
+        is_past_expiry,
+        sum(cast(points as double) * sqrt(redemption_rate * (1e0 - redemption_rate) / effective_members)) as standard_error
+    from open_lots
+    group by expiry_bucket, is_past_expiry
 ),
 
 expected as (
     select
-        buckets.expiry_bucket,
-        buckets.expiry_month,
-        buckets.is_past_expiry,
-        buckets.lots,
-        cast(buckets.outstanding_points as decimal(18, 4)) as outstanding_points,
-        cast(expectations.settled_points as decimal(18, 4)) as settled_points,
-        cast(expectations.settled_redeemed_points as decimal(18, 4)) as settled_redeemed_points,
-        {{ ratio('expectations.settled_redeemed_points', 'expectations.settled_points') }} as expected_redemption_rate
+        buckets.*,
+        buckets.redeemed_points / cast(buckets.points as double) as expected_rate,
+        -- members who tell as much as these do; where the rate is none or all their number, by the points of each
+        coalesce(
+            buckets.redeemed_points * (cast(buckets.points as double) - buckets.redeemed_points)
+            / nullif(member_spread.variance + rate_spread.standard_error * rate_spread.standard_error, 0e0),
+            {{ effective_size('cast(buckets.points as double)', 'member_spread.squared_points') }}
+        ) as effective_members
     from buckets
-    left join expectations
-        on buckets.expiry_bucket = expectations.expiry_bucket
-        and buckets.is_past_expiry = expectations.is_past_expiry
+    inner join member_spread
+        on buckets.expiry_bucket = member_spread.expiry_bucket and buckets.is_past_expiry = member_spread.is_past_expiry
+    inner join rate_spread
+        on buckets.expiry_bucket = rate_spread.expiry_bucket and buckets.is_past_expiry = rate_spread.is_past_expiry
 ),
 
 redeemable as (
     select
         *,
-        cast(cast(outstanding_points as double) * expected_redemption_rate as decimal(18, 4)) as expected_redeemed_points
+        cast(case when is_past_expiry then 0 else points end as decimal(18, 4)) as outstanding_points,
+        cast(case when is_past_expiry then points else 0 end as decimal(18, 4)) as past_expiry_points,
+        cast(case when is_past_expiry then 0 else redeemed_points end as decimal(18, 4)) as expected_redeemed_points,
+        cast(case
+            when is_past_expiry then 0
+            else cast(points as double) * {{ wilson_low('expected_rate * effective_members', 'effective_members') }}
+        end as decimal(18, 4)) as redeemed_points_low,
+        cast(case
+            when is_past_expiry then 0
+            else cast(points as double) * {{ wilson_high('expected_rate * effective_members', 'effective_members') }}
+        end as decimal(18, 4)) as redeemed_points_high
     from expected
+),
+
+bounded as (
+    select
+        *,
+        -- rounding takes a bound past the end that it stands for
+        {{ bounded('redeemed_points_low', '0', 'expected_redeemed_points') }} as expected_redeemed_points_low,
+        {{ bounded('redeemed_points_high', 'expected_redeemed_points', 'outstanding_points') }} as expected_redeemed_points_high
+    from redeemable
 ),
 
 final as (
     select
-        redeemable.expiry_bucket,
-        redeemable.is_past_expiry,
-        redeemable.expiry_month,
-        redeemable.lots,
-        redeemable.outstanding_points,
-        redeemable.settled_points,
-        redeemable.settled_redeemed_points,
-        redeemable.expected_redemption_rate,
-        redeemable.expected_redeemed_points,
-        cast(redeemable.outstanding_points - redeemable.expected_redeemed_points as decimal(18, 4)) as expected_breakage_points,
-        {{ money('redeemable.outstanding_points * run_context.point_value') }} as liability_amount,
-        {{ money('redeemable.expected_redeemed_points * run_context.point_value') }} as expected_liability_amount
-    from redeemable
+        bounded.expiry_bucket,
+        bounded.is_past_expiry,
+        bounded.expiry_month,
+        bounded.lots,
+        bounded.outstanding_points,
+        bounded.past_expiry_points,
+        bounded.expected_rate as expected_redemption_rate,
+        case when bounded.expected_rate is not null then bounded.effective_members end as effective_members,
+        bounded.expected_redeemed_points,
+        {% for end in ['low', 'high'] -%}
+        cast(bounded.expected_redeemed_points_{{ end }} as decimal(18, 4)) as expected_redeemed_points_{{ end }},
+        {% endfor -%}
+        cast(bounded.outstanding_points - bounded.expected_redeemed_points as decimal(18, 4)) as expected_breakage_points,
+        {{ money('bounded.outstanding_points * run_context.point_value') }} as liability_amount,
+        {{ money('bounded.expected_redeemed_points * run_context.point_value') }} as expected_liability_amount,
+        {% for end in ['low', 'high'] -%}
+        {{ money('bounded.expected_redeemed_points_' ~ end ~ ' * run_context.point_value') }} as expected_liability_amount_{{ end }},
+        {% endfor -%}
+        settled.settled_points,
+        settled.settled_redeemed_points
+    from bounded
     cross join run_context
+    left join settled
+        on bounded.expiry_bucket = settled.expiry_bucket and bounded.is_past_expiry = settled.is_past_expiry
 )
 
 {{ select_with_labels('final') }}

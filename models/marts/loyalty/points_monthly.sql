@@ -2,15 +2,32 @@
 with
 
 months as (
-    select month_start, is_complete from {{ ref('int_loyalty_months_listed') }}
+    select month_start, snapshot_on, is_complete from {{ ref('int_loyalty_months_listed') }}
 ),
 
 movements as (
     select * from {{ ref('int_points_movements_ordered') }}
 ),
 
+stretches as (
+    select * from {{ ref('int_points_lots_consumed') }}
+    where lot_id is not null and expires_on is not null
+),
+
 run_context as (
     select point_value, points_usage_target from {{ ref('run_context') }}
+),
+
+-- points are past their day from it on, or from their late coming, until a movement takes them
+past_expiry as (
+    select
+        months.month_start,
+        sum(stretches.points) as points_past_expiry
+    from months
+    inner join stretches
+        on greatest(stretches.expires_on, stretches.issued_on) <= months.snapshot_on
+        and (stretches.used_on is null or stretches.used_on > months.snapshot_on)
+    group by months.month_start
 ),
 
 moved as (
@@ -29,17 +46,19 @@ filled as (
         months.month_start,
         months.is_complete,
         coalesce(moved.points_moved, 0) as points_moved,
+        coalesce(past_expiry.points_past_expiry, 0) as points_past_expiry,
         {% for name in kinds %}
         coalesce(moved.points_{{ name }}, 0) as points_{{ name }}{% if not loop.last %},{% endif %}
         {% endfor %}
     from months
     left join moved on months.month_start = moved.month_start
+    left join past_expiry on months.month_start = past_expiry.month_start
 ),
 
 accumulated as (
     select
         *,
-        sum(points_moved) over to_date as points_outstanding,
+        sum(points_moved) over to_date - points_past_expiry as points_outstanding,
         {% for name in kinds %}
         sum(points_{{ name }}) over to_date as points_{{ name }}_to_date,
         {% endfor -%}
@@ -68,8 +87,8 @@ final as (
     select
         rated.month_start as month,
         {% for name in [
-            'earned', 'redeemed', 'expired', 'adjusted', 'outstanding', 'earned_to_date', 'redeemed_to_date', 'expired_to_date',
-            'adjusted_to_date', 'earned_12m', 'redeemed_12m'
+            'earned', 'redeemed', 'expired', 'adjusted', 'outstanding', 'past_expiry', 'earned_to_date', 'redeemed_to_date',
+            'expired_to_date', 'adjusted_to_date', 'earned_12m', 'redeemed_12m'
         ] -%}
         cast(rated.points_{{ name }} as decimal(18, 4)) as points_{{ name }},
         {% endfor -%}

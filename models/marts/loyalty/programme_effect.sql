@@ -8,8 +8,19 @@ estimates as (
     select * from {{ ref('int_programme_effects_estimated') }}
 ),
 
+-- up to the index day, over as many days as the effect after it
 balance as (
     select * from {{ ref('int_programme_balance_measured') }}
+    where trait = 'purchase_days_before'
+),
+
+controls as (
+    select
+        horizon_days,
+        avg(case when is_control_enrolled then 1e0 else 0e0 end) as controls_enrolled_rate
+    from {{ ref('int_programme_pair_outcomes') }}
+    where not is_placebo
+    group by horizon_days
 ),
 
 groups as (
@@ -36,6 +47,7 @@ group_means as (
         case metrics.metric
             when 'purchase_days' then {{ ratio('groups.purchase_days', 'groups.customers') }}
             when 'net_revenue' then {{ ratio('groups.net_revenue', 'groups.customers') }}
+            when 'discount' then {{ ratio('groups.discount_amount', 'groups.customers') }}
             when 'churn' then {{ ratio('groups.churned_customers', 'groups.customers') }}
         end as mean_value
     from groups
@@ -57,10 +69,11 @@ final as (
         horizons.horizon_days,
         metrics.metric,
         enrolled.enrolled_customers,
-        coalesce(unmatched.members, 0) as members,
+        coalesce(balance.members, 0) as members,
         coalesce(estimates.matched_pairs, 0) as matched_pairs,
         coalesce(estimates.control_customers, 0) as control_customers,
-        {{ ratio('coalesce(estimates.matched_pairs, 0)', 'unmatched.members') }} as match_rate,
+        {{ ratio('coalesce(estimates.matched_pairs, 0)', 'balance.members') }} as match_rate,
+        case when estimates.effect is not null then controls.controls_enrolled_rate end as controls_enrolled_rate,
         estimates.member_value_before,
         estimates.matched_value_before,
         estimates.member_value,
@@ -68,20 +81,39 @@ final as (
         estimates.effect,
         estimates.effect - {{ z_95() }} * estimates.standard_error as effect_low,
         estimates.effect + {{ z_95() }} * estimates.standard_error as effect_high,
+        weighted.effect as weighted_effect,
+        weighted.effect - {{ z_95() }} * weighted.standard_error as weighted_effect_low,
+        weighted.effect + {{ z_95() }} * weighted.standard_error as weighted_effect_high,
+        weighted.effective_pairs,
+        estimates.balance_before,
+        placebo.effect as placebo_effect,
+        placebo.effect - {{ z_95() }} * placebo.standard_error as placebo_effect_low,
+        placebo.effect + {{ z_95() }} * placebo.standard_error as placebo_effect_high,
         naive.naive_member_value,
         naive.naive_non_member_value,
         naive.naive_member_value - naive.naive_non_member_value as naive_effect,
-        unmatched.standardised_difference as balance_unmatched,
-        matched.standardised_difference as balance_matched,
+        balance.standardised_difference_unmatched as balance_unmatched,
+        balance.standardised_difference_matched as balance_matched,
         estimates.standard_error is not null as is_reliable,
         {{ unreliable_effect_reason('estimates') }} as unreliable_reason
     from horizons
     cross join metrics
     cross join enrolled
-    left join estimates on horizons.horizon_days = estimates.horizon_days and metrics.metric = estimates.metric
+    left join estimates
+        on horizons.horizon_days = estimates.horizon_days
+        and metrics.metric = estimates.metric
+        and estimates.comparison = 'members'
+    left join estimates as weighted
+        on horizons.horizon_days = weighted.horizon_days
+        and metrics.metric = weighted.metric
+        and weighted.comparison = 'weighted'
+    left join estimates as placebo
+        on horizons.horizon_days = placebo.horizon_days
+        and metrics.metric = placebo.metric
+        and placebo.comparison = 'placebo'
     left join naive on horizons.horizon_days = naive.horizon_days and metrics.metric = naive.metric
-    left join balance as unmatched on horizons.horizon_days = unmatched.horizon_days and not unmatched.is_matched
-    left join balance as matched on horizons.horizon_days = matched.horizon_days and matched.is_matched
+    left join balance on horizons.horizon_days = balance.horizon_days
+    left join controls on horizons.horizon_days = controls.horizon_days
     -- without a programme there is nothing to say of it
     where enrolled.enrolled_customers > 0
 )

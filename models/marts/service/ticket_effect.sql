@@ -21,6 +21,7 @@ differences as (
     select
         ticket_kind,
         '{{ metric }}' as metric,
+        customer_id,
         matched_customer_id,
         cast({{ metric }} as double) as ticket_value,
         cast(matched_{{ metric }} as double) as matched_value,
@@ -30,7 +31,7 @@ differences as (
     {% endfor %}
 ),
 
--- one customer may be compared with several, whose differences then move together
+-- one customer may be compared with several, and have a ticket later: the differences of these pairs move together
 estimates as (
     {{
         clustered_effects(
@@ -38,7 +39,8 @@ estimates as (
             'settings',
             groups=['ticket_kind', 'metric'],
             values=['ticket_value', 'matched_value'],
-            cluster='matched_customer_id'
+            treated='customer_id',
+            control='matched_customer_id'
         )
     }}
 ),

@@ -19,6 +19,7 @@ SEEDS = (
     ("loyalty_tiers", "loyalty_tier", "tier"),
     ("unreliability_reasons", "unreliable_reason", "reason_code"),
     ("programme_metrics", "metric", "metric"),
+    ("programme_traits", "trait", "trait"),
     ("retention_actions", "retention_action", "action"),
     ("rfm_segment_labels", "rfm_segment", "rfm_segment"),
     ("service_targets", "priority", "priority"),

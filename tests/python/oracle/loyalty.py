@@ -7,7 +7,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
 from decimal import ROUND_HALF_UP, Decimal
-from math import inf
+from math import ceil, inf, sqrt
+from statistics import NormalDist
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -317,7 +318,8 @@ def points_balances(programme: Programme) -> pd.DataFrame:
         by_type = {
             kind: sum((move.points for move in moves if move.type == kind), ZERO) for kind in DIRECTIONS.values()
         }
-        outstanding = sum((lot.left for lot in lots), ZERO) - owed
+        past = sum((lot.left for lot in lots if _is_past(programme, lot, programme.as_of)), ZERO)
+        outstanding = sum((lot.left for lot in lots), ZERO) - past - owed
         left = [(_days_to_expiry(programme, lot), lot.left) for lot in lots]
 
         def expiring(first: float, last: float, left: list[tuple[int | None, Decimal]] = left) -> Decimal:
@@ -335,7 +337,7 @@ def points_balances(programme: Programme) -> pd.DataFrame:
                 "points_adjusted": by_type["adjust"],
                 "points_outstanding": outstanding,
                 "overdrawn_points": owed,
-                "points_past_expiry": expiring(-inf, 0),
+                "points_past_expiry": past,
                 "points_expiring_30d": expiring(1, 30),
                 "points_expiring_90d": expiring(1, 90),
                 "points_expiring_later": expiring(91, inf),
@@ -344,6 +346,11 @@ def points_balances(programme: Programme) -> pd.DataFrame:
             }
         )
     return pd.DataFrame(rows, dtype=object)
+
+
+def _is_past(programme: Programme, lot: Lot, day: date) -> bool:
+    expires_on = _expiry_day(programme, lot.movement)
+    return expires_on is not None and expires_on <= day
 
 
 def _days_to_expiry(programme: Programme, lot: Lot) -> int | None:
@@ -370,13 +377,15 @@ def points_monthly(programme: Programme) -> pd.DataFrame:
     for month in programme_months(programme):
         year = add_months(month, -11)
         to_date = {name: moved(name, date.min, month) for name in DIRECTIONS}
-        outstanding = sum((points for each, _, points in moves if each <= month), ZERO)
+        past = _past_expiry(programme, min(last_day_of_month(month), programme.as_of))
+        outstanding = sum((points for each, _, points in moves if each <= month), ZERO) - past
         usage = share(to_date["redeemed"], to_date["earned"])
         rows.append(
             {
                 "month": month,
                 **{f"points_{name}": moved(name, month, month) for name in DIRECTIONS},
                 "points_outstanding": outstanding,
+                "points_past_expiry": past,
                 **{f"points_{name}_to_date": points for name, points in to_date.items()},
                 "points_earned_12m": moved("earned", year, month),
                 "points_redeemed_12m": moved("redeemed", year, month),
@@ -391,24 +400,164 @@ def points_monthly(programme: Programme) -> pd.DataFrame:
     return pd.DataFrame(rows, dtype=object)
 
 
-def points_liability(programme: Programme) -> pd.DataFrame:
-    lots = [lot for movements in programme.known_movements.values() for lot in lots_of(movements)[0]]
-    buckets: dict[tuple[str, bool, date | None], list[Lot]] = defaultdict(list)
-    settled = []
-    for lot in lots:
+def _past_expiry(programme: Programme, day: date) -> Decimal:
+    """Points that are past their day at the end of `day`, from the movements that were known then alone."""
+    points = ZERO
+    for movements in programme.known_movements.values():
+        lots, _ = lots_of([move for move in movements if programme.day(move.occurred_at) <= day])
+        points += sum((lot.left for lot in lots if _is_past(programme, lot, day)), ZERO)
+    return points
+
+
+State = tuple[int, int]
+PERIOD = 30
+
+
+@dataclass
+class Followed:
+    """Points of one member in one state on one day of the past, and what became of them after so many periods."""
+
+    member_id: str
+    points: Decimal
+    periods: int
+    outcome: str
+
+
+def _state(programme: Programme, movements: Sequence[Movement], expires_on: date, day: date) -> State:
+    """How long the member had been quiet at the end of `day`, and the periods that were left, a begun one counted."""
+    active = [programme.day(move.occurred_at) for move in movements if move.type in ("earn", "redeem")]
+    quiet = min(((day - each).days for each in active if each <= day), default=9_999)
+    return next(band for band, most in ((1, 30), (2, 90), (3, 180), (4, inf)) if quiet <= most), ceil(
+        (expires_on - day).days / PERIOD
+    )
+
+
+def _past_of(programme: Programme) -> dict[State, list[Followed]]:
+    """Every state in which points have been, by walking each lot's points from one end of a period to the next."""
+    found: dict[State, list[Followed]] = defaultdict(list)
+    for member_id, movements in programme.known_movements.items():
+        for lot in lots_of(movements)[0]:
+            expires_on, came = _expiry_day(programme, lot.movement), programme.day(lot.movement.occurred_at)
+            if expires_on is None:
+                continue
+            ends: list[tuple[date | None, str, Decimal]] = [(None, "", lot.left)]
+            ends += [(max(programme.day(use.occurred_at), came), use.type, points) for use, points in lot.uses]
+            for went, kind, points in ends:
+                outcome = "redeemed" if kind == "redeem" else "taken"
+                if went is None or went > expires_on:
+                    went, outcome = (expires_on, "expired") if expires_on <= programme.as_of else (None, "open")
+                day = programme.as_of - timedelta(days=PERIOD)
+                while day >= came and points > 0:
+                    if went is None or went > day:
+                        state = _state(programme, movements, expires_on, day)
+                        # open points are known to have been there to the as-of date, at which a period ends
+                        periods = ceil(((went or programme.as_of) - day).days / PERIOD)
+                        found[state].append(Followed(member_id, points, periods, outcome))
+                    day -= timedelta(days=PERIOD)
+    return found
+
+
+def _limit(past: Mapping[State, Sequence[Followed]], state: State) -> float | None:
+    """The share of points in a state that is redeemed, period by period of what is left of them."""
+    there, redeemed = 1.0, 0.0
+    for period in range(1, state[1] + 1):
+        shares = _shares(past.get(state, []), period)
+        if shares is None:
+            left = state[1] - period
+            alike = [_at_period(followed, periods - left) for (_, periods), followed in past.items() if periods > left]
+            there_of, redeemed_of, taken_of = (sum((counts[n] for counts in alike), ZERO) for n in range(3))
+            shares = _ratios((there_of, redeemed_of, taken_of))
+        if shares is None:
+            return None
+        redeemed += there * shares[0]
+        there = max(there * (1 - shares[0] - shares[1]), 0.0)
+    return min(redeemed, 1.0)
+
+
+def _at_period(followed: Sequence[Followed], period: int) -> tuple[Decimal, Decimal, Decimal]:
+    """Points at risk in a period, those redeemed in it and those taken in it."""
+    there = sum((each.points for each in followed if each.periods >= period), ZERO)
+    gone = [each for each in followed if each.periods == period]
+    redeemed = sum((each.points for each in gone if each.outcome == "redeemed"), ZERO)
+    return there, redeemed, sum((each.points for each in gone if each.outcome == "taken"), ZERO)
+
+
+def _shares(followed: Sequence[Followed], period: int) -> tuple[float, float] | None:
+    return _ratios(_at_period(followed, period))
+
+
+def _ratios(counts: tuple[Decimal, Decimal, Decimal]) -> tuple[float, float] | None:
+    there, redeemed, taken = counts
+    return (float(redeemed / there), float(taken / there)) if there else None
+
+
+def _alike(points: Iterable[tuple[str, float]]) -> float:
+    """Members with equally many points who would tell as much (Kish)."""
+    by_member: dict[str, float] = defaultdict(float)
+    for member_id, each in points:
+        by_member[member_id] += each
+    squares = sum(each * each for each in by_member.values())
+    return sum(by_member.values()) ** 2 / squares if squares else 1.0
+
+
+def _wilson(share_: float, number: float) -> tuple[float, float]:
+    z = NormalDist().inv_cdf(0.975)
+    middle, root = share_ + z * z / (2 * number), share_ * (1 - share_) / number + (z / number) ** 2 / 4
+    half, scale = z * sqrt(root), 1 + z * z / number
+    return (middle - half) / scale, (middle + half) / scale
+
+
+def _expected(
+    programme: Programme, past: Mapping[State, Sequence[Followed]], open_lots: Sequence[tuple[str, Lot]]
+) -> tuple[float, float, tuple[float, float]] | None:
+    """The share of open lots that will be redeemed, the members who tell as much, and the interval; None if unknown."""
+    moves = programme.known_movements
+    by_member: dict[str, list[tuple[float, float]]] = defaultdict(list)
+    known: dict[State, tuple[float | None, float]] = {}
+    error = 0.0
+    for member_id, lot in open_lots:
         expires_on = _expiry_day(programme, lot.movement)
-        is_past = expires_on is not None and expires_on <= programme.as_of
-        if is_past:
-            settled.append(lot)
+        if expires_on is None:
+            return None
+        state = _state(programme, moves[member_id], expires_on, programme.as_of)
+        if state not in known:
+            like_it = _alike((each.member_id, float(each.points)) for each in past.get(state, []))
+            known[state] = _limit(past, state), like_it
+        rate, like_it = known[state]
+        if rate is None:
+            return None
+        by_member[member_id].append((float(lot.left), float(lot.left) * rate))
+        error += float(lot.left) * sqrt(rate * (1 - rate) / like_it)
+    totals = {member: tuple(map(sum, zip(*each, strict=True))) for member, each in by_member.items()}
+    points, redeemed = (sum(total[n] for total in totals.values()) for n in (0, 1))
+    variance = error**2 + sum(gone * max(had - gone, 0.0) for had, gone in totals.values())
+    number = _alike((member, total[0]) for member, total in totals.items())
+    if variance > 0:
+        number = redeemed * (points - redeemed) / variance
+    return redeemed / points, number, _wilson(redeemed / points, number)
+
+
+def points_liability(programme: Programme) -> pd.DataFrame:
+    lots = [(member, lot) for member, moves in programme.known_movements.items() for lot in lots_of(moves)[0]]
+    settled = [lot for _, lot in lots if _is_past(programme, lot, programme.as_of)]
+    buckets: dict[tuple[str, bool, date | None], list[tuple[str, Lot]]] = defaultdict(list)
+    for member, lot in lots:
         if lot.left > 0:
+            expires_on = _expiry_day(programme, lot.movement)
             name = "no expiry" if expires_on is None else f"{expires_on:%Y-%m}"
-            buckets[name, is_past, expires_on and month_of(expires_on)].append(lot)
+            is_past = _is_past(programme, lot, programme.as_of)
+            buckets[name, is_past, expires_on and month_of(expires_on)].append((member, lot))
+    past = _past_of(programme)
     rows = []
     for (name, is_past, month), open_lots in buckets.items():
-        outstanding = sum((lot.left for lot in open_lots), ZERO)
+        left = sum((lot.left for _, lot in open_lots), ZERO)
+        outstanding = ZERO if is_past else left
         there, redeemed = _fate(programme, settled, month)
-        rate = None if month is None else share(redeemed, there)
-        expected = None if rate is None else _money(outstanding * Decimal(rate))
+        found = None if is_past else _expected(programme, past, open_lots)
+        shares = (0.0, 0.0, 0.0) if is_past else found and (found[0], *found[2])
+        points = None if shares is None else [_money(outstanding * Decimal(each)) for each in shares]
+        amounts = None if points is None else [_money(each * programme.point_value) for each in points]
+        ends = ("", "_low", "_high")
         rows.append(
             {
                 "expiry_bucket": name,
@@ -416,13 +565,15 @@ def points_liability(programme: Programme) -> pd.DataFrame:
                 "expiry_month": month,
                 "lots": len(open_lots),
                 "outstanding_points": outstanding,
-                "settled_points": None if rate is None else there,
-                "settled_redeemed_points": None if rate is None else redeemed,
-                "expected_redemption_rate": rate,
-                "expected_redeemed_points": expected,
-                "expected_breakage_points": None if expected is None else outstanding - expected,
+                "past_expiry_points": left - outstanding,
+                "expected_redemption_rate": found and found[0],
+                "effective_members": found and found[1],
+                **{f"expected_redeemed_points{end}": points and points[n] for n, end in enumerate(ends)},
+                "expected_breakage_points": None if points is None else outstanding - points[0],
                 "liability_amount": _money(outstanding * programme.point_value),
-                "expected_liability_amount": None if expected is None else _money(expected * programme.point_value),
+                **{f"expected_liability_amount{end}": amounts and amounts[n] for n, end in enumerate(ends)},
+                "settled_points": there or None,
+                "settled_redeemed_points": redeemed if there else None,
             }
         )
     return pd.DataFrame(rows, dtype=object)

@@ -97,6 +97,7 @@ COMPUTED: dict[str, Held] = {
     ),
     # from the pairs on, which are tested to be alike and as many as can be
     "programme_effect": Held("test_programme_effect.py", "test_the_effect_is_what_the_purchases_of_the_pairs_give"),
+    "programme_balance": Held("test_programme_effect.py", "test_the_balance_is_that_of_the_occasions_and_pairs"),
     "ticket_effect": Held(
         "test_service.py",
         "test_the_effect_of_a_ticket_is_the_mean_difference_of_its_pairs",

@@ -1,0 +1,142 @@
+"""The effect of a programme that is offered again at each purchase, on companies of which it is known what joining does.
+
+Customers enrol when they buy, so who never enrols has stopped buying: controls that never enrolled would make any
+programme look effective.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from math import sqrt
+from pathlib import Path
+from statistics import fmean
+
+import pytest
+from conftest import Dbt
+
+from companies.sample.simulator import Config
+from companies.sample.simulator.config import ProgrammeParameters
+from tools.programme_company import MODELS, ProgrammeModels
+
+CUSTOMERS, SEEDS = 5_000, (1, 2)
+USELESS = ProgrammeParameters(is_offer_repeated=True, accept_multiplier=0.25, rate_effect=0.0)
+USEFUL = ProgrammeParameters(is_offer_repeated=True, accept_multiplier=0.25)
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """Purchase days of one comparison and horizon: the estimate, its standard error, and what was to be found."""
+
+    effect: float
+    error: float
+    truth: float
+
+
+Estimates = Mapping[tuple[str, int], list[Estimate]]
+
+
+@pytest.fixture(scope="module")
+def models(dbt: Dbt, tmp_path_factory: pytest.TempPathFactory) -> ProgrammeModels:
+    warehouse = tmp_path_factory.mktemp("programme_offers")
+    (warehouse / "build").mkdir()
+    dbt.invoke(warehouse, "compile", "--select", *MODELS)
+    compiled = {
+        path.stem: path.read_text(encoding="utf-8")
+        for path in (dbt.target / "compiled").rglob("models/intermediate/*/*.sql")
+    }
+    return ProgrammeModels({name: compiled[name] for name in MODELS})
+
+
+def estimated(models: ProgrammeModels, programme: ProgrammeParameters) -> Estimates:
+    found: dict[tuple[str, int], list[Estimate]] = {}
+    for seed in SEEDS:
+        with models.run(Config(CUSTOMERS, seed, programme=programme)) as connection:
+            rows = connection.execute(
+                """
+                with truths as (
+                    select
+                        horizon_days,
+                        avg(purchase_days_with - purchase_days_deferred) as members,
+                        avg(purchase_days_with - purchase_days_without) as weighted
+                    from int_programme_pair_outcomes as pairs
+                    inner join members_truth
+                        using (horizon_days)
+                    where not is_placebo and member_customer_id = members_truth.customer_id
+                    group by horizon_days
+                )
+
+                select
+                    comparison, horizon_days, effect, standard_error,
+                    case comparison when 'members' then members when 'weighted' then weighted else 0 end
+                from int_programme_effects_estimated
+                inner join truths using (horizon_days)
+                where metric = 'purchase_days'
+                """
+            ).fetchall()
+        for comparison, horizon, *figures in rows:
+            found.setdefault((comparison, horizon), []).append(Estimate(*figures))
+    return found
+
+
+@pytest.fixture(scope="module")
+def useless(models: ProgrammeModels) -> Estimates:
+    return estimated(models, USELESS)
+
+
+@pytest.fixture(scope="module")
+def useful(models: ProgrammeModels) -> Estimates:
+    return estimated(models, USEFUL)
+
+
+def deviation(estimates: list[Estimate]) -> float:
+    """How many standard errors the mean over the companies lies from the truth."""
+    error = sqrt(sum(each.error**2 for each in estimates)) / len(estimates)
+    return fmean(each.effect - each.truth for each in estimates) / error
+
+
+@pytest.mark.parametrize("horizon", [90, 180, 365])
+@pytest.mark.parametrize("comparison", ["members", "placebo"])
+def test_a_programme_without_effect_is_found_to_have_none(useless: Estimates, comparison: str, horizon: int) -> None:
+    assert abs(deviation(useless[comparison, horizon])) < 2.6
+
+
+@pytest.mark.parametrize("horizon", [90, 180, 365])
+def test_joining_now_is_compared_with_joining_when_the_next_offer_is_accepted(useful: Estimates, horizon: int) -> None:
+    assert abs(deviation(useful["members", horizon])) < 2.6
+
+
+def test_the_weighted_effect_is_against_not_joining(useless: Estimates, useful: Estimates) -> None:
+    for estimates in (useless, useful):
+        assert abs(deviation(estimates["weighted", 90])) < 2.6
+    # joining later takes a part of the effect away, which the weights bring back
+    assert fmean(each.truth for each in useful["weighted", 90]) > 1.3 * fmean(
+        each.truth for each in useful["members", 90]
+    )
+    assert ("weighted", 180) not in useful
+
+
+def test_what_joins_later_would_have_joined_is_between_with_and_without(models: ProgrammeModels) -> None:
+    with models.run(Config(2_000, 3, programme=USEFUL)) as connection:
+        outside = connection.execute(
+            "select count(*) from members_truth where purchase_days_deferred not between purchase_days_without"
+            " and purchase_days_with or (churned_deferred and not churned_without)"
+        ).fetchone()
+        differing = connection.execute(
+            "select count(*) from members_truth where purchase_days_without < purchase_days_deferred"
+            " and purchase_days_deferred < purchase_days_with"
+        ).fetchone()
+    assert outside == (0,)
+    assert differing is not None and differing[0] > 20
+
+
+def test_an_offer_that_comes_once_leaves_no_later_acceptance(models: ProgrammeModels) -> None:
+    with models.run(Config(2_000, 3)) as connection:
+        differing = connection.execute(
+            "select count(*) from members_truth where purchase_days_deferred != purchase_days_without"
+            " or net_revenue_deferred != net_revenue_without or churned_deferred != churned_without"
+        ).fetchone()
+        enrolled = connection.execute(
+            "select count(*) from int_programme_pair_outcomes where is_control_enrolled and not is_placebo"
+        ).fetchone()
+    assert (differing, enrolled) == ((0,), (0,))
