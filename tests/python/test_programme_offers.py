@@ -1,4 +1,4 @@
-"""The effect of a programme that is offered again at each purchase, on companies of which it is known what joining does.
+"""The effect of a programme that is offered again at each purchase, on companies whose effect of joining is known.
 
 Customers enrol when they buy, so who never enrols has stopped buying: controls that never enrolled would make any
 programme look effective.
@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from math import sqrt
-from pathlib import Path
 from statistics import fmean
 
 import pytest

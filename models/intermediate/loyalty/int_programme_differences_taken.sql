@@ -27,7 +27,11 @@ pair_metrics as (
             when 'purchase_days' then cast(pairs.{{ side }}_purchase_days_{{ period }} as double)
             when 'net_revenue' then cast(pairs.{{ side }}_net_revenue_{{ period }} as double)
             when 'discount' then cast(pairs.{{ side }}_discount_amount_{{ period }} as double)
-            when 'churn' then {{ '0e0' if period == 'before' else 'case when pairs.' ~ side ~ '_purchase_days_' ~ period ~ ' = 0 then 1e0 else 0e0 end' }}
+            {%- if period == 'before' %}
+            when 'churn' then 0e0
+            {%- else %}
+            when 'churn' then case when pairs.{{ side }}_purchase_days_{{ period }} = 0 then 1e0 else 0e0 end
+            {%- endif %}
         end as {{ side }}_{{ period }}
         {%- endfor %}{% endfor %}
     from pairs
