@@ -4,7 +4,7 @@
 # a shell command, so spaces, quotes, dollar signs and non-ASCII letters are safe.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run dev rollback sample coverage spark-up spark-down test test-spark lint format lock bench bench-growth bench-fits clean
+.PHONY: help setup run dev rollback sample coverage spark-up spark-down test test-long test-spark lint format lock bench bench-growth bench-fits clean
 
 # ---- settings -------------------------------------------------------------------------------------------------------
 
@@ -131,6 +131,9 @@ spark-down: ## stop the Spark cluster; its tables stay
 
 test: ## everything that CI runs
 	@$(call with,dev complete-journey $(spark_if_possible)) && $(lint_all) && $(python) -m pytest -n 2 --dist loadgroup -m "not nightly"
+
+test-long: ## the tests that are too long for every change
+	@$(call with,dev complete-journey $(spark_if_possible)) && $(python) -m pytest -m nightly
 
 test-spark: ## build both targets and compare every mart
 	@$(call with,dev complete-journey spark) && \
