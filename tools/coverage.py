@@ -72,8 +72,8 @@ QUESTIONS = {
         where place = 1
         order by days
     """,
-    # the effect on the members who have a match is what matched pairs estimate: against joining when the next acceptance
-    # follows, and weighted, against not joining within the horizon
+    # the effect on the members who have a match is what matched pairs estimate: against joining when the next offer is
+    # accepted, and weighted, against not joining within the horizon
     "programme": """
         with outcomes as (
             select
