@@ -117,20 +117,21 @@
 
 {#-
     Bounds of the 95% interval of a total of predictions: what customers do differs from what is expected of each
-    (`dispersion`, the variance per unit expected), and the model may be wrong about all of them alike (`relative_error`, the
-    standard deviation of that, as a share of the total). Both are measured by the backtests. Never below zero.
+    (`dispersion`, the variance per unit expected), which is chance and evens out; and all of them may do more or less than
+    expected (`relative_error`, the standard deviation of the log of that), which is a factor, so that the interval reaches
+    further up than down. The distances of both add up as squares (Zou and Donner 2008). Never below zero.
 -#}
 {% macro prediction_low(total, dispersion, relative_error) -%}
-    {%- set low = total ~ " - " ~ _prediction_margin(total, dispersion, relative_error) -%}
+    {%- set share = "(1e0 - exp(-" ~ z_95() ~ " * " ~ relative_error ~ "))" -%}
+    {%- set low = total ~ " - " ~ _prediction_distance(total, dispersion, share) -%}
     case when {{ low }} < 0 then 0e0 else {{ low }} end
 {%- endmacro %}
 
 {% macro prediction_high(total, dispersion, relative_error) -%}
-    {{ total }} + {{ _prediction_margin(total, dispersion, relative_error) }}
+    {%- set share = "(exp(" ~ z_95() ~ " * " ~ relative_error ~ ") - 1e0)" -%}
+    {{ total }} + {{ _prediction_distance(total, dispersion, share) }}
 {%- endmacro %}
 
-{% macro _prediction_margin(total, dispersion, relative_error) -%}
-    {{ z_95() }} * sqrt(
-        {{ dispersion }} * {{ total }} + {{ relative_error }} * {{ total }} * {{ relative_error }} * {{ total }}
-    )
+{% macro _prediction_distance(total, dispersion, share) -%}
+    sqrt({{ total }} * {{ total }} * {{ share }} * {{ share }} + {{ z_95() }} * {{ z_95() }} * {{ dispersion }} * {{ total }})
 {%- endmacro %}

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from datetime import date
 
 import numpy as np
+from numpy.typing import NDArray
 
 from orchestration.predictive import metrics
 from orchestration.predictive.arrays import Floats
@@ -31,9 +32,16 @@ from orchestration.predictive.btyd import (
     probability_of_no_purchase,
     relative_error_of_total,
 )
-from orchestration.predictive.calibration import IDENTITY, Calibration, fit_calibration
+from orchestration.predictive.calibration import IDENTITY, Calibration, Line, fit_line, pooled
 from orchestration.predictive.churn_features import CHURN_FEATURES
-from orchestration.predictive.churn_models import BoostedModel, LogisticModel, fit_boosted, fit_logistic
+from orchestration.predictive.churn_models import (
+    MAX_ROWS,
+    BoostedModel,
+    LogisticModel,
+    fit_boosted,
+    fit_logistic,
+    training_rows,
+)
 from orchestration.predictive.errors import FitError
 from orchestration.predictive.fit_limits import Horizons, Limits
 from orchestration.predictive.seasonality import Activity, effective_days, estimate_season, relative_error_of_days
@@ -41,12 +49,27 @@ from orchestration.predictive.snapshots import Snapshot, window_end
 from orchestration.predictive.spend import PARAMETERS as SPEND_PARAMETERS
 from orchestration.predictive.spend import SpendFit, expected_spend, fit_spend
 from orchestration.predictive.tables import Row
+from orchestration.predictive.windows import effective_windows
 
 Load = Callable[[date], Snapshot]
 
 LOGISTIC, GRADIENT_BOOSTING = "logistic", "gradient_boosting"
 # snapshots of together so many customers are kept between the two readings: about half a gigabyte
 _ROWS_KEPT = 2_000_000
+
+
+@dataclass(frozen=True, eq=False)
+class CohortTotals:
+    """What was predicted of the customers who first bought in one month, and what came; one value per cohort."""
+
+    predicted: Floats
+    actual: Floats
+
+    @classmethod
+    def summed(cls, known: Snapshot, predicted: Floats, actual: Floats) -> CohortTotals:
+        """Add up customers."""
+        _, codes = np.unique(known.cohorts, return_inverse=True)
+        return cls(np.bincount(codes, weights=predicted), np.bincount(codes, weights=actual))
 
 
 @dataclass(frozen=True)
@@ -65,6 +88,7 @@ class Backtest:
     measures: Mapping[str, float] = field(default_factory=dict)
     knows_season: bool = False
     parameter_error: float = 0.0  # relative standard error of the predicted total that comes from the parameters
+    cohorts: CohortTotals | None = None  # of amounts that a buy-till-you-die model predicts
 
     def row(self, fit_id: str) -> Row:
         """The row of model_backtests: None where a measure has no meaning."""
@@ -110,7 +134,10 @@ class DayFit:
 
 @dataclass(frozen=True)
 class Trained:
-    """What was learnt from the outcomes of a day. None: too few churned or stayed, or the horizon is none of churn."""
+    """What was learnt from outcomes: baselines from the newest window, challengers from all that had passed.
+
+    None: too few churned or stayed, or the horizon is none of churn.
+    """
 
     purchases: CellMeans
     net_revenue: CellMeans
@@ -118,6 +145,19 @@ class Trained:
     rfm: RfmChurn | None = None
     logistic: LogisticModel | None = None
     boosted: BoostedModel | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Window:
+    """What the outcomes of one day teach later ones: rows for the challengers, a line for each later fit.
+
+    `lines` is by the day that calibrates with it and whether the season is applied.
+    """
+
+    baselines: Trained
+    inputs: Floats
+    churned: NDArray[np.bool_]
+    lines: Mapping[tuple[date, bool], Line | None]
 
 
 @dataclass(frozen=True)
@@ -137,19 +177,20 @@ class Learnt:
 
 @dataclass(frozen=True)
 class Plan:
-    """The test days by horizon, and the training day of each: the newest whose outcomes were known by the test day."""
+    """The test days by horizon, and the days that each learns from, whose windows had passed by then; newest first."""
 
     cuts: Mapping[int, tuple[date, ...]]
-    training_days: Mapping[tuple[date, int], date]
+    training_days: Mapping[tuple[date, int], tuple[date, ...]]
 
     @property
     def days(self) -> list[date]:
         """Every test day and training day, in order."""
-        return sorted({day for cuts in self.cuts.values() for day in cuts} | set(self.training_days.values()))
+        training_days = {day for days in self.training_days.values() for day in days}
+        return sorted({day for cuts in self.cuts.values() for day in cuts} | training_days)
 
-    def test_days_of(self, training_day: date, horizon: int) -> list[date]:
+    def taught_by(self, training_day: date, horizon: int) -> list[date]:
         """The test days of a horizon, the as-of date among them, that learn from this training day."""
-        return [day for (day, days), known in self.training_days.items() if days == horizon and known == training_day]
+        return [day for (day, days), known in self.training_days.items() if days == horizon and training_day in known]
 
 
 class Snapshots:
@@ -178,12 +219,17 @@ def plan_cuts(dates: Iterable[date], as_of: date, snapshots: Snapshots, horizons
         horizon: tuple(day for day in large if window_end(day, horizon) <= as_of)[: limits.backtests_per_horizon]
         for horizon in horizons.days
     }
-    training_days = {}
-    for horizon in horizons.days:
-        for cut in (*cuts[horizon], as_of):
-            training_day = next((day for day in large if window_end(day, horizon) <= cut), None)
-            if training_day is not None:
-                training_days[cut, horizon] = training_day
+    tested = {(day, horizon) for horizon in horizons.days for day in (*cuts[horizon], as_of)}
+
+    def passed(day: date, horizon: int, among: Iterable[date]) -> list[date]:
+        return [other for other in among if window_end(other, horizon) <= day]
+
+    # each training day needs a fit: beside the newest window of a test day there are those of days that have one anyway
+    newest = {key: passed(*key, large)[:1] for key in tested}
+    fitted = {day for days in (*cuts.values(), *newest.values()) for day in days}
+    fitted_first = [day for day in large if day in fitted]
+    most = limits.backtests_per_horizon
+    training_days = {key: tuple(passed(*key, fitted_first)[:most]) for key in tested if newest[key]}
     return Plan(cuts, training_days)
 
 
@@ -212,40 +258,43 @@ def learn(
         start = fits[day].btyd or start
     fits[as_of] = final
     tests: list[Backtest] = []
-    trained: dict[tuple[date, int], Trained] = {}
-    calibrations: dict[tuple[date, int, bool], Calibration] = {}
-    # in order: the training day of a test day comes before it
+    windows: dict[tuple[date, int], Window] = {}
+    # in order: the training days of a test day come before it
     for day in plan.days:
         snapshot = snapshots.of(day)
         for horizon in horizons.days:
             is_for_churn = horizon in horizons.churn
             if day in plan.cuts[horizon] and horizon in snapshot.outcomes:
-                learnt = trained.get((plan.training_days.get((day, horizon)), horizon))
-                here = {seasonal: calibrations.get((day, horizon, seasonal), IDENTITY) for seasonal in (False, True)}
-                tests += _test(snapshot, horizon, is_for_churn, fits[day], learnt, here)
-            test_days = plan.test_days_of(day, horizon)
+                passed = _passed(plan, windows, day, horizon)
+                here = {seasonal: _calibration(passed, day, horizon, seasonal) for seasonal in (False, True)}
+                tests += _test(snapshot, horizon, is_for_churn, fits[day], train(passed, is_for_churn), here)
+            test_days = plan.taught_by(day, horizon)
             if test_days and horizon in snapshot.outcomes:
-                trained[day, horizon] = train(snapshot, horizon, is_for_churn)
-                for test_day in test_days if is_for_churn else ():
-                    for seasonal in (False, True):
-                        calibrations[test_day, horizon, seasonal] = _calibrate(
-                            snapshot, horizon, fits[day], fits[test_day], seasonal
-                        )
+                later = {test_day: fits[test_day] for test_day in test_days}
+                most = MAX_ROWS // limits.backtests_per_horizon
+                windows[day, horizon] = watch(snapshot, horizon, is_for_churn, fits[day], later, most)
+    at_end = {horizon: _passed(plan, windows, as_of, horizon) for horizon in horizons.days}
     return Learnt(
         known=known,
         fit=final,
         tests=tests,
         trained={
-            horizon: trained[plan.training_days[as_of, horizon], horizon]
-            for horizon in horizons.days
-            if (plan.training_days.get((as_of, horizon)), horizon) in trained
+            horizon: trained
+            for horizon, passed in at_end.items()
+            if (trained := train(passed, horizon in horizons.churn)) is not None
         },
         calibrations={
-            (horizon, seasonal): calibrations.get((as_of, horizon, seasonal), IDENTITY)
+            (horizon, seasonal): _calibration(at_end[horizon], as_of, horizon, seasonal)
             for horizon in horizons.churn
             for seasonal in (False, True)
         },
     )
+
+
+def _passed(plan: Plan, windows: Mapping[tuple[date, int], Window], day: date, horizon: int) -> dict[date, Window]:
+    """The windows that a day learns from, newest first."""
+    days = plan.training_days.get((day, horizon), ())
+    return {other: windows[other, horizon] for other in days if (other, horizon) in windows}
 
 
 def fit_day(
@@ -275,20 +324,45 @@ def fit_day(
     return DayFit(known.date, btyd, spend, index, errors, refusal)
 
 
-def train(known: Snapshot, horizon: int, is_for_churn: bool) -> Trained:
-    """Learn from the outcomes of a day what does not come from a fit of histories."""
+def watch(
+    known: Snapshot, horizon: int, is_for_churn: bool, fit: DayFit, later: Mapping[date, DayFit], most: int
+) -> Window:
+    """Keep what the outcomes of a day teach the later days, with `most` rows for the challengers."""
     outcome = known.outcomes[horizon]
-    means = Trained(
+    baselines = Trained(
         purchases=CellMeans.fit(known, outcome.purchases), net_revenue=CellMeans.fit(known, outcome.net_revenue)
     )
     if not is_for_churn:
-        return means
-    return replace(
-        means,
+        return Window(baselines, known.inputs[:0], outcome.churned[:0], {})
+    baselines = replace(
+        baselines,
         recency=RecencyChurn.fit(known, outcome.churned),
         rfm=RfmChurn.fit(known, outcome.churned),
-        logistic=fit_logistic(known.inputs, outcome.churned, CHURN_FEATURES),
-        boosted=fit_boosted(known.inputs, outcome.churned, CHURN_FEATURES),
+    )
+    lines = {
+        (day, seasonal): _line(known, horizon, fit, on_day, seasonal)
+        for day, on_day in later.items()
+        for seasonal in ((False, True) if on_day.has_season else (False,))
+    }
+    return Window(baselines, *training_rows(known.inputs, outcome.churned, most), lines)
+
+
+def train(passed: Mapping[date, Window], is_for_churn: bool) -> Trained | None:
+    """Learn from windows that had passed, newest first; None of none.
+
+    The challengers learn from all of them: one alone has a season and campaigns that the next one has not.
+    """
+    if not passed:
+        return None
+    newest = next(iter(passed.values()))
+    if not is_for_churn:
+        return newest.baselines
+    inputs = np.concatenate([window.inputs for window in passed.values()])
+    churned = np.concatenate([window.churned for window in passed.values()])
+    return replace(
+        newest.baselines,
+        logistic=fit_logistic(inputs, churned, CHURN_FEATURES),
+        boosted=fit_boosted(inputs, churned, CHURN_FEATURES),
     )
 
 
@@ -338,14 +412,23 @@ def _error_of_spend(fit: SpendFit, known: Snapshot, purchases: Floats) -> float:
     return float(np.sqrt(max(0.0, slopes @ covariance @ slopes)) / whole)
 
 
-def _calibrate(known: Snapshot, horizon: int, fit: DayFit, on_test_day: DayFit, is_seasonal: bool) -> Calibration:
-    """Calibrate what a fit predicted on what came, for the use of a later day.
+def _line(known: Snapshot, horizon: int, fit: DayFit, on_test_day: DayFit, is_seasonal: bool) -> Line | None:
+    """Hold what a fit predicted against what came, for the use of a later day.
 
-    Both take the seasons as the later day knows them, or the calibration would learn the season of the window that it
-    saw.
+    Both take the seasons as the later day knows them, or the line would learn the season of the window that it saw.
     """
     p = predict_churn(fit, known, on_test_day.days(known.date, horizon, is_seasonal))
-    return IDENTITY if p is None else fit_calibration(p, known.outcomes[horizon].churned)
+    return None if p is None else fit_line(p, known.outcomes[horizon].churned)
+
+
+def _calibration(passed: Mapping[date, Window], day: date, horizon: int, is_seasonal: bool) -> Calibration:
+    """The calibration of a day, from the windows that had passed; without seasons that of none where it knows none."""
+    lines = {
+        other: line
+        for other, window in passed.items()
+        if (line := window.lines.get((day, is_seasonal), window.lines.get((day, False)))) is not None
+    }
+    return pooled(list(lines.values()), effective_windows(list(lines), horizon)) if lines else IDENTITY
 
 
 def _test(
@@ -387,9 +470,16 @@ def _test_btyd(
             raw = predict_churn(fit, known, fit.days(known.date, horizon, is_seasonal))
             found.append(_churn_test(known, horizon, name, calibrations[is_seasonal].apply(raw)))
         purchases = predict_purchases(fit, known, horizon, is_seasonal)
-        found.append(_amount_test(known, horizon, "purchases", name, outcome.purchases, purchases))
+        amounts = {"purchases": (outcome.purchases, purchases)}
         if spend is not None:
-            found.append(_amount_test(known, horizon, "clv", name, outcome.net_revenue, purchases * spend))
+            amounts["clv"] = (outcome.net_revenue, purchases * spend)
+        found += [
+            replace(
+                _amount_test(known, horizon, target, name, actual, predicted),
+                cohorts=CohortTotals.summed(known, predicted, actual),
+            )
+            for target, (actual, predicted) in amounts.items()
+        ]
         tests += [
             replace(
                 test,

@@ -19,6 +19,7 @@ from orchestration.predictive.errors import (
     WORSE_THAN_BASELINE,
 )
 from orchestration.predictive.tables import Row
+from orchestration.predictive.windows import standard_error_of_mean
 
 # the score of a model at each cut and horizon; the lower the better
 Scores = Mapping[tuple[date, int], float]
@@ -58,19 +59,26 @@ def scores_by_model(rows: Iterable[Mapping[str, Any]], target: str) -> dict[str,
 
 
 def compare(incumbent: Scores, challenger: Scores) -> Comparison | None:
-    """Compare pair by pair; None without a cut that both have. The standard error of a single pair is unbounded."""
+    """Compare window by window; None without one that both have. The standard error of a single window is unbounded.
+
+    Windows that share days show the same: the standard error is of as many as there are in effect.
+    """
     both = sorted(incumbent.keys() & challenger.keys())
     if not both:
         return None
     gains = np.array([incumbent[key] - challenger[key] for key in both])
-    error = float(gains.std(ddof=1) / np.sqrt(gains.size)) if gains.size > 1 else float("inf")
-    return Comparison(float(gains.mean()), error)
+    return Comparison(float(gains.mean()), standard_error_of_mean(gains, both))
 
 
 def is_better_with_season(without: Scores, with_season: Scores) -> bool:
-    """Whether the season wins; it is left out where both are equal, and where neither was tried."""
+    """Whether the season is applied: unless it makes the backtests worse by more than a standard error.
+
+    The index is drawn to no season as far as it is unsure, so it is used as long as nothing speaks against it: the last
+    six month ends may hold none of the months that it is for. It is left out where both are equal, and where neither
+    was tried.
+    """
     found = compare(without, with_season)
-    return found is not None and found.improvement > 0
+    return found is not None and found.improvement != 0 and found.improvement > -found.standard_error
 
 
 def choose_champion(

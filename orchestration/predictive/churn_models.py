@@ -14,7 +14,7 @@ from orchestration.predictive.arrays import Floats
 # below this many who churned, or who stayed, there is nothing to learn from
 MIN_OF_EITHER = 50
 # more rows do not change models this small
-MAX_ROWS = 200_000
+MAX_ROWS = 100_000
 
 # strength of the pull of standardised weights towards 0, as a number of customers
 _PENALTY = 10.0
@@ -92,7 +92,7 @@ def fit_logistic(inputs: ArrayLike, churned: ArrayLike, features: Sequence[str])
     """
     from sklearn.linear_model import LogisticRegression
 
-    rows = _training_rows(inputs, churned)
+    rows = _enough_rows(inputs, churned)
     if rows is None:
         return None
     values, outcome = rows
@@ -116,7 +116,7 @@ def fit_boosted(inputs: ArrayLike, churned: ArrayLike, features: Sequence[str]) 
 
     None where fewer than 50 churned or stayed. The order of rows makes no difference.
     """
-    rows = _training_rows(inputs, churned)
+    rows = _enough_rows(inputs, churned)
     return None if rows is None else tabulated(train_stumps(*rows), features)
 
 
@@ -173,13 +173,16 @@ def _steps(feature: str, lowest: float, changes: Mapping[float, float]) -> list[
     ]
 
 
-def _training_rows(inputs: ArrayLike, churned: ArrayLike) -> tuple[Floats, NDArray[np.bool_]] | None:
+def training_rows(inputs: ArrayLike, churned: ArrayLike, most: int = MAX_ROWS) -> tuple[Floats, NDArray[np.bool_]]:
     """Sort rows by what they hold, so that their order is irrelevant, and take every n-th of too many."""
     inputs, churned = np.asarray(inputs, dtype=np.float64), np.asarray(churned, dtype=np.bool_)
-    if min(churned.sum(), (~churned).sum()) < MIN_OF_EITHER:
-        return None
     order = np.lexsort((churned, *inputs.T[::-1]))
-    if order.size > MAX_ROWS:
-        order = order[np.arange(MAX_ROWS) * order.size // MAX_ROWS]
-    inputs, churned = inputs[order], churned[order]
+    if order.size > most:
+        order = order[np.arange(most) * order.size // most]
+    return inputs[order], churned[order]
+
+
+def _enough_rows(inputs: ArrayLike, churned: ArrayLike) -> tuple[Floats, NDArray[np.bool_]] | None:
+    """Rows to learn from; None where too few churned or stayed."""
+    inputs, churned = training_rows(inputs, churned)
     return None if min(churned.sum(), (~churned).sum()) < MIN_OF_EITHER else (inputs, churned)

@@ -197,12 +197,14 @@ def _parameter_rows(learnt: Learnt, tests: Sequence[Backtest], is_seasonal: bool
     horizons = options.horizons.days
     errors = {horizon: errors_of_totals(fit, learnt.known, horizon) for horizon in horizons}
     from_season = {horizon: fit.season_error(horizon) for horizon in horizons} if is_seasonal else {}
-    for target in ("purchases", "clv"):
+    of_target = {
+        target: _with_season_known([test for test in tests if test.target == target and test.model_name == model])
+        for target in ("purchases", "clv")
+    }
+    for target in of_target:
         from_parameters = {horizon: of[target] for horizon, of in errors.items() if target in of}
-        of_target = _with_season_known([test for test in tests if test.target == target and test.model_name == model])
-        for horizon, spread in spreads(of_target, from_parameters, from_season).items():
-            values = {"relative_error": spread.relative_error, "dispersion": spread.dispersion}
-            add(target, model, horizon, values)
+        for horizon, spread in spreads(of_target[target], of_target["purchases"], from_parameters, from_season).items():
+            add(target, model, horizon, spread.parameters)
     return rows
 
 

@@ -17,6 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from orchestration.predictive.arrays import Floats
 from orchestration.predictive.btyd import BtydFit, expected_repeat_purchases
+from orchestration.predictive.empirical_bayes import between_variance
 
 Days = NDArray[np.datetime64]
 
@@ -128,7 +129,7 @@ def _shrunk_logs(
     seen = of_month > 0
     noise = 1 / of_month[seen]
     level = np.average(means[seen], weights=of_month[seen])
-    between = _between(means[seen], noise)
+    between = between_variance(means[seen], noise)
     kept = between / (between + noise)
     logs, variances = np.zeros(12), np.full(12, between + yearly)
     logs[seen] = (means[seen] - level) * kept
@@ -154,22 +155,6 @@ def _fitted(
         slope = float((weights * moved) @ residuals / ((weights * moved) @ moved))
         means, residuals, spare = means - slope * mean_time, residuals - slope * moved, spare - 1
     return means, of_month, residuals, spare
-
-
-def _between(means: Floats, noise: Floats) -> float:
-    """Variance of the true log index between months (Paule and Mandel 1982), 0 where noise explains all."""
-
-    def excess(between: float) -> float:
-        weights = 1 / (noise + between)
-        return float(weights @ (means - np.average(means, weights=weights)) ** 2) - (means.size - 1)
-
-    if means.size < 2 or excess(0.0) <= 0:
-        return 0.0
-    low, high = 0.0, max(1.0, float(np.ptp(means)) ** 2)
-    for _ in range(60):
-        middle = (low + high) / 2
-        low, high = (middle, high) if excess(middle) > 0 else (low, middle)
-    return (low + high) / 2
 
 
 def _month_of_year(days: Days) -> NDArray[np.int64]:

@@ -75,6 +75,12 @@ class Snapshot:
         return self.customers >= limits.minimum_customers and self.history_days >= limits.minimum_history_days
 
     @property
+    def cohorts(self) -> NDArray[np.int64]:
+        """Month of the first purchase of each customer, as the months since January 1970."""
+        days = np.datetime64(self.date, "D") - np.asarray(self.T).astype(np.int64)
+        return days.astype("datetime64[M]").astype(np.int64)
+
+    @property
     def recency_days(self) -> Floats:
         """Days since the last purchase day."""
         return self.T - self.t_x

@@ -237,7 +237,7 @@ def test_the_cohorts_of_cdnow_are_worth_what_their_customers_are(cdnow: Compared
     predictions = {row["customer_id"]: row for row in world.mart("customer_clv").to_dict("records")}
     found: dict[tuple[str, int], dict[str, float]] = {}
     for row in world.mart("model_parameters").to_dict("records"):
-        if row["is_champion"] and row["parameter"] in ("dispersion", "relative_error"):
+        if row["is_champion"] and row["parameter"] in Spread.__dataclass_fields__:
             found.setdefault((row["target"], row["horizon_days"]), {})[row["parameter"]] = row["value"]
     spreads = {key: Spread(**values) for key, values in found.items() if key[0] in ("purchases", "clv")}
     assert {horizon for _, horizon in spreads} == set(world.mart("cohort_clv")["horizon_days"])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import date, timedelta
 
 import numpy as np
@@ -11,11 +10,11 @@ import pandas as pd
 import pytest
 from purchase_histories import HORIZONS, LIMITS, Company, month_ends, read_cdnow, simulate
 
-from orchestration.predictive.backtests import Backtest, Learnt, Snapshots, learn, plan_cuts
+from orchestration.predictive.backtests import Backtest, Learnt, Snapshots, Window, learn, plan_cuts, train
 from orchestration.predictive.btyd import p_alive
+from orchestration.predictive.churn_features import CHURN_FEATURES
 from orchestration.predictive.metrics import auc
 from orchestration.predictive.snapshots import Snapshot
-from orchestration.predictive.spread_of_totals import non_overlapping, spreads
 
 AS_OF = date(2024, 5, 31)
 CUT = date(2023, 9, 30)
@@ -127,6 +126,23 @@ def test_a_calibration_does_not_learn_the_season_of_its_window(learnt: Learnt) -
     assert line.slope == pytest.approx(1, abs=0.15)
 
 
+def test_challengers_learn_from_every_window_that_had_passed_and_baselines_from_the_newest(learnt: Learnt) -> None:
+    """Of those who look alike all churned but 60 in the newest window, and half in the five before."""
+    random = np.random.default_rng(1)
+    baselines = learnt.trained[90]
+    inputs = random.normal(size=(600, len(CHURN_FEATURES)))
+    windows = {
+        day: Window(baselines, inputs, np.arange(600) % 10 < share, {})
+        for day, share in zip(DATES, (9, *[5] * 5), strict=True)
+    }
+    trained = train(windows, is_for_churn=True)
+    expected = (0.9 + 5 * 0.5) / 6
+    assert trained.logistic.predict(inputs).mean() == pytest.approx(expected, abs=0.01)
+    assert trained.boosted.predict(inputs).mean() == pytest.approx(expected, abs=0.01)
+    assert trained.recency is baselines.recency
+    assert train({}, is_for_churn=True) is None
+
+
 def test_the_true_model_beats_the_baselines(learnt: Learnt) -> None:
     def mean(target: str, model: str, measure: str) -> float:
         cuts = {(test.cut, test.horizon) for test in learnt.tests if test.target == target and test.model_name == "rfm"}
@@ -156,13 +172,15 @@ def test_cuts_are_the_last_six_month_ends_whose_window_has_passed(snapshot_of: C
     plan = plan_cuts(days, AS_OF, Snapshots(snapshot_of), HORIZONS, LIMITS)
     assert plan.cuts[90][0] == date(2024, 2, 29)
     assert plan.cuts[90][-1] == date(2023, 9, 30)
-    assert plan.training_days[date(2024, 2, 29), 90] == date(2023, 11, 30)
-    assert plan.training_days[AS_OF, 90] == date(2024, 2, 29)
+    assert plan.training_days[date(2024, 2, 29), 90][0] == date(2023, 11, 30)
+    assert plan.training_days[AS_OF, 90][:2] == (date(2024, 2, 29), date(2024, 1, 31))
+    assert len(plan.training_days[AS_OF, 90]) == LIMITS.backtests_per_horizon
     # 180 days since 2022-01-01 have passed on 2022-06-30, so nobody can teach a year before this cut
     assert plan.cuts[365][-1] == date(2022, 12, 31)
     assert (date(2022, 12, 31), 365) not in plan.training_days
-    for (cut, horizon), training_day in plan.training_days.items():
-        assert training_day + timedelta(days=horizon) <= cut
+    for (cut, horizon), training_days in plan.training_days.items():
+        assert all(day + timedelta(days=horizon) <= cut for day in training_days)
+        assert list(training_days) == sorted(set(training_days), reverse=True)
 
 
 def test_no_cut_has_too_short_a_history_or_too_few_customers(snapshot_of: Callable[[date], Snapshot]) -> None:
@@ -182,47 +200,3 @@ def test_snapshots_are_kept_only_as_long_as_they_are_small(snapshot_of: Callable
     for day in (DATES[2], DATES[3], DATES[2], DATES[5], DATES[2], DATES[3]):
         assert small.of(day).date == day
     assert asked == [DATES[2], DATES[3], DATES[5], DATES[3]]
-
-
-def backtest(cut: date, horizon: int, predicted: float, actual: float, squared_error: float) -> Backtest:
-    return Backtest("purchases", "mbg_nbd", cut, horizon, False, 1000, predicted, actual, squared_error)
-
-
-def test_an_interval_is_chance_and_what_all_customers_share() -> None:
-    """Dispersion (150 + 250) / (100 + 100) = 2.
-
-    Squared relative errors .04 and .01, less 2 / 100 of chance: .02 and 0, mean .01. The windows overlap, so two
-    degrees of freedom count, with a t of 4.30265 in place of 1.95996: .01 * 4.81919 = .0481919. With .03 from the
-    parameters: sqrt(.0009 + .0481919) = .221567.
-    """
-    tests = [
-        backtest(date(2024, 1, 31), 90, 100, 120, 150),
-        backtest(date(2024, 2, 29), 90, 100, 90, 250),
-    ]
-    found = spreads(tests, {90: 0.03, 180: 0.04}, {})
-    assert found[90].dispersion == 2
-    assert found[90].relative_error == pytest.approx(0.221567, abs=1e-6)
-    # twice as long, and no backtest: sqrt(.0016 + 2 * .0481919)
-    assert found[180].dispersion == 2
-    assert found[180].relative_error == pytest.approx(0.313024, abs=1e-6)
-    # a cut whose parameters may have been off by .1 alone explains .01 of the .02
-    tests[0] = replace(tests[0], parameter_error=0.1)
-    assert spreads(tests, {90: 0.03}, {})[90].relative_error == pytest.approx((0.0009 + 0.0240960) ** 0.5, abs=1e-6)
-    assert spreads([], {90: 0.03}, {}) == {}
-
-
-def test_a_total_errs_by_no_less_than_the_season_ahead() -> None:
-    tests = [backtest(date(2025, 1, 1), 90, 100, 100, 0)]
-    assert spreads(tests, {90: 0.03}, {90: 0.04})[90].relative_error == pytest.approx(0.05)
-    # what the backtests have seen is more, and holds the season already
-    worse = [backtest(date(2025, 1, 1), 90, 100, 150, 0)]
-    assert spreads(worse, {90: 0.03}, {90: 0.04}) == spreads(worse, {90: 0.03}, {})
-
-
-def test_windows_that_share_days_count_once() -> None:
-    ends = month_ends(date(2023, 1, 1), date(2023, 12, 31))
-    assert non_overlapping(ends, 30) == 11
-    assert non_overlapping(ends, 90) == 4
-    assert non_overlapping(ends, 365) == 1
-    assert non_overlapping([date(2023, 1, 1), date(2023, 1, 31)], 30) == 2
-    assert non_overlapping([date(2023, 1, 1), date(2023, 1, 30)], 30) == 1

@@ -214,6 +214,32 @@ def test_scores_are_brier_or_total_error_and_lack_of_gini() -> None:
 
 
 def test_a_comparison_is_the_mean_of_the_gains_and_its_standard_error() -> None:
-    """Gains .01, .02, .03 have a mean of .02 and a standard deviation of .01: .01 / sqrt(3)."""
-    found = compare(BTYD, {cut: BTYD[cut] - gain for cut, gain in zip(CUTS[:3], (0.01, 0.02, 0.03), strict=True)})
+    """Gains .01, .02, .03 have a mean of .02 and a standard deviation of .01: .01 / sqrt(3) of windows apart."""
+    apart = [(date(2024, month, 1), 90) for month in (1, 4, 7)]
+    found = compare(
+        dict.fromkeys(apart, 0.1), {cut: 0.1 - gain for cut, gain in zip(apart, (0.01, 0.02, 0.03), strict=True)}
+    )
     assert (found.improvement, found.standard_error) == pytest.approx((0.02, 0.01 / 3**0.5))
+
+
+def test_windows_that_share_days_are_no_further_evidence() -> None:
+    """Of 90 days from January, February and March on 59, 61 and 30 are shared: correlations .6556, .6778, .3333.
+
+    Their mean with three of 1, (3 + 2 * 1.6667) / 9 = .7037, is left of the variance of one, where a third would be of
+    windows apart; the mean square of the gains around their mean, .0000667, is (1 - .7037) of that variance.
+    """
+    found = compare(BTYD, {cut: BTYD[cut] - gain for cut, gain in zip(CUTS[:3], (0.01, 0.02, 0.03), strict=True)})
+    assert found.standard_error == pytest.approx((0.0002 / 3 / (1 - 19 / 27) * 19 / 27) ** 0.5, rel=1e-9)
+    # gains that six windows apart would show beyond one standard error
+    lucky = changed([0.010, 0.008, 0.004, -0.002, -0.004, 0.002])
+    assert compare(BTYD, lucky).improvement > 0.001
+    assert choose({"mbg_nbd": BTYD, "logistic": lucky})["model_name"] == "mbg_nbd"
+
+
+def test_the_season_is_applied_unless_it_has_done_harm() -> None:
+    """Six windows that hold none of the months it is for may speak against it by chance."""
+    assert is_better_with_season(BTYD, changed([0.02, 0.01, 0.02, 0.01, 0.02, 0.01]))
+    assert is_better_with_season(BTYD, changed([0.004, -0.006, 0.004, -0.006, 0.004, -0.006]))
+    assert not is_better_with_season(BTYD, changed([-0.02, -0.01, -0.02, -0.01, -0.02, -0.01]))
+    assert not is_better_with_season(BTYD, BTYD)
+    assert not is_better_with_season({}, {})

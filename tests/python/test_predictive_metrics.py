@@ -14,7 +14,7 @@ from scipy.special import expit, logit
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import brier_score_loss, roc_auc_score
 
-from orchestration.predictive.calibration import IDENTITY, Calibration, fit_calibration
+from orchestration.predictive.calibration import IDENTITY, Calibration, Line, fit_line, pooled
 from orchestration.predictive.metrics import (
     auc,
     brier,
@@ -153,7 +153,7 @@ class TestCalibration:
         generator = np.random.default_rng(2)
         p = generator.beta(2, 1, 200_000)
         truth = expit(-0.4 + 0.7 * logit(p))
-        found = fit_calibration(p, generator.random(p.size) < truth)
+        found = fit_line(p, generator.random(p.size) < truth).calibration
         assert (found.intercept, found.slope) == pytest.approx((-0.4, 0.7), abs=0.03)
         np.testing.assert_allclose(found.apply(p), truth, atol=0.01)
 
@@ -162,14 +162,14 @@ class TestCalibration:
         p = generator.random(20_000)
         churned = generator.random(p.size) < p**2
         model = LogisticRegression(C=np.inf, tol=1e-10, max_iter=1_000).fit(logit(p)[:, None], churned)
-        found = fit_calibration(p, churned)
+        found = fit_line(p, churned).calibration
         assert (found.intercept, found.slope) == pytest.approx((model.intercept_[0], model.coef_[0, 0]), abs=1e-3)
 
     def test_totals_come_true(self) -> None:
         generator = np.random.default_rng(4)
         p = generator.random(5_000)
         churned = generator.random(p.size) < 0.3 * p
-        found = fit_calibration(p, churned)
+        found = fit_line(p, churned).calibration
         # the prior is worth one customer
         assert found.apply(p).sum() == pytest.approx(churned.sum(), abs=2)
         assert expected_calibration_error(churned, found.apply(p)) < expected_calibration_error(churned, p)
@@ -178,16 +178,52 @@ class TestCalibration:
     def test_fewer_than_50_of_either_kind_leave_probabilities_as_they_are(self, events: int) -> None:
         p = np.linspace(0.01, 0.99, 1_001 - 1)
         churned = np.arange(1_000) < events
-        assert fit_calibration(p, churned) == IDENTITY == Calibration(0.0, 1.0)
+        assert fit_line(p, churned) is None
+        assert pooled([], 1) == IDENTITY == Calibration(0.0, 1.0)
         np.testing.assert_allclose(IDENTITY.apply(p), p)
 
     def test_the_order_is_never_reversed(self) -> None:
         p = np.linspace(0.01, 0.99, 1_000)
-        assert fit_calibration(p, p < 0.5) == IDENTITY
+        assert fit_line(p, p < 0.5) is None
 
     def test_perfect_separation_and_certainty_have_numbers(self) -> None:
         for low, high in ((0.0, 1.0), (0.4, 0.6)):
             p = np.repeat([low, high], 100)
-            found = fit_calibration(p, p > 0.5)
+            found = fit_line(p, p > 0.5).calibration
             assert 0 < found.slope < 10 and abs(found.intercept) < 1e-6
             assert ((found.apply(p) > 0) & (found.apply(p) < 1)).all()
+
+    def test_the_covariance_of_a_line_is_that_of_its_repetitions(self) -> None:
+        generator = np.random.default_rng(5)
+        p = generator.beta(2, 1, 2_000)
+        lines = [fit_line(p, generator.random(p.size) < p) for _ in range(300)]
+        found = np.array([[line.calibration.intercept, line.calibration.slope] for line in lines])
+        stated = np.mean([line.covariance for line in lines], axis=0)
+        np.testing.assert_allclose(np.cov(found.T), stated, rtol=0.25)
+        assert lines[0].middle == pytest.approx(logit(p).mean(), abs=1e-3)
+
+    def test_one_window_is_drawn_to_the_identity(self) -> None:
+        """Known exactly, .4 too high: of .04 between windows and .0064 between companies .0064 / .0464 is kept.
+
+        Around the middle of the log odds, 2: height -.4 + .2 * 2 = 0 and slope 1.2, of which as much is kept.
+        """
+        kept = 0.0064 / 0.0464
+        level = Line(Calibration(0.4, 1.0), np.zeros((2, 2)), 2.0)
+        found = pooled([level], 1)
+        assert (found.intercept, found.slope) == pytest.approx((0.4 * kept, 1.0))
+        slope = Line(Calibration(-0.4, 1.2), np.zeros((2, 2)), 2.0)
+        found = pooled([slope], 1)
+        assert (found.intercept, found.slope) == pytest.approx((-0.4 * kept, 1 + 0.2 * kept))
+
+    def test_more_windows_of_one_mind_are_believed_and_those_that_differ_are_not(self) -> None:
+        """Between windows .04 worth six and nothing found with five more: .04 * 6 / 11, a sixth of it in the mean."""
+        alike = [Line(Calibration(0.4, 1.0), np.full((2, 2), 1e-9), 0.0)] * 6
+        assert pooled(alike, 6).intercept == pytest.approx(0.4 * 0.0064 / (0.0064 + 0.04 / 11), rel=1e-4)
+        # six that overlap are one and a half
+        assert pooled(alike, 1.5).intercept == pytest.approx(0.4 * 0.0064 / (0.0064 + 0.24 / 6.5 / 1.5), rel=1e-4)
+        apart = [Line(Calibration(height, 1.0), np.full((2, 2), 1e-9), 0.0) for height in (1.4, -0.6) * 3]
+        assert pooled(apart, 6).intercept < 0.05
+
+    def test_a_window_of_noise_leaves_probabilities_nearly_as_they_are(self) -> None:
+        noisy = Line(Calibration(0.4, 1.0), np.diag([0.5, 0.5]), 0.0)
+        assert abs(pooled([noisy], 1).intercept) < 0.02

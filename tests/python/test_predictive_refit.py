@@ -70,8 +70,14 @@ def seasonal() -> Refit:
 
 @pytest.fixture(scope="module")
 def fading() -> Refit:
-    """All customers come at once, and then buy ever more rarely, which a model of constant rates does not expect."""
-    return refit_of(simulate(9, acquisition_days=60, growth=0.01), PREVIOUS)
+    """All customers come at once, and then buy ever more rarely, which a model of constant rates does not expect.
+
+    Challengers of churn would: there are none.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        for supervised in ("fit_logistic", "fit_boosted"):
+            patch.setattr(backtests, supervised, lambda *_: None)
+        return refit_of(simulate(9, acquisition_days=60, growth=0.01), PREVIOUS)
 
 
 def values(result: Refit, target: str, model: str, horizon: int) -> dict[str, float]:
@@ -134,7 +140,7 @@ def test_the_true_parameters_are_found_within_their_errors(result: Refit) -> Non
     for name, truth in TRUTH.items():
         assert abs(rows[name]["value"] - truth) < 3 * rows[name]["standard_error"]
         assert rows[name]["log_likelihood"] < 0
-    assert values(result, "clv", "gamma_gamma", 0).keys() == {"p", "q", "gamma"}
+    assert values(result, "clv", "gamma_gamma", 0).keys() == {"p", "q", "gamma", "never_pays", "free_day"}
 
 
 def test_every_model_of_churn_has_its_parameters_for_every_horizon(result: Refit) -> None:
@@ -152,8 +158,14 @@ def test_totals_have_a_spread_for_every_horizon(result: Refit) -> None:
     for target in ("purchases", "clv"):
         for horizon in (30, 90, 180, 365):
             spread = values(result, target, "mbg_nbd", horizon)
-            assert 0 < spread["relative_error"] < 0.5
+            assert 0 < spread["relative_error"] < 0.25
+            assert 0 < spread["cohort_error"] < 0.25
             assert spread["dispersion"] > 0.5
+            # the model is the true one
+            assert spread["level"] == pytest.approx(1, abs=0.1)
+    windows = [values(result, "purchases", "mbg_nbd", horizon)["backtest_windows"] for horizon in (30, 90, 180, 365)]
+    # every second month end
+    assert windows == [6, 3, 2, 1]
 
 
 def test_the_true_model_is_champion_and_reliable(result: Refit) -> None:
@@ -294,9 +306,11 @@ def test_intervals_of_totals_hold_the_truth_as_often_as_they_say(monkeypatch: py
             actual = outcome.purchases if target == "purchases" else outcome.net_revenue
             chosen = cohort if which == "c" else np.ones(known.customers, dtype=bool)
             spread = values(result, target, "mbg_nbd", horizon)
-            total = predicted[chosen].sum()
-            error = np.sqrt(spread["dispersion"] * total + (spread["relative_error"] * total) ** 2)
-            found.append((abs(actual[chosen].sum() - total) <= 1.96 * error, 1.96 * error / total))
+            total = spread["level"] * predicted[chosen].sum()
+            shared = np.hypot(spread["relative_error"], spread["cohort_error"] if which == "c" else 0)
+            chance = 1.96 * np.sqrt(spread["dispersion"] * total)
+            low, high = (total + s * np.hypot(total * np.expm1(s * 1.96 * shared), chance) for s in (-1, 1))
+            found.append((low <= actual[chosen].sum() <= high, (high - low) / 2 / total))
     shares = pd.DataFrame({key: np.mean(found, axis=0) for key, found in held.items()}, index=["held", "width"]).T
     assert shares.held.min() >= 0.85
     assert shares.held.mean() >= 0.95

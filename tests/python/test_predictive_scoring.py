@@ -73,10 +73,11 @@ class Scoring:
         spend: Mapping[str, float] | None = None,
         mean_spend: Sequence[float | None] | None = None,
         rate: float = 0.0,
+        level: float = 1.0,
     ) -> pd.DataFrame:
         """Predictions of customers (x, t_x, T), in their order; a name that ends in days is of that horizon.
 
-        `effective` is the length of the days to a boundary.
+        `effective` is the length of the days to a boundary, `level` the factor of purchases and of value.
         """
         means = [None] * len(histories) if mean_spend is None else mean_spend
         customers = [(place, *row, mean) for place, (row, mean) in enumerate(zip(histories, means, strict=True))]
@@ -113,6 +114,12 @@ class Scoring:
             connection.execute(
                 "insert into int_btyd_parameters_pivoted values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", parameters
             )
+            connection.execute(
+                "create table int_total_spreads_pivoted "
+                "(horizon_days integer, purchases_level double, clv_level double)"
+            )
+            levels = [(days, level, level) for days in HORIZONS]
+            connection.executemany("insert into int_total_spreads_pivoted values (?, ?, ?)", levels)
             for name, statement in zip(MODELS, self.statements, strict=True):
                 connection.execute(f"create table {name} as {statement}")
             return with_horizons(*(connection.execute(f"from {name}").df() for name in MODELS[1:]))
@@ -279,6 +286,15 @@ def test_lifetime_value_discounts_each_month_from_its_end(scoring: Scoring) -> N
         np.testing.assert_allclose(scored[f"predicted_clv_{horizon}d"], total * spends, rtol=1e-9)
         undiscounted = scored[f"expected_purchases_{horizon}d"].to_numpy()
         assert (total < undiscounted).all() and (total > undiscounted / 1.1).all()
+
+
+def test_a_level_multiplies_customers_and_their_sum_alike(scoring: Scoring) -> None:
+    spend = {"p": 6.25, "q": 3.74, "gamma": 15.44}
+    plain, levelled = (scoring(MBG_SAMPLE, grid(), spend=spend, level=level) for level in (1.0, 0.85))
+    for name in (f"{figure}_{days}d" for figure in ("expected_purchases", "predicted_clv") for days in HORIZONS):
+        np.testing.assert_allclose(levelled[name], 0.85 * plain[name], rtol=1e-12)
+    for name in ("p_alive", *(f"no_purchase_probability_{days}d" for days in CHURN_HORIZONS)):
+        np.testing.assert_allclose(levelled[name], plain[name], rtol=0)
 
 
 @pytest.mark.parametrize("paying", [(0.0, 0.0), (0.2, 0.5), (1e-6, 0.3), (0.4, 1e-6), (0.999, 0.999)])

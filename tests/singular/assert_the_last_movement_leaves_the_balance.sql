@@ -10,11 +10,11 @@ with last_movements as (
 
 select
     balances.member_id,
-    balances.points_outstanding,
+    balances.points_outstanding + balances.points_past_expiry as points_left,
     last_movements.balance_after
 from {{ ref('points_balances') }} as balances
 left join last_movements on balances.member_id = last_movements.member_id and last_movements.place = 1
 where
-    balances.points_outstanding != coalesce(last_movements.balance_after, 0)
+    balances.points_outstanding + balances.points_past_expiry != coalesce(last_movements.balance_after, 0)
     or balances.movements != coalesce(last_movements.last_number, 0)
     or balances.movements != coalesce(last_movements.movements, 0)

@@ -52,11 +52,10 @@ population as (
 priors as (
     select
         population.snapshot_on,
-        case when parameters.alpha is not null then parameters.r else run_context.cadence_prior_intervals end as prior_shape,
-        case
-            when parameters.alpha is not null then parameters.alpha
-            else run_context.cadence_prior_intervals * population.mean_interval_days
-        end as prior_scale
+        coalesce(parameters.r, run_context.cadence_prior_intervals) as prior_shape,
+        coalesce(
+            parameters.alpha, run_context.cadence_prior_intervals * population.mean_interval_days
+        ) as prior_scale
     from population
     cross join run_context
     cross join parameters

@@ -54,7 +54,7 @@ purchases_at_risk as (
 
 counted as (
     select
-        purchases_at_risk.*,
+        *,
         count(*) over (partition by purchase_band, monetary_band, week) as cell_purchases,
         sum(enrolments) over (partition by purchase_band, monetary_band, week) as cell_enrolments,
         count(*) over (partition by purchase_band, monetary_band) as band_purchases,

@@ -36,7 +36,7 @@ pair_metrics as (
 
 differences as (
     select
-        pair_metrics.*,
+        *,
         (member_after - member_before) - (control_after - control_before) as difference
     from pair_metrics
 ),

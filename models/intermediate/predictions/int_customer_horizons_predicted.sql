@@ -20,19 +20,35 @@ prediction_horizons as (
     select * from {{ ref('prediction_horizons') }}
 ),
 
+spreads as (
+    select * from {{ ref('int_total_spreads_pivoted') }}
+),
+
 horizons as (
     select
         prediction_horizons.horizon_days,
         prediction_horizons.is_for_churn,
-        season_days.effective_days
+        season_days.effective_days,
+        spreads.purchases_level,
+        spreads.clv_level
     from prediction_horizons
     left join season_days on prediction_horizons.horizon_days = season_days.days
+    left join spreads on prediction_horizons.horizon_days = spreads.horizon_days
 ),
 
--- what customers of one history share, whether or not they have left
+-- What customers of one history share, whether or not they have left. Each horizon has a level of its own, and more days bring no less.
 history_horizons as (
     select
-        histories.*,
+        histories.repeat_purchase_days,
+        histories.tenure_days,
+        histories.horizon_days,
+        {% for name, level in [('purchases', 'purchases_level'), ('discounted_purchases', 'clv_level')] -%}
+        max(histories.{{ name }}_if_alive * horizons.{{ level }}) over (
+            partition by histories.repeat_purchase_days, histories.tenure_days
+            order by histories.horizon_days asc nulls last
+            rows between unbounded preceding and current row
+        ) as {{ name }}_if_alive,
+        {% endfor -%}
         case
             when horizons.is_for_churn
                 then {{ btyd_purchase_probability_if_alive(

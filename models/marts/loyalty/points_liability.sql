@@ -80,15 +80,14 @@ redeemable as (
         cast(case when is_past_expiry then 0 else points end as decimal(18, 4)) as outstanding_points,
         cast(case when is_past_expiry then points else 0 end as decimal(18, 4)) as past_expiry_points,
         cast(case when is_past_expiry then 0 else redeemed_points end as decimal(18, 4)) as expected_redeemed_points,
-        {% for end in ['low', 'high'] -%}
-        cast(
-            case
-                when is_past_expiry then 0
-                else cast(points as double)
-                    * {{ (wilson_low if end == 'low' else wilson_high)('expected_rate * effective_members', 'effective_members') }}
-            end as decimal(18, 4)
-        ) as redeemed_points_{{ end }}{% if not loop.last %},{% endif %}
-        {% endfor %}
+        cast(case
+            when is_past_expiry then 0
+            else cast(points as double) * {{ wilson_low('expected_rate * effective_members', 'effective_members') }}
+        end as decimal(18, 4)) as redeemed_points_low,
+        cast(case
+            when is_past_expiry then 0
+            else cast(points as double) * {{ wilson_high('expected_rate * effective_members', 'effective_members') }}
+        end as decimal(18, 4)) as redeemed_points_high
     from expected
 ),
 

@@ -87,8 +87,8 @@ final as (
     select
         rated.month_start as month,
         {% for name in [
-            'earned', 'redeemed', 'expired', 'adjusted', 'outstanding', 'past_expiry', 'earned_to_date', 'redeemed_to_date', 'expired_to_date',
-            'adjusted_to_date', 'earned_12m', 'redeemed_12m'
+            'earned', 'redeemed', 'expired', 'adjusted', 'outstanding', 'past_expiry', 'earned_to_date', 'redeemed_to_date',
+            'expired_to_date', 'adjusted_to_date', 'earned_12m', 'redeemed_12m'
         ] -%}
         cast(rated.points_{{ name }} as decimal(18, 4)) as points_{{ name }},
         {% endfor -%}

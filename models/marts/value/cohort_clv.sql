@@ -12,12 +12,8 @@ models as (
     select is_reliable, unreliable_reason from {{ ref('int_btyd_parameters_pivoted') }}
 ),
 
-champions as (
-    select target, model_name, parameters_fit_id from {{ ref('int_model_champions_current') }}
-),
-
-parameters as (
-    select * from {{ ref('stg_model_parameters') }}
+spreads as (
+    select * from {{ ref('int_total_spreads_pivoted') }}
 ),
 
 -- money is rounded by customer, as customer_clv shows it
@@ -67,48 +63,53 @@ totals as (
     group by horizon_days
 ),
 
--- what the backtests say of totals over each horizon; a row that is missing leaves the interval open
-errors as (
+-- A cohort has an error of its own beside that of all customers; in the total it evens out, and the backtests of totals hold what is left.
+-- Where nothing was backtested the interval is open.
+spread_totals as (
     select
-        parameters.horizon_days,
-        max(case when parameters.target = 'purchases' and parameters.parameter = 'dispersion' then parameters.value end)
-            as purchases_dispersion,
-        max(case when parameters.target = 'purchases' and parameters.parameter = 'relative_error' then parameters.value end)
-            as purchases_relative_error,
-        max(case when parameters.target = 'clv' and parameters.parameter = 'dispersion' then parameters.value end)
-            as clv_dispersion,
-        max(case when parameters.target = 'clv' and parameters.parameter = 'relative_error' then parameters.value end)
-            as clv_relative_error
-    from parameters
-    inner join champions
-        on parameters.fit_id = champions.parameters_fit_id
-        and parameters.target = champions.target
-        and parameters.model_name = champions.model_name
-    group by parameters.horizon_days
+        totals.*,
+        spreads.backtest_windows,
+        spreads.purchases_dispersion,
+        spreads.clv_dispersion,
+        case
+            when totals.cohort = 'all' then spreads.purchases_relative_error
+            else
+                sqrt(
+                    spreads.purchases_relative_error * spreads.purchases_relative_error
+                    + spreads.purchases_cohort_error * spreads.purchases_cohort_error
+                )
+        end as purchases_error,
+        case
+            when totals.cohort = 'all' then spreads.clv_relative_error
+            else
+                sqrt(
+                    spreads.clv_relative_error * spreads.clv_relative_error
+                    + spreads.clv_cohort_error * spreads.clv_cohort_error
+                )
+        end as clv_error
+    from totals
+    left join spreads on totals.horizon_days = spreads.horizon_days
 ),
 
 final as (
     select
-        totals.cohort,
-        totals.cohort_month,
-        totals.horizon_days,
-        cast(totals.customers as bigint) as customers,
-        {{ money('totals.historic_net_revenue') }} as historic_net_revenue,
-        totals.predicted_purchases,
-        {{ prediction_low('totals.predicted_purchases', 'errors.purchases_dispersion', 'errors.purchases_relative_error') }}
-            as predicted_purchases_low,
-        {{ prediction_high('totals.predicted_purchases', 'errors.purchases_dispersion', 'errors.purchases_relative_error') }}
-            as predicted_purchases_high,
-        {{ money('totals.predicted_clv') }} as predicted_clv,
-        {{ money(prediction_low('cast(totals.predicted_clv as double)', 'errors.clv_dispersion', 'errors.clv_relative_error')) }}
-            as predicted_clv_low,
-        {{ money(prediction_high('cast(totals.predicted_clv as double)', 'errors.clv_dispersion', 'errors.clv_relative_error')) }}
-            as predicted_clv_high,
+        spread_totals.cohort,
+        spread_totals.cohort_month,
+        spread_totals.horizon_days,
+        cast(spread_totals.customers as bigint) as customers,
+        {{ money('spread_totals.historic_net_revenue') }} as historic_net_revenue,
+        spread_totals.predicted_purchases,
+        {{ prediction_low('predicted_purchases', 'purchases_dispersion', 'purchases_error') }} as predicted_purchases_low,
+        {{ prediction_high('predicted_purchases', 'purchases_dispersion', 'purchases_error') }} as predicted_purchases_high,
+        {{ money('spread_totals.predicted_clv') }} as predicted_clv,
+        {{ money(prediction_low('cast(predicted_clv as double)', 'clv_dispersion', 'clv_error')) }} as predicted_clv_low,
+        {{ money(prediction_high('cast(predicted_clv as double)', 'clv_dispersion', 'clv_error')) }} as predicted_clv_high,
+        spread_totals.backtest_windows,
+        spread_totals.backtest_windows < 2 as is_interval_wide,
         models.is_reliable,
         models.unreliable_reason
-    from totals
+    from spread_totals
     cross join models
-    left join errors on totals.horizon_days = errors.horizon_days
 )
 
 {{ select_with_labels('final') }}

@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
-from math import sqrt
+from math import exp, hypot, sqrt
 from typing import Any
 
 import pandas as pd
@@ -18,15 +18,22 @@ Z_95 = stats.norm.ppf(0.975)
 
 @dataclass(frozen=True)
 class Spread:
-    """How far totals may be off: the variance per unit expected, and the standard deviation as a share of the total."""
+    """How far totals may be off: the variance per unit expected, and standard deviations of logs.
+
+    `relative_error` is of what all customers share, `cohort_error` of what a cohort has beside that.
+    """
 
     dispersion: float
     relative_error: float
+    cohort_error: float
+    backtest_windows: int
 
-    def bounds(self, total: float) -> tuple[float, float]:
+    def bounds(self, total: float, is_of_all: bool) -> tuple[float, float]:
         """The 95% interval of a total; never below zero."""
-        margin = Z_95 * sqrt(self.dispersion * total + (self.relative_error * total) ** 2)
-        return max(0.0, total - margin), total + margin
+        chance = Z_95 * sqrt(self.dispersion * total)
+        error = self.relative_error if is_of_all else hypot(self.relative_error, self.cohort_error)
+        factor = exp(Z_95 * error)
+        return max(0.0, total - hypot(total - total / factor, chance)), total + hypot(total * factor - total, chance)
 
 
 @dataclass
@@ -64,8 +71,8 @@ def cohort_clv(
 
 def _row(name: str, horizon: int, cohort: _Cohort, spreads: Mapping[tuple[str, int], Spread]) -> dict[str, Any]:
     purchases = sum(cohort.purchases)
-    purchases_low, purchases_high = spreads["purchases", horizon].bounds(purchases)
-    clv_low, clv_high = spreads["clv", horizon].bounds(float(cohort.value))
+    purchases_low, purchases_high = spreads["purchases", horizon].bounds(purchases, name == "all")
+    clv_low, clv_high = spreads["clv", horizon].bounds(float(cohort.value), name == "all")
     return {
         "cohort": name,
         "horizon_days": horizon,
@@ -77,4 +84,6 @@ def _row(name: str, horizon: int, cohort: _Cohort, spreads: Mapping[tuple[str, i
         "predicted_clv": cohort.value,
         "predicted_clv_low": clv_low,
         "predicted_clv_high": clv_high,
+        "backtest_windows": spreads["purchases", horizon].backtest_windows,
+        "is_interval_wide": spreads["purchases", horizon].backtest_windows < 2,
     }
