@@ -5,34 +5,51 @@ pairs as (
     where not is_placebo
 ),
 
+settings as (
+    select weighted_horizon_days, hazard_prior_purchases from {{ ref('programme_matching_settings') }}
+),
+
+candidates as (
+    select * from {{ ref('int_programme_candidates_listed') }}
+),
+
 occasions as (
     select * from {{ ref('int_programme_occasions_listed') }}
 ),
 
-settings as (
-    select weighted_horizon_days, hazard_prior_purchases from {{ ref('programme_matching_settings') }}
+run_context as (
+    select as_of_date from {{ ref('run_context') }}
+),
+
+-- the whole risk set, of whom some are paired; those of the placebo are all of it
+controls as (
+    select
+        candidates.customer_id,
+        candidates.purchase_on,
+        {{ add_days('candidates.purchase_on', 'candidates.lag_days') }} as index_on,
+        {{ add_days('candidates.purchase_on', 'candidates.lag_days + settings.weighted_horizon_days') }} as horizon_on
+    from candidates
+    cross join settings
+    where candidates.is_placebo
 ),
 
 -- the purchases at which a control might have enrolled: from the one that it is compared by to the end of the horizon, or to its enrolment
 purchases_at_risk as (
     select
-        pairs.horizon_days,
-        pairs.member_customer_id,
-        pairs.is_control_enrolled,
-        floor(({{ day_diff('pairs.control_index_on', 'occasions.purchase_on') }} + 6) / 7e0) as week,
+        controls.customer_id,
+        controls.purchase_on,
+        floor(greatest({{ day_diff('controls.index_on', 'occasions.purchase_on') }} + 6, 0) / 7e0) as week,
         -- cells by doubling, coarse enough to have been left and kept by many
         floor(ln(cast(occasions.purchase_number as double)) / ln(2e0)) as purchase_band,
         floor(ln(cast(greatest(occasions.mean_net_revenue, 0.0001) as double)) / ln(2e0)) as monetary_band,
-        case
-            when occasions.is_enrolment and pairs.is_control_enrolled then 1e0
-            else 0e0
-        end as enrolments
-    from pairs
-    inner join settings on pairs.horizon_days = settings.weighted_horizon_days
+        case when occasions.is_enrolment and occasions.enrolled_on <= controls.horizon_on then 1e0 else 0e0 end as enrolments
+    from controls
+    cross join run_context
     inner join occasions
-        on pairs.control_customer_id = occasions.customer_id
-        and occasions.purchase_on >= {{ add_days('pairs.control_index_on', '-pairs.lag_days') }}
-        and occasions.purchase_on <= {{ add_days('pairs.control_index_on', 'pairs.horizon_days') }}
+        on controls.customer_id = occasions.customer_id
+        and controls.purchase_on <= occasions.purchase_on
+        and controls.horizon_on >= occasions.purchase_on
+    where controls.horizon_on <= run_context.as_of_date
 ),
 
 counted as (
@@ -49,9 +66,9 @@ counted as (
 -- a week of a cell has few purchases, so it borrows from all weeks of the cell, and the cell from all
 hazards as (
     select
-        counted.horizon_days,
-        counted.member_customer_id,
-        counted.is_control_enrolled,
+        counted.customer_id,
+        counted.purchase_on,
+        counted.enrolments,
         (
             counted.cell_enrolments
             + settings.hazard_prior_purchases
@@ -64,25 +81,38 @@ hazards as (
 
 survivors as (
     select
-        horizon_days,
-        member_customer_id,
-        1e0 / exp(sum(ln(1e0 - hazard))) as untruncated_weight
+        customer_id,
+        purchase_on,
+        -- of whoever enrols the hazard may be 1
+        1e0 / exp(sum(ln(case when enrolments = 0e0 then 1e0 - hazard else 1e0 end))) as untruncated_weight
     from hazards
-    where not is_control_enrolled
-    group by horizon_days, member_customer_id
+    group by customer_id, purchase_on
+    having sum(enrolments) = 0e0
+),
+
+paired_survivors as (
+    select
+        pairs.horizon_days,
+        pairs.member_customer_id,
+        survivors.untruncated_weight
+    from pairs
+    inner join settings on pairs.horizon_days = settings.weighted_horizon_days
+    inner join survivors
+        on pairs.control_customer_id = survivors.customer_id
+        and survivors.purchase_on = {{ add_days('pairs.control_index_on', '-pairs.lag_days') }}
 ),
 
 limits as (
-    select percentile_cont(0.99) within group (order by untruncated_weight) as weight_limit from survivors
+    select percentile_cont(0.99) within group (order by untruncated_weight) as weight_limit from paired_survivors
 ),
 
 final as (
     select
-        survivors.horizon_days,
-        survivors.member_customer_id,
-        survivors.untruncated_weight,
-        least(survivors.untruncated_weight, limits.weight_limit) as weight
-    from survivors
+        paired_survivors.horizon_days,
+        paired_survivors.member_customer_id,
+        paired_survivors.untruncated_weight,
+        least(paired_survivors.untruncated_weight, limits.weight_limit) as weight
+    from paired_survivors
     cross join limits
 )
 

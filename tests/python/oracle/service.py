@@ -332,15 +332,22 @@ def first_tickets(known: pd.DataFrame) -> dict[str, tuple[date, str]]:
 def effect_of_pairs(
     pairs: pd.DataFrame, purchases: Mapping[str, Purchases], metric: str, days: int
 ) -> dict[str, float]:
-    """Mean difference of matched pairs: a regression on a constant, its variance clustered by the matched customer."""
+    """Mean difference of matched pairs: a regression on a constant, clustered by customer, pair by pair."""
     own = np.array([purchases[p.customer_id].value(metric, p.ticketed_on, days) for p in pairs.itertuples()])
     other = np.array([purchases[p.matched_customer_id].value(metric, p.matched_on, days) for p in pairs.itertuples()])
     difference = own - other
     effect = difference.mean()
-    member = pd.get_dummies(pairs["matched_customer_id"]).to_numpy(dtype=float)
-    scores = member.T @ (difference - effect)
-    clusters = member.shape[1]
-    error = math.sqrt(scores @ scores * clusters / (clusters - 1)) / len(pairs)
+    residuals = difference - effect
+    one, other_customer = pairs["customer_id"].to_numpy(), pairs["matched_customer_id"].to_numpy()
+    shares_a_customer = (
+        (one[:, None] == one)
+        | (other_customer[:, None] == other_customer)
+        | (one[:, None] == other_customer)
+        | (other_customer[:, None] == one)
+    )
+    variance = residuals @ shares_a_customer @ residuals
+    clusters = len(set(other_customer))
+    error = math.sqrt(variance * clusters / (clusters - 1)) / len(pairs)
     return {
         "matched_pairs": len(pairs),
         "matched_customers": clusters,
