@@ -1,7 +1,7 @@
 """The programme of a simulated company in memory: the project's own SQL of its effect, on purchases never landed.
 
 To land and build a company takes longer than to estimate one effect. Where only the effect is of interest, its models
-run on what the simulator drew; a test shows that a build of the company gives the same.
+run on what the simulator drew.
 """
 
 from __future__ import annotations
