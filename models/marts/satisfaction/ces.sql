@@ -23,11 +23,11 @@ means as (
 spread as (
     select
         means.*,
-        cast(nullif(responses - 1, 0) as double) as degrees_of_freedom,
+        cast(nullif(means.responses - 1, 0) as double) as degrees_of_freedom,
         -- with fewer than two effective responses nothing shows a spread; equal weights make a whole number but for rounding
-        case when effective_responses > 2e0 - 1e-9 then effective_responses - 1e0 end as weighted_degrees_of_freedom,
-        squared_weight_squared_score_sum - 2e0 * weighted_ces_mean * squared_weight_score_sum
-        + weighted_ces_mean * weighted_ces_mean * squared_weight_sum as weighted_squares
+        case when means.effective_responses > 2e0 - 1e-9 then means.effective_responses - 1e0 end as weighted_degrees_of_freedom,
+        means.squared_weight_squared_score_sum - 2e0 * means.weighted_ces_mean * means.squared_weight_score_sum
+        + means.weighted_ces_mean * means.weighted_ces_mean * means.squared_weight_sum as weighted_squares
     from means
 ),
 
@@ -35,11 +35,13 @@ errors as (
     select
         spread.*,
         -- scores that are all the same do not show how far others might be from them: no interval, rather than one without width
-        case when variance > 0e0 then variance / responses end as squared_error,
+        case when spread.variance > 0e0 then spread.variance / spread.responses end as squared_error,
         -- zero but for rounding, where all scores that weigh something are the same
         case
-            when weighted_squares > 1e-9 * squared_weight_sum
-                then weighted_squares / (weight_sum * weight_sum) * effective_responses / weighted_degrees_of_freedom
+            when spread.weighted_squares > 1e-9 * spread.squared_weight_sum
+                then
+                    spread.weighted_squares / (spread.weight_sum * spread.weight_sum)
+                    * spread.effective_responses / spread.weighted_degrees_of_freedom
         end as weighted_squared_error,
         {{ adjusted_squared_error(
             'adjusted_mean', 'weight_sum', 'squared_weight_sum',
@@ -63,7 +65,7 @@ tested as (
 freedom as (
     select
         tested.*,
-        {{ t_95('degrees_of_freedom') }} * sqrt(squared_error) as margin,
+        {{ t_95('degrees_of_freedom') }} * sqrt(tested.squared_error) as margin,
         {{ welch_degrees_of_freedom(
             'squared_error', 'degrees_of_freedom', 'previous_squared_error', 'previous_degrees_of_freedom'
         ) }} as change_degrees_of_freedom,
@@ -77,11 +79,11 @@ freedom as (
 changes as (
     select
         freedom.*,
-        ces_mean - previous_ces_mean as ces_change,
-        {{ t_95('change_degrees_of_freedom') }} * sqrt(squared_error + previous_squared_error) as change_margin,
-        weighted_ces_mean - previous_weighted_ces_mean as weighted_ces_change,
-        {{ t_95('weighted_change_degrees_of_freedom') }} * sqrt(weighted_squared_error + previous_weighted_squared_error)
-            as weighted_change_margin,
+        freedom.ces_mean - freedom.previous_ces_mean as ces_change,
+        {{ t_95('change_degrees_of_freedom') }} * sqrt(freedom.squared_error + freedom.previous_squared_error) as change_margin,
+        freedom.weighted_ces_mean - freedom.previous_weighted_ces_mean as weighted_ces_change,
+        {{ t_95('weighted_change_degrees_of_freedom') }}
+        * sqrt(freedom.weighted_squared_error + freedom.previous_weighted_squared_error) as weighted_change_margin,
         {{ bounded('ces_mean - margin', '1e0', '7e0') }} as ces_mean_low,
         {{ bounded('ces_mean + margin', '1e0', '7e0') }} as ces_mean_high
     from freedom

@@ -58,10 +58,10 @@ tested as (
 changes as (
     select
         tested.*,
-        csat_rate - previous_csat_rate as csat_change,
+        tested.csat_rate - tested.previous_csat_rate as csat_change,
         {{ difference_low('csat_rate', 'csat_rate_low', 'previous_csat_rate', 'previous_csat_rate_high') }} as csat_change_low,
         {{ difference_high('csat_rate', 'csat_rate_high', 'previous_csat_rate', 'previous_csat_rate_low') }} as csat_change_high,
-        weighted_csat_rate - previous_weighted_csat_rate as weighted_csat_change,
+        tested.weighted_csat_rate - tested.previous_weighted_csat_rate as weighted_csat_change,
         {{ difference_low(
             'weighted_csat_rate', 'weighted_csat_rate_low', 'previous_weighted_csat_rate', 'previous_weighted_csat_rate_high'
         ) }} as weighted_csat_change_low,

@@ -37,8 +37,8 @@ errors as (
 margins as (
     select
         errors.*,
-        {{ z_95() }} * sqrt(squared_error) as margin,
-        {{ z_95() }} * sqrt(adjusted_squared_error) as weighted_margin
+        {{ z_95() }} * sqrt(errors.squared_error) as margin,
+        {{ z_95() }} * sqrt(errors.adjusted_squared_error) as weighted_margin
     from errors
 ),
 
@@ -79,10 +79,10 @@ tested as (
 changes as (
     select
         tested.*,
-        nps - previous_nps as nps_change,
+        tested.nps - tested.previous_nps as nps_change,
         {{ difference_low('nps', 'nps_low', 'previous_nps', 'previous_nps_high') }} as nps_change_low,
         {{ difference_high('nps', 'nps_high', 'previous_nps', 'previous_nps_low') }} as nps_change_high,
-        weighted_nps - previous_weighted_nps as weighted_nps_change,
+        tested.weighted_nps - tested.previous_weighted_nps as weighted_nps_change,
         {{ difference_low('weighted_nps', 'weighted_nps_low', 'previous_weighted_nps', 'previous_weighted_nps_high') }}
             as weighted_nps_change_low,
         {{ difference_high('weighted_nps', 'weighted_nps_high', 'previous_weighted_nps', 'previous_weighted_nps_low') }}
