@@ -15,8 +15,13 @@ BEGIN, END = "<!-- from dbt_project.yml: python -m tools.settings_table -->\n", 
 
 def with_table(document: str, known: Mapping[str, CompanySetting]) -> str:
     """The document with the settings between its two marks; ValueError if it has not both."""
-    before, after = document.index(BEGIN) + len(BEGIN), document.index(END)
-    return f"{document[:before]}\n{settings_table(known)}\n{document[after:]}"
+    return between_marks(document, BEGIN, END, settings_table(known))
+
+
+def between_marks(document: str, begin: str, end: str, table: str) -> str:
+    """The document with a table between two marks; ValueError if it has not both."""
+    before, after = document.index(begin) + len(begin), document.index(end)
+    return f"{document[:before]}\n{table}\n{document[after:]}"
 
 
 def settings_table(known: Mapping[str, CompanySetting]) -> str:

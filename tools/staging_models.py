@@ -14,6 +14,7 @@ import yaml
 
 from orchestration.contract import Contract, RawColumn, RawTable, load_contract
 from orchestration.settings import ROOT
+from tools.settings_table import between_marks
 
 STAGING = Path("models/staging/raw")
 TABLE_NAMES = Path("macros/raw_table_names.sql")
@@ -141,14 +142,13 @@ def _table_names(contract: Contract) -> str:
 
 def _with_tables(document: str, contract: Contract) -> str:
     """The document with the tables of the contract between its two marks; ValueError if it has not both."""
-    before, after = document.index(BEGIN) + len(BEGIN), document.index(END)
     lines = ["| table | one row is | key | columns |", "| --- | --- | --- | --- |"]
     for table in contract.tables.values():
         row_is = table.description.removeprefix(SUMMARY).rstrip(".")
         columns = ", ".join(_column(table, column) for column in table.columns)
         lines.append(f"| {table.name} | {row_is} | {', '.join(table.key)} | {columns} |")
     table_text = "".join(f"{line}\n" for line in lines)
-    return f"{document[:before]}\n{table_text}\n{document[after:]}"
+    return between_marks(document, BEGIN, END, table_text)
 
 
 def _column(table: RawTable, column: RawColumn) -> str:
