@@ -24,6 +24,7 @@ FOLDERS = {
         "month_ends",
         "customers",
         "repurchase",
+        "fits",
         "lifecycle",
         "value",
         "satisfaction",
