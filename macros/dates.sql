@@ -88,6 +88,19 @@
     explode(sequence({{ period_start('month', first_day) }}, {{ period_start('month', last_day) }}, interval '1' month))
 {%- endmacro %}
 
+{#- An expression that makes a row of each day from `first_day` to `last_day`, both dates. -#}
+{% macro day_series(first_day, last_day) -%}
+    {{ return(adapter.dispatch('day_series')(first_day, last_day)) }}
+{%- endmacro %}
+
+{% macro default__day_series(first_day, last_day) -%}
+    cast(unnest(generate_series({{ first_day }}, {{ last_day }}, interval '1' day)) as date)
+{%- endmacro %}
+
+{% macro spark__day_series(first_day, last_day) -%}
+    explode(sequence({{ first_day }}, {{ last_day }}, interval '1' day))
+{%- endmacro %}
+
 {#- A timestamp in UTC as the clock on the wall of `timezone` (an IANA name) shows it. -#}
 {% macro to_local_time(timestamp, timezone) -%}
     {{ return(adapter.dispatch('to_local_time')(timestamp, timezone)) }}

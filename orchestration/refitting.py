@@ -20,7 +20,7 @@ from orchestration.predictive.churn_features import CHURN_FEATURES
 from orchestration.predictive.errors import HISTORY_TOO_SHORT, TOO_FEW_CUSTOMERS
 from orchestration.predictive.snapshots import Outcome, Snapshot
 from orchestration.run_tables import company_key
-from orchestration.seeds import model_limits, prediction_horizons
+from orchestration.seeds import holiday_calendar, model_limits, prediction_horizons
 from orchestration.settings import Settings
 
 if TYPE_CHECKING:
@@ -203,6 +203,7 @@ def run_refit(engine: Engine, names: BuildTables, settings: Settings, fit_id: st
             horizons=prediction_horizons(),
             limits=model_limits(),
             btyd_model=str(settings.variable("btyd_model")),
+            calendar=holiday_calendar(str(settings.variable("holiday_country"))),
         ),
         previous=Previous(champions=stored_champions(engine, names, key, as_of)),
     )

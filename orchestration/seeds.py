@@ -5,10 +5,12 @@ from __future__ import annotations
 import csv
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict
+from datetime import date
 from pathlib import Path
 from typing import TypeVar
 
 from orchestration.errors import SeedError
+from orchestration.predictive.events import Occurrence
 from orchestration.predictive.fit_limits import Horizons, Limits
 from orchestration.settings import ROOT
 
@@ -32,6 +34,10 @@ class Row:
     def whole(self, column: str) -> int:
         """A whole number above 0."""
         return self._parsed(column, lambda text: int(text) if int(text) > 0 else None, "a whole number above 0")
+
+    def day(self, column: str) -> date:
+        """A day as ISO 8601 writes it."""
+        return self._parsed(column, date.fromisoformat, "a day such as 2025-01-29")
 
     def boolean(self, column: str) -> bool:
         """`true` or `false`, as dbt reads them."""
@@ -67,6 +73,19 @@ def model_limits(root: Path = ROOT) -> Limits:
     if len(rows) != 1:
         raise SeedError(f"{_path(root, 'model_limits')}: {len(rows)} rows; expected one.")
     return Limits(**{name: rows[0].whole(name) for name in Limits.__dataclass_fields__})
+
+
+def holiday_calendar(country: str, root: Path = ROOT) -> tuple[Occurrence, ...]:
+    """The occurrences of the events of a country, event by event; none of a country that the seed does not have."""
+    events = {row.text("event") for row in _rows(root, "holiday_countries") if row.text("country") == country}
+    found = []
+    for row in _rows(root, "holidays"):
+        one = Occurrence(row.text("event"), row.day("first_on"), row.day("last_on"))
+        if one.last_on < one.first_on:
+            raise SeedError(f"{row.place}: last_on is before first_on; exchange them.")
+        if one.event in events:
+            found.append(one)
+    return tuple(sorted(found, key=lambda one: (one.event, one.first_on)))
 
 
 def unreliability_labels(root: Path = ROOT) -> dict[str, str]:

@@ -43,8 +43,9 @@ from orchestration.predictive.churn_models import (
     training_rows,
 )
 from orchestration.predictive.errors import FitError
+from orchestration.predictive.events import Occurrence
 from orchestration.predictive.fit_limits import Horizons, Limits
-from orchestration.predictive.seasonality import Activity, effective_days, estimate_season, relative_error_of_days
+from orchestration.predictive.seasonality import Activity, Season, estimate_season
 from orchestration.predictive.snapshots import Snapshot, window_end
 from orchestration.predictive.spend import PARAMETERS as SPEND_PARAMETERS
 from orchestration.predictive.spend import SpendFit, expected_spend, fit_spend
@@ -110,26 +111,25 @@ class Backtest:
 
 @dataclass(frozen=True)
 class DayFit:
-    """The buy-till-you-die models of a day; None where the data did not carry one. Twelve ones are no season."""
+    """The buy-till-you-die models of a day; None where the data did not carry one."""
 
     day: date
     btyd: BtydFit | None
     spend: SpendFit | None
-    month_index: Floats
-    month_errors: Floats
+    season: Season
     spend_refusal: str | None = None  # the reason code, where the spend was not fitted
 
     @property
     def has_season(self) -> bool:
-        return bool((self.month_index != 1).any())
+        return self.season.is_known
 
     def season_error(self, horizon: int) -> float:
         """Standard deviation of the length of the window after the day, as a share of it."""
-        return relative_error_of_days(self.month_index, self.month_errors, self.day, horizon)
+        return self.season.relative_error(self.day, horizon)
 
     def days(self, start: date, horizon: int, is_seasonal: bool) -> float:
         """Length of the window after `start`, by the seasons as this day knows them."""
-        return effective_days(self.month_index, start, horizon) if is_seasonal else float(horizon)
+        return self.season.length(start, horizon) if is_seasonal else float(horizon)
 
 
 @dataclass(frozen=True)
@@ -241,6 +241,7 @@ def learn(
     btyd_model: str,
     horizons: Horizons,
     limits: Limits,
+    calendar: Sequence[Occurrence] = (),
 ) -> Learnt:
     """Fit, predict and compare at each cut, and fit as of the last day.
 
@@ -249,12 +250,12 @@ def learn(
     """
     snapshots = Snapshots(load)
     known = snapshots.of(as_of)
-    final = fit_day(known, activity, btyd_model, limits, must_fit=True)
+    final = fit_day(known, activity, btyd_model, limits, calendar=calendar, must_fit=True)
     plan = plan_cuts(dates, as_of, snapshots, horizons, limits)
     fits: dict[date, DayFit] = {}
     start = None
     for day in plan.days:
-        fits[day] = fit_day(snapshots.of(day), activity, btyd_model, limits, start)
+        fits[day] = fit_day(snapshots.of(day), activity, btyd_model, limits, start, calendar=calendar)
         start = fits[day].btyd or start
     fits[as_of] = final
     tests: list[Backtest] = []
@@ -304,6 +305,7 @@ def fit_day(
     limits: Limits,
     start: BtydFit | None = None,
     *,
+    calendar: Sequence[Occurrence] = (),
     must_fit: bool = False,
 ) -> DayFit:
     """Fit the models of a day; one that the data does not carry is None, or a FitError if it must be fitted."""
@@ -318,10 +320,10 @@ def fit_day(
         spend = fit_spend(known.x, known.repeat_spend)
     except FitError as error:
         spend, refusal = None, error.code
-    index, errors = np.ones(12), np.zeros(12)
+    season = Season.none()
     if btyd is not None:
-        index, errors = estimate_season(btyd, activity.until(known.date), known.date, limits.minimum_season_days)
-    return DayFit(known.date, btyd, spend, index, errors, refusal)
+        season = estimate_season(btyd, activity, known.date, limits.minimum_season_days, calendar)
+    return DayFit(known.date, btyd, spend, season, refusal)
 
 
 def watch(

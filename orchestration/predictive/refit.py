@@ -18,6 +18,7 @@ from orchestration.predictive.backtests import (
     learn,
 )
 from orchestration.predictive.errors import FitError
+from orchestration.predictive.events import Occurrence
 from orchestration.predictive.fit_limits import Horizons, Limits
 from orchestration.predictive.seasonality import Activity
 from orchestration.predictive.snapshots import Snapshot
@@ -29,7 +30,7 @@ FITTED, REFUSED = "fitted", "refused"
 
 @dataclass(frozen=True)
 class Options:
-    """What is set from outside. `fitted_at` is UTC without a zone."""
+    """What is set from outside. `fitted_at` is UTC without a zone, `calendar` the events of the company's country."""
 
     fit_id: str
     company_key: str
@@ -37,6 +38,7 @@ class Options:
     horizons: Horizons
     limits: Limits
     btyd_model: str = "mbg_nbd"
+    calendar: Sequence[Occurrence] = ()
 
 
 @dataclass(frozen=True)
@@ -76,7 +78,16 @@ def refit(
     """
     previous = previous or Previous()
     try:
-        learnt = learn(load, dates, activity.until(as_of), as_of, options.btyd_model, options.horizons, options.limits)
+        learnt = learn(
+            load,
+            dates,
+            activity.until(as_of),
+            as_of,
+            options.btyd_model,
+            options.horizons,
+            options.limits,
+            options.calendar,
+        )
     except FitError as refusal:
         kept = rules.keep_champions(previous.champions, options.fit_id, refusal.code)
         return Refit(_fit_row(load(as_of), as_of, options, refusal.code), [], [], [], kept)
@@ -181,7 +192,9 @@ def _parameter_rows(learnt: Learnt, tests: Sequence[Backtest], is_seasonal: bool
             )
 
     add("purchases", model, 0, fit.btyd.parameters, fit.btyd.standard_errors, fit.btyd.log_likelihood)
-    add("purchases", "season", 0, {f"month_{month + 1:02}": value for month, value in enumerate(fit.month_index)})
+    season = fit.season
+    add("purchases", "season", 0, {f"month_{month + 1:02}": value for month, value in enumerate(season.month_index)})
+    add("purchases", "season", 0, {f"event_{event}": effect.index for event, effect in season.events.items()})
     if fit.spend is not None:
         spend = fit.spend
         add("clv", "gamma_gamma", 0, spend.parameters, spend.standard_errors, spend.log_likelihood, spend.customers)

@@ -1,25 +1,33 @@
-"""How much more, or less, is bought in a month of the year than the model alone expects.
+"""How much more, or less, is bought in a month of the year, or in the days of an event, than the model alone expects.
 
-For each month of the past the repeat purchases that came are held against those that the model expects of the
-customers acquired so far. A straight trend is taken out where there are two years to see it, since over time a model
-errs in one direction. What is left is shrunk towards no season (empirical Bayes on log ratios): by the noise of
+What events make of their days (events.py) is taken out first: a festival that moves would spoil the index of the months
+that it was in. For each month of the past the repeat purchases that came are held against those that the model expects
+of the customers acquired so far. A straight trend is taken out where there are two years to see it, since over time a
+model errs in one direction. What is left is shrunk towards no season (empirical Bayes on log ratios): by the noise of
 counts, by how much the same month differs between years, and by how much the months differ at all. Months that do not
 differ by more than noise get an index of 1.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import date
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from orchestration.predictive.arrays import Floats
 from orchestration.predictive.btyd import BtydFit, expected_repeat_purchases
 from orchestration.predictive.empirical_bayes import between_variance
-
-Days = NDArray[np.datetime64]
+from orchestration.predictive.events import (
+    Days,
+    Effect,
+    Occurrence,
+    days_of_event,
+    estimate_events,
+    factors_of_events,
+)
 
 # with a trend, a year is needed for the trend and one for the season
 _DAYS_FOR_TREND = 730
@@ -50,30 +58,73 @@ class Activity:
         )
 
 
-def estimate_season(fit: BtydFit, activity: Activity, as_of: date, minimum_days: int) -> tuple[Floats, Floats]:
-    """Twelve factors, January first, and the standard deviation of the log of each in a year to come.
+@dataclass(frozen=True, eq=False)
+class Season:
+    """What a day is worth: the index of its month times those of the events that it is in.
 
-    The mean of the factors weighted by expected purchases is 1. A deviation is what shrinking leaves open, and what the
-    same month differs by between years. With less than `minimum_days` of history all factors are 1, and nothing is said
-    of deviations: 0.
+    `month_index` has twelve factors, January first; the mean of past days, weighted by expected purchases, is 1.
+    `month_errors` are standard deviations of the log of a factor in a year to come: what shrinking leaves open, and
+    what the same month differs by between years. Nothing is said of deviations, 0, where no season is known.
     """
+
+    month_index: Floats
+    month_errors: Floats
+    events: Mapping[str, Effect] = field(default_factory=dict)
+    calendar: Sequence[Occurrence] = ()
+
+    @classmethod
+    def none(cls) -> Season:
+        """Every day is a day."""
+        return cls(np.ones(12), np.zeros(12))
+
+    @property
+    def is_known(self) -> bool:
+        """Whether a day may differ from another."""
+        return bool((self.month_index != 1).any()) or any(effect.index != 1 for effect in self.events.values())
+
+    def factors(self, days: Days) -> Floats:
+        """What each of the days is worth."""
+        return self.month_index[_month_of_year(days)] * factors_of_events(days, _logs(self.events), self.calendar)
+
+    def length(self, as_of: date, days: int) -> float:
+        """Length of the `days` after `as_of`, each as long as the season says."""
+        return float(self.factors(_following(as_of, days)).sum())
+
+    def relative_error(self, as_of: date, days: int) -> float:
+        """Standard deviation of that length, as a share of it; months and events err each on their own."""
+        following = _following(as_of, days)
+        factors = self.factors(following)
+        of_months = np.bincount(_month_of_year(following), weights=factors, minlength=12) * self.month_errors
+        of_events = [
+            factors[days_of_event(event, following, self.calendar)].sum() * effect.error
+            for event, effect in self.events.items()
+        ]
+        return float(np.sqrt(np.sum(of_months**2) + np.sum(np.square(of_events))) / factors.sum())
+
+
+def estimate_season(
+    fit: BtydFit, activity: Activity, as_of: date, minimum_days: int, calendar: Sequence[Occurrence] = ()
+) -> Season:
+    """The season as it is known on a day; none with less than `minimum_days` of history."""
     activity = activity.until(as_of)
-    nothing = np.ones(12), np.zeros(12)
     if not activity.first_days.size:
-        return nothing
-    begin, end = activity.first_days.min(), np.datetime64(as_of, "D")
+        return Season.none()
+    begin, end = activity.first_days.min().astype("datetime64[D]"), np.datetime64(as_of, "D")
     length = int((end - begin).astype(np.int64)) + 1
     if length < minimum_days:
-        return nothing
-    expected, actual = _by_day(fit, activity, begin, length)
-    months = (begin + np.arange(length)).astype("datetime64[M]").astype(np.int64)
+        return Season.none()
+    days = begin + np.arange(length)
+    expected_of_days, actual_of_days = _by_day(fit, activity, begin, length)
+    events = estimate_events(days, expected_of_days, actual_of_days, calendar)
+    months = days.astype("datetime64[M]").astype(np.int64)
     place = months - months[0]
-    expected, actual = np.bincount(place, weights=expected), np.bincount(place, weights=actual)
+    with_events = expected_of_days * factors_of_events(days, _logs(events), calendar)
+    expected, actual = np.bincount(place, weights=with_events), np.bincount(place, weights=actual_of_days)
     month_of_year = (months[0] + np.arange(expected.size)) % 12
     exposure = np.bincount(month_of_year, weights=expected, minlength=12)
     usable = expected >= _MIN_EXPECTED
     if not usable.any():
-        return nothing
+        return Season.none()
     logs, errors = _shrunk_logs(
         np.log((actual[usable] + 0.5) / (expected[usable] + 0.5)),
         1 / (actual[usable] + 0.5),
@@ -81,20 +132,15 @@ def estimate_season(fit: BtydFit, activity: Activity, as_of: date, minimum_days:
         np.flatnonzero(usable) if length >= _DAYS_FOR_TREND else None,
     )
     index = np.clip(np.exp(logs), _LOWEST, _HIGHEST)
-    return index * exposure.sum() / (exposure @ index), errors
+    return Season(index * expected_of_days.sum() / (exposure @ index), errors, events, calendar)
 
 
-def relative_error_of_days(index: Floats, errors: Floats, as_of: date, days: int) -> float:
-    """Standard deviation of `effective_days` over them; months err each on their own."""
-    following = np.datetime64(as_of, "D") + np.arange(1, days + 1)
-    of_month = np.bincount(_month_of_year(following), minlength=12) * index
-    return float(np.sqrt(np.sum((of_month * errors) ** 2)) / of_month.sum())
+def _logs(events: Mapping[str, Effect]) -> dict[str, float]:
+    return {event: float(np.log(effect.index)) for event, effect in events.items()}
 
 
-def effective_days(index: ArrayLike, as_of: date, days: int) -> float:
-    """Length of the `days` after `as_of`, each as long as its month's index says."""
-    following = np.datetime64(as_of, "D") + np.arange(1, days + 1)
-    return float(np.asarray(index, dtype=np.float64)[_month_of_year(following)].sum())
+def _following(as_of: date, days: int) -> Days:
+    return np.datetime64(as_of, "D") + np.arange(1, days + 1)
 
 
 def _by_day(fit: BtydFit, activity: Activity, begin: np.datetime64, length: int) -> tuple[Floats, Floats]:

@@ -5,6 +5,7 @@ The fits run on arrays, without a build; the intervals are worked out here, apar
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from unittest import mock
@@ -18,8 +19,8 @@ from companies.sample.simulator.customer_chunk import draw_chunk
 from companies.sample.simulator.season import Season
 from orchestration.predictive import backtests
 from orchestration.predictive.btyd import BtydFit, expected_purchases
+from orchestration.predictive.events import Occurrence
 from orchestration.predictive.refit import Options, refit
-from orchestration.predictive.seasonality import effective_days
 
 
 @dataclass(frozen=True)
@@ -55,11 +56,11 @@ def sample_purchases(seed: int, customers: int = 3000) -> Company:
     return Company(pd.DataFrame({"customer": days.person, "day": on, "revenue": 100.0}))
 
 
-def predicted_totals(company: Company, as_of: date) -> list[Total]:
+def predicted_totals(company: Company, as_of: date, calendar: Sequence[Occurrence] = ()) -> list[Total]:
     """Every horizon that has passed by the last purchase, of all customers and of each cohort."""
     days = company.purchases.day
     first, last = days.min().date(), days.max().date()
-    options = Options("fit", "company", datetime(2000, 1, 1), HORIZONS, LIMITS)
+    options = Options("fit", "company", datetime(2000, 1, 1), HORIZONS, LIMITS, calendar=calendar)
     # challengers of churn have no part in totals
     with mock.patch.multiple(backtests, fit_logistic=lambda *_: None, fit_boosted=lambda *_: None):
         result = refit(
@@ -72,7 +73,7 @@ def predicted_totals(company: Company, as_of: date) -> list[Total]:
     }
     fit = BtydFit.of("mbg_nbd", {name: rows["mbg_nbd", 0, name] for name in ("r", "alpha", "a", "b")})
     is_seasonal = next(row["is_seasonal"] for row in result.champions if row["target"] == "purchases")
-    index = [rows["season", 0, f"month_{month:02}"] if is_seasonal else 1.0 for month in range(1, 13)]
+    season = {name: value for (model, _, name), value in rows.items() if model == "season" and is_seasonal}
     known = company.snapshot(as_of, last)
     _, cohort = np.unique(known.cohorts, return_inverse=True)
     found = []
@@ -82,11 +83,23 @@ def predicted_totals(company: Company, as_of: date) -> list[Total]:
                 name: rows["mbg_nbd", horizon, name]
                 for name in ("level", "relative_error", "cohort_error", "dispersion")
             }
-            each = expected_purchases(fit, known.x, known.t_x, known.T, effective_days(index, as_of, horizon))
+            each = expected_purchases(fit, known.x, known.t_x, known.T, _length(season, as_of, horizon, calendar))
             found.append(_total(horizon, None, each.sum(), outcome.purchases.sum(), of))
             plain, actual = (np.bincount(cohort, weights=values) for values in (each, outcome.purchases))
             found += [_total(horizon, place, *pair, of) for place, pair in enumerate(zip(plain, actual, strict=True))]
     return found
+
+
+def _length(season: Mapping[str, float], as_of: date, horizon: int, calendar: Sequence[Occurrence]) -> float:
+    """Days after `as_of`, one by one, each as long as its month and the events that it is in say."""
+    length = 0.0
+    for day in (as_of + timedelta(days=number) for number in range(1, horizon + 1)):
+        of_day = season.get(f"month_{day.month:02}", 1.0)
+        for one in calendar:
+            if one.first_on <= day <= one.last_on:
+                of_day *= season.get(f"event_{one.event}", 1.0)
+        length += of_day
+    return length
 
 
 def _total(horizon: int, cohort: int | None, plain: float, actual: float, of: dict[str, float]) -> Total:

@@ -90,6 +90,11 @@ EDITS: dict[str, Sequence[Edit]] = {
     ],
     "feedback_phrases": [added(phrase="not what i wanted", topic="quality", language="en", sentiment="negative")],
     "feedback_topic_labels": [renamed_first],
+    "holiday_countries": [without(country="CN", event="mid_year_618"), added(country="CN", event="black_friday")],
+    "holidays": [
+        changed("last_on", "2024-02-20", event="spring_festival", first_on="2024-02-03"),
+        without(event="easter", first_on="2015-03-29"),
+    ],
     "hours_of_day": [renamed_first],
     "identity_placeholders": [added(link_kind="email", link_value="nobody@example.org")],
     "lifecycle_stages": [renamed_first],

@@ -15,7 +15,7 @@ from orchestration.predictive import backtests
 from orchestration.predictive.btyd import PARAMETERS, BtydFit, expected_purchases
 from orchestration.predictive.churn_features import CHURN_FEATURES
 from orchestration.predictive.refit import Options, Previous, Refit, refit
-from orchestration.predictive.seasonality import effective_days
+from orchestration.predictive.seasonality import Season
 from orchestration.predictive.snapshots import Snapshot
 from orchestration.predictive.spend import SpendFit, expected_spend
 from orchestration.predictive.tables import TABLES
@@ -325,7 +325,7 @@ def predicted_by(result: Refit, known: Snapshot, target: str, horizon: int) -> n
     days = float(horizon)
     if champions(result)["purchases"]["is_seasonal"]:
         index = list(values(result, "purchases", "season", 0).values())
-        days = effective_days(index, known.date, horizon)
+        days = Season(np.array(index), np.zeros(12)).length(known.date, horizon)
     purchases = expected_purchases(fit, known.x, known.t_x, known.T, days)
     if target == "purchases":
         return purchases

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from purchase_histories import LIMITS
 
 from orchestration.predictive.btyd import BtydFit, Histories, expected_repeat_purchases, fit_btyd
-from orchestration.predictive.seasonality import Activity, effective_days, estimate_season, relative_error_of_days
+from orchestration.predictive.seasonality import Activity, Season, estimate_season
 
 Floats = NDArray[np.float64]
 
@@ -23,7 +23,7 @@ SEASON = np.array([0.8, 0.85, 0.95, 1.0, 0.95, 0.9, 0.8, 0.85, 1.0, 1.1, 1.3, 1.
 
 
 def estimate_month_index(fit: BtydFit, activity: Activity, as_of: date) -> np.ndarray:
-    return estimate_season(fit, activity, as_of, LIMITS.minimum_season_days)[0]
+    return estimate_season(fit, activity, as_of, LIMITS.minimum_season_days).month_index
 
 
 def months_of(days: NDArray[np.datetime64]) -> NDArray[np.int64]:
@@ -169,12 +169,13 @@ def test_effective_days_count_each_day_as_its_month() -> None:
     """After 30 January 2024: one day of January, 29 of February, 0 of March: .5 + 29 * 2 = 58.5."""
     index = np.ones(12)
     index[:3] = 0.5, 2.0, 7.0
-    assert effective_days(index, date(2024, 1, 30), 30) == pytest.approx(58.5)
-    assert effective_days(index, date(2024, 1, 30), 0) == 0
-    assert effective_days(index, date(2024, 1, 30), 1) == pytest.approx(0.5)
-    assert effective_days(NO_SEASON, date(2024, 1, 30), 365) == 365
+    season = Season(index, np.zeros(12))
+    assert season.length(date(2024, 1, 30), 30) == pytest.approx(58.5)
+    assert season.length(date(2024, 1, 30), 0) == 0
+    assert season.length(date(2024, 1, 30), 1) == pytest.approx(0.5)
+    assert Season.none().length(date(2024, 1, 30), 365) == 365
     # December of the one year and January of the next: 31 + 31 * .5
-    assert effective_days(index, date(2023, 11, 30), 62) == pytest.approx(46.5)
+    assert season.length(date(2023, 11, 30), 62) == pytest.approx(46.5)
 
 
 def test_the_error_of_days_ahead_is_that_of_their_months() -> None:
@@ -182,5 +183,6 @@ def test_the_error_of_days_ahead_is_that_of_their_months() -> None:
     index, errors = np.ones(12), np.zeros(12)
     index[0], errors[:2] = 2.0, (0.1, 0.3)
     expected = np.hypot(6.2, 8.4) / 90
-    assert relative_error_of_days(index, errors, date(2025, 12, 31), 59) == pytest.approx(expected, rel=1e-12)
-    assert relative_error_of_days(index, errors, date(2025, 2, 28), 30) == 0
+    season = Season(index, errors)
+    assert season.relative_error(date(2025, 12, 31), 59) == pytest.approx(expected, rel=1e-12)
+    assert season.relative_error(date(2025, 2, 28), 30) == 0

@@ -16,6 +16,14 @@ run_context as (
     select as_of_date from {{ ref('run_context') }}
 ),
 
+holidays as (
+    select
+        event,
+        first_on,
+        last_on
+    from {{ ref('holidays') }}
+),
+
 -- months of thirty days, and the rest of a year
 boundaries as (
     {% for days in boundaries -%}
@@ -25,49 +33,74 @@ boundaries as (
 ),
 
 -- empty where the season is off
-month_index as (
+season as (
     select
-        cast(substring(parameters.parameter, 7) as integer) as month_of_year,
-        parameters.value as month_index
+        parameters.parameter,
+        parameters.value
     from parameters
     inner join champions on parameters.fit_id = champions.parameters_fit_id
 ),
 
-months as (
-    select {{ month_series(add_days('as_of_date', 1), add_days('as_of_date', 365)) }} as month_start
+month_index as (
+    select
+        cast(substring(parameter, 7) as integer) as month_of_year,
+        value as month_index
+    from season
+    where substring(parameter, 1, 6) = 'month_'
+),
+
+event_index as (
+    select
+        substring(parameter, 7) as event,
+        value as event_index
+    from season
+    where substring(parameter, 1, 6) = 'event_'
+),
+
+days_ahead as (
+    select {{ day_series(add_days('as_of_date', 1), add_days('as_of_date', 365)) }} as day_on
     from run_context
 ),
 
-bounded_months as (
+-- a day is in an event once, whatever the seed has
+event_days as (
     select
-        month_start,
-        {{ add_months('month_start', 1) }} as next_month_start
-    from months
+        days_ahead.day_on,
+        event_index.event,
+        max(event_index.event_index) as event_index
+    from days_ahead
+    inner join holidays on days_ahead.day_on between holidays.first_on and holidays.last_on
+    inner join event_index on holidays.event = event_index.event
+    group by days_ahead.day_on, event_index.event
 ),
 
--- the days of a month between the day after the as-of date and the boundary
-days_by_month as (
+-- events of the same day multiply
+days_of_events as (
     select
-        boundaries.days,
-        bounded_months.month_start,
-        {{ day_diff(
-            'greatest(bounded_months.month_start, ' ~ add_days('run_context.as_of_date', 1) ~ ')',
-            'least(bounded_months.next_month_start, ' ~ add_days('run_context.as_of_date', 'boundaries.days + 1') ~ ')'
-        ) }} as days_of_month
-    from boundaries
-    cross join run_context
-    cross join bounded_months
+        day_on,
+        exp(sum(ln(event_index))) as event_index
+    from event_days
+    group by day_on
+),
+
+day_lengths as (
+    select
+        days_ahead.day_on,
+        -- a day of a month that the index leaves out is a day, and so is one without an event
+        coalesce(month_index.month_index, 1e0) * coalesce(days_of_events.event_index, 1e0) as day_length
+    from days_ahead
+    left join month_index on extract(month from days_ahead.day_on) = month_index.month_of_year
+    left join days_of_events on days_ahead.day_on = days_of_events.day_on
 ),
 
 final as (
     select
-        days_by_month.days,
-        -- a day of a month that the index leaves out is a day
-        sum(days_by_month.days_of_month * coalesce(month_index.month_index, 1e0)) as effective_days
-    from days_by_month
-    left join month_index on extract(month from days_by_month.month_start) = month_index.month_of_year
-    where days_by_month.days_of_month > 0
-    group by days_by_month.days
+        boundaries.days,
+        sum(day_lengths.day_length) as effective_days
+    from boundaries
+    cross join run_context
+    inner join day_lengths on day_lengths.day_on <= {{ add_days('run_context.as_of_date', 'boundaries.days') }}
+    group by boundaries.days
 )
 
 select * from final
