@@ -122,6 +122,7 @@ def estimate_season(
     expected, actual = np.bincount(place, weights=with_events), np.bincount(place, weights=actual_of_days)
     month_of_year = (months[0] + np.arange(expected.size)) % 12
     exposure = np.bincount(month_of_year, weights=expected, minlength=12)
+    total = np.bincount(month_of_year, weights=np.bincount(place, weights=expected_of_days), minlength=12).sum()
     usable = expected >= _MIN_EXPECTED
     if not usable.any():
         return Season.none()
@@ -132,7 +133,7 @@ def estimate_season(
         np.flatnonzero(usable) if length >= _DAYS_FOR_TREND else None,
     )
     index = np.clip(np.exp(logs), _LOWEST, _HIGHEST)
-    return Season(index * expected_of_days.sum() / (exposure @ index), errors, events, calendar)
+    return Season(index * total / (exposure @ index), errors, events, calendar)
 
 
 def _logs(events: Mapping[str, Effect]) -> dict[str, float]:

@@ -14,6 +14,7 @@ from purchase_histories import HORIZONS, LIMITS, Company, month_ends, simulate
 from orchestration.predictive import backtests
 from orchestration.predictive.btyd import PARAMETERS, BtydFit, expected_purchases
 from orchestration.predictive.churn_features import CHURN_FEATURES
+from orchestration.predictive.events import Occurrence
 from orchestration.predictive.refit import Options, Previous, Refit, refit
 from orchestration.predictive.seasonality import Season
 from orchestration.predictive.snapshots import Snapshot
@@ -24,6 +25,8 @@ AS_OF = date(2024, 1, 31)
 DATES = month_ends(date(2022, 6, 1), AS_OF)[::2]
 TRUTH = {"r": 0.6, "alpha": 60.0, "a": 0.6, "b": 2.0}
 SEASON = np.array([0.6, 0.7, 0.8, 0.9, 1, 1, 1, 0.9, 1, 1.2, 1.6, 1.8])
+# an event that moves nobody
+FAIR = tuple(Occurrence("fair", date(year, 10, 8), date(year, 10, 17)) for year in (2022, 2023, 2024))
 TYPES = {"VARCHAR": str, "INTEGER": int, "BIGINT": int, "DOUBLE": float, "BOOLEAN": bool, "DATE": date}
 
 
@@ -32,10 +35,15 @@ def options(fit_id: str = "fit") -> Options:
 
 
 def refit_of(
-    company: Company, previous: Previous | None = None, as_of: date = AS_OF, dates: list[date] | None = None
+    company: Company,
+    previous: Previous | None = None,
+    as_of: date = AS_OF,
+    dates: list[date] | None = None,
+    calendar: tuple[Occurrence, ...] = (),
 ) -> Refit:
     days = DATES if dates is None else dates
-    return refit(lambda day: company.snapshot(day, as_of), days, company.activity, as_of, options(), previous)
+    chosen = replace(options(), calendar=calendar)
+    return refit(lambda day: company.snapshot(day, as_of), days, company.activity, as_of, chosen, previous)
 
 
 def champion(target: str, model: str = "mbg_nbd") -> dict[str, Any]:
@@ -65,7 +73,7 @@ def result(company: Company) -> Refit:
 
 @pytest.fixture(scope="module")
 def seasonal() -> Refit:
-    return refit_of(simulate(8, season=SEASON))
+    return refit_of(simulate(8, season=SEASON), calendar=FAIR)
 
 
 @pytest.fixture(scope="module")
@@ -191,7 +199,14 @@ def test_a_season_is_found_and_applied(seasonal: Refit) -> None:
     assert all(row["is_seasonal"] for row in seasonal.champions if row["model_name"] == "mbg_nbd")
 
 
+def test_an_event_of_the_calendar_has_an_index_beside_the_months(seasonal: Refit) -> None:
+    stored = values(seasonal, "purchases", "season", 0)
+    assert len(stored) == 13
+    assert stored["event_fair"] == pytest.approx(1, abs=0.15)
+
+
 def test_without_a_season_the_index_is_nearly_one(result: Refit) -> None:
+    assert len(values(result, "purchases", "season", 0)) == 12
     index = list(values(result, "purchases", "season", 0).values())
     assert np.abs(np.array(index) - 1).max() < 0.05
 

@@ -16,9 +16,11 @@ from test_predictive_refit import predicted_by, refit_of, values
 from orchestration.predictive import backtests
 from orchestration.predictive.backtests import Backtest, CohortTotals
 from orchestration.predictive.empirical_bayes import between_variance
+from orchestration.predictive.events import Occurrence
 from orchestration.predictive.level_of_totals import estimate_level
 from orchestration.predictive.spread_of_totals import Spread, spreads
 from orchestration.predictive.windows import effective_windows, non_overlapping, share_of_variance_left
+from orchestration.seeds import holiday_calendar
 
 CUT = date(2024, 1, 31)
 ENDS = month_ends(date(2024, 1, 1), date(2024, 6, 30))
@@ -221,7 +223,12 @@ def test_a_company_whose_customers_fade_is_predicted_at_its_level(monkeypatch: p
 def test_totals_of_sample_companies_lie_in_intervals_of_the_right_width() -> None:
     """As of days before and after the peak of the year."""
     as_of = (date(2025, 3, 31), date(2025, 9, 30), date(2025, 12, 31))
-    found = [total for seed in (1, 2, 3) for day in as_of for total in predicted_totals(sample_purchases(seed), day)]
+    found = [
+        total
+        for seed in (1, 2, 3)
+        for day in as_of
+        for total in predicted_totals(sample_purchases(seed), day, holiday_calendar("CN"))
+    ]
     totals = [total for total in found if total.cohort is None]
     errors = np.array([total.error for total in totals])
     spread = sqrt(np.mean(errors**2))
@@ -233,3 +240,22 @@ def test_totals_of_sample_companies_lie_in_intervals_of_the_right_width() -> Non
     assert abs(np.mean([total.error for total in year])) < abs(
         np.mean([total.plain / total.actual - 1 for total in year])
     )
+
+
+@pytest.mark.long
+@pytest.mark.nightly
+def test_a_month_with_a_festival_that_moved_is_foreseen() -> None:
+    """As of the end of 2024, 30 days ahead: Spring Festival was in February and comes on 29 January.
+
+    By the month index alone the root mean square error is about 30%.
+    """
+
+    def error(calendar: tuple[Occurrence, ...]) -> float:
+        found = [
+            total
+            for seed in range(1, 7)
+            for total in predicted_totals(sample_purchases(seed), date(2024, 12, 31), calendar)
+        ]
+        return sqrt(np.mean([total.error**2 for total in found if total.horizon == 30 and total.cohort is None]))
+
+    assert error(holiday_calendar("CN")) < 0.15 < 0.2 < error(())
