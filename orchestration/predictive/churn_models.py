@@ -91,6 +91,7 @@ def fit_logistic(inputs: ArrayLike, churned: ArrayLike, features: Sequence[str])
     The order of rows makes no difference.
     """
     from sklearn.linear_model import LogisticRegression
+    from threadpoolctl import threadpool_limits
 
     rows = _enough_rows(inputs, churned)
     if rows is None:
@@ -105,7 +106,9 @@ def fit_logistic(inputs: ArrayLike, churned: ArrayLike, features: Sequence[str])
         return LogisticModel(tuple(features), float(np.log(share / (1 - share))), tuple(weights.tolist()))
     standardised = (values[:, varies] - mean[varies]) / scale[varies]
     # a few steps of Newton, where the default takes hundreds: there are many more customers than features
-    model = LogisticRegression(C=1 / _PENALTY, solver="newton-cholesky", tol=1e-8).fit(standardised, outcome)
+    model = LogisticRegression(C=1 / _PENALTY, solver="newton-cholesky", tol=1e-8)
+    with threadpool_limits(limits=1):
+        model.fit(standardised, outcome)
     weights[varies] = model.coef_[0] / scale[varies]
     intercept = float(model.intercept_[0] - weights @ mean)
     return LogisticModel(tuple(features), intercept, tuple(weights.tolist()))
