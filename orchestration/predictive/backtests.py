@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
@@ -26,7 +25,6 @@ from orchestration.predictive.baselines import (
 from orchestration.predictive.btyd import (
     BtydFit,
     Histories,
-    alike,
     expected_purchases,
     fit_btyd,
     probability_of_no_purchase,
@@ -55,8 +53,6 @@ from orchestration.predictive.windows import effective_windows
 Load = Callable[[date], Snapshot]
 
 LOGISTIC, GRADIENT_BOOSTING = "logistic", "gradient_boosting"
-# snapshots of together so many customers are kept between the two readings: about half a gigabyte
-_ROWS_KEPT = 2_000_000
 
 
 @dataclass(frozen=True, eq=False)
@@ -148,16 +144,31 @@ class Trained:
 
 
 @dataclass(frozen=True, eq=False)
-class Window:
-    """What the outcomes of one day teach later ones: rows for the challengers, a line for each later fit.
+class SeenChurn:
+    """The customers of a day, counted by history, how many of each churned in a window after it, and the fit of it."""
 
-    `lines` is by the day that calibrates with it and whether the season is applied.
+    fit: BtydFit
+    histories: Histories
+    churned: Floats
+
+    def line(self, days: float) -> Line | None:
+        """What the fit predicted of the window, taken as `days` long, held against what came."""
+        of = self.histories
+        p = probability_of_no_purchase(self.fit, of.x, of.t_x, of.T, days)
+        return fit_line(p, self.churned, of.customers)
+
+
+@dataclass(frozen=True, eq=False)
+class Window:
+    """What the outcomes of one day teach later ones: rows for the challengers, and what they calibrate with.
+
+    `seen` is None where the day has no fit, or the horizon is none of churn.
     """
 
     baselines: Trained
     inputs: Floats
     churned: NDArray[np.bool_]
-    lines: Mapping[tuple[date, bool], Line | None]
+    seen: SeenChurn | None = None
 
 
 @dataclass(frozen=True)
@@ -188,33 +199,15 @@ class Plan:
         training_days = {day for days in self.training_days.values() for day in days}
         return sorted({day for cuts in self.cuts.values() for day in cuts} | training_days)
 
-    def taught_by(self, training_day: date, horizon: int) -> list[date]:
-        """The test days of a horizon, the as-of date among them, that learn from this training day."""
-        return [day for (day, days), known in self.training_days.items() if days == horizon and training_day in known]
+    def teaches(self, training_day: date, horizon: int) -> bool:
+        """Whether a test day of a horizon, or the as-of date, learns from this day."""
+        return any(days == horizon and training_day in known for (_, days), known in self.training_days.items())
 
 
-class Snapshots:
-    """Loads snapshots, and keeps the last ones as long as they are not too large."""
-
-    def __init__(self, load: Load, rows_kept: int = _ROWS_KEPT) -> None:
-        self._load = load
-        self._rows_kept = rows_kept
-        self._kept: OrderedDict[date, Snapshot] = OrderedDict()
-
-    def of(self, day: date) -> Snapshot:
-        """Return the snapshot of a day."""
-        if day not in self._kept:
-            self._kept[day] = self._load(day)
-            while len(self._kept) > 1 and sum(one.customers for one in self._kept.values()) > self._rows_kept:
-                self._kept.popitem(last=False)
-        self._kept.move_to_end(day)
-        return self._kept[day]
-
-
-def plan_cuts(dates: Iterable[date], as_of: date, snapshots: Snapshots, horizons: Horizons, limits: Limits) -> Plan:
+def plan_cuts(dates: Iterable[date], as_of: date, activity: Activity, horizons: Horizons, limits: Limits) -> Plan:
     """Take for each horizon the last days, as many as `limits` allow, whose window has passed after enough history."""
     days = sorted({day for day in dates if day < as_of}, reverse=True)
-    large = _large_enough(days, snapshots, limits)
+    large = [day for day in days if _is_large_enough(activity.until(day), day, limits)]
     cuts = {
         horizon: tuple(day for day in large if window_end(day, horizon) <= as_of)[: limits.backtests_per_horizon]
         for horizon in horizons.days
@@ -246,34 +239,30 @@ def learn(
     """Fit, predict and compare at each cut, and fit as of the last day.
 
     At a cut only what was known on that day is used: snapshots and outcome windows that end by it, and activity
-    until it. FitError if the data does not carry a buy-till-you-die model as of the last day.
+    until it. Each day is loaded once, and one at a time beside the last: a large company has no memory for more.
+    FitError if the data does not carry a buy-till-you-die model as of the last day.
     """
-    snapshots = Snapshots(load)
-    known = snapshots.of(as_of)
+    known = load(as_of)
     final = fit_day(known, activity, btyd_model, limits, calendar=calendar, must_fit=True)
-    plan = plan_cuts(dates, as_of, snapshots, horizons, limits)
-    fits: dict[date, DayFit] = {}
+    plan = plan_cuts(dates, as_of, activity, horizons, limits)
     start = None
-    for day in plan.days:
-        fits[day] = fit_day(snapshots.of(day), activity, btyd_model, limits, start, calendar=calendar)
-        start = fits[day].btyd or start
-    fits[as_of] = final
     tests: list[Backtest] = []
     windows: dict[tuple[date, int], Window] = {}
     # in order: the training days of a test day come before it
     for day in plan.days:
-        snapshot = snapshots.of(day)
+        snapshot = load(day)
+        fit = fit_day(snapshot, activity, btyd_model, limits, start, calendar=calendar)
+        start = fit.btyd or start
+        histories = _histories(snapshot)
         for horizon in horizons.days:
             is_for_churn = horizon in horizons.churn
             if day in plan.cuts[horizon] and horizon in snapshot.outcomes:
                 passed = _passed(plan, windows, day, horizon)
-                here = {seasonal: _calibration(passed, day, horizon, seasonal) for seasonal in (False, True)}
-                tests += _test(snapshot, horizon, is_for_churn, fits[day], train(passed, is_for_churn), here)
-            test_days = plan.taught_by(day, horizon)
-            if test_days and horizon in snapshot.outcomes:
-                later = {test_day: fits[test_day] for test_day in test_days}
+                here = {seasonal: _calibration(passed, fit, horizon, seasonal) for seasonal in (False, True)}
+                tests += _test(snapshot, horizon, is_for_churn, fit, train(passed, is_for_churn), here)
+            if plan.teaches(day, horizon) and horizon in snapshot.outcomes:
                 most = MAX_ROWS // limits.backtests_per_horizon
-                windows[day, horizon] = watch(snapshot, horizon, is_for_churn, fits[day], later, most)
+                windows[day, horizon] = watch(snapshot, horizon, is_for_churn, fit.btyd, histories, most)
     at_end = {horizon: _passed(plan, windows, as_of, horizon) for horizon in horizons.days}
     return Learnt(
         known=known,
@@ -285,7 +274,7 @@ def learn(
             if (trained := train(passed, horizon in horizons.churn)) is not None
         },
         calibrations={
-            (horizon, seasonal): _calibration(at_end[horizon], as_of, horizon, seasonal)
+            (horizon, seasonal): _calibration(at_end[horizon], final, horizon, seasonal)
             for horizon in horizons.churn
             for seasonal in (False, True)
         },
@@ -327,26 +316,26 @@ def fit_day(
 
 
 def watch(
-    known: Snapshot, horizon: int, is_for_churn: bool, fit: DayFit, later: Mapping[date, DayFit], most: int
+    known: Snapshot, horizon: int, is_for_churn: bool, fit: BtydFit | None, histories: Histories, most: int
 ) -> Window:
-    """Keep what the outcomes of a day teach the later days, with `most` rows for the challengers."""
+    """Keep what the outcomes of a day teach later days, with `most` rows for the challengers.
+
+    `histories` are those of the snapshot: every horizon holds the same ones.
+    """
     outcome = known.outcomes[horizon]
     baselines = Trained(
         purchases=CellMeans.fit(known, outcome.purchases), net_revenue=CellMeans.fit(known, outcome.net_revenue)
     )
     if not is_for_churn:
-        return Window(baselines, known.inputs[:0], outcome.churned[:0], {})
+        return Window(baselines, np.empty((0, len(CHURN_FEATURES))), np.empty(0, dtype=np.bool_))
     baselines = replace(
         baselines,
         recency=RecencyChurn.fit(known, outcome.churned),
         rfm=RfmChurn.fit(known, outcome.churned),
     )
-    lines = {
-        (day, seasonal): _line(known, horizon, fit, on_day, seasonal)
-        for day, on_day in later.items()
-        for seasonal in ((False, True) if on_day.has_season else (False,))
-    }
-    return Window(baselines, *training_rows(known.inputs, outcome.churned, most), lines)
+    churned = np.bincount(known.alike[1], weights=outcome.churned, minlength=histories.x.size)
+    seen = None if fit is None else SeenChurn(fit, histories, churned)
+    return Window(baselines, *training_rows(known.inputs, outcome.churned, most), seen)
 
 
 def train(passed: Mapping[date, Window], is_for_churn: bool) -> Trained | None:
@@ -361,6 +350,7 @@ def train(passed: Mapping[date, Window], is_for_churn: bool) -> Trained | None:
         return newest.baselines
     inputs = np.concatenate([window.inputs for window in passed.values()])
     churned = np.concatenate([window.churned for window in passed.values()])
+    inputs, churned = training_rows(inputs, churned)
     return replace(
         newest.baselines,
         logistic=fit_logistic(inputs, churned, CHURN_FEATURES),
@@ -372,7 +362,7 @@ def predict_purchases(fit: DayFit, known: Snapshot, horizon: int, is_seasonal: b
     """Purchases to be expected of each customer in the window."""
     if fit.btyd is None:
         return None
-    first, codes = alike(known.x, known.t_x, known.T)
+    first, codes = known.alike
     days = fit.days(known.date, horizon, is_seasonal)
     return expected_purchases(fit.btyd, known.x[first], known.t_x[first], known.T[first], days)[codes]
 
@@ -389,7 +379,7 @@ def errors_of_totals(fit: DayFit, known: Snapshot, horizon: int) -> dict[str, fl
     """
     if fit.btyd is None:
         return {}
-    histories = Histories.grouped(known.x, known.t_x, known.T)
+    histories = _histories(known)
     purchases = float(np.nan_to_num(relative_error_of_total(fit.btyd, histories, horizon)))
     if fit.spend is None:
         return {"purchases": purchases}
@@ -414,21 +404,17 @@ def _error_of_spend(fit: SpendFit, known: Snapshot, purchases: Floats) -> float:
     return float(np.sqrt(max(0.0, slopes @ covariance @ slopes)) / whole)
 
 
-def _line(known: Snapshot, horizon: int, fit: DayFit, on_test_day: DayFit, is_seasonal: bool) -> Line | None:
-    """Hold what a fit predicted against what came, for the use of a later day.
+def _calibration(passed: Mapping[date, Window], fit: DayFit, horizon: int, is_seasonal: bool) -> Calibration:
+    """The calibration of the day of the fit, from the windows that had passed.
 
-    Both take the seasons as the later day knows them, or the line would learn the season of the window that it saw.
+    They are as long as the seasons of this day make them, not those of theirs: or a line would learn the season of the
+    window that it saw.
     """
-    p = predict_churn(fit, known, on_test_day.days(known.date, horizon, is_seasonal))
-    return None if p is None else fit_line(p, known.outcomes[horizon].churned)
-
-
-def _calibration(passed: Mapping[date, Window], day: date, horizon: int, is_seasonal: bool) -> Calibration:
-    """The calibration of a day, from the windows that had passed; without seasons that of none where it knows none."""
     lines = {
-        other: line
-        for other, window in passed.items()
-        if (line := window.lines.get((day, is_seasonal), window.lines.get((day, False)))) is not None
+        day: line
+        for day, window in passed.items()
+        if window.seen is not None
+        and (line := window.seen.line(fit.days(day, horizon, is_seasonal and fit.has_season))) is not None
     }
     return pooled(list(lines.values()), effective_windows(list(lines), horizon)) if lines else IDENTITY
 
@@ -560,14 +546,19 @@ def _compared(
     )
 
 
-def _large_enough(newest_first: Sequence[date], snapshots: Snapshots, limits: Limits) -> list[date]:
-    """The days whose history is long enough, newest first: before one that is too small all are."""
-    large = []
-    for day in newest_first:
-        if not snapshots.of(day).is_large_enough(limits):
-            break
-        large.append(day)
-    return large
+def _histories(known: Snapshot) -> Histories:
+    """The customers of a snapshot, counted by history."""
+    first, codes = known.alike
+    customers = np.bincount(codes, minlength=first.size).astype(np.float64)
+    return Histories(known.x[first], known.t_x[first], known.T[first], customers)
+
+
+def _is_large_enough(activity: Activity, day: date, limits: Limits) -> bool:
+    """Whether a fit on the customers who had come by the day means something."""
+    if activity.new_customers.sum() < limits.minimum_customers:
+        return False
+    history = np.datetime64(day, "D") - activity.first_days.min()
+    return bool(history >= np.timedelta64(limits.minimum_history_days, "D"))
 
 
 def _known(value: float | None) -> float | None:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from orchestration.predictive.arrays import Floats
-from orchestration.predictive.churn_models import LogisticModel, fit_logistic
+from orchestration.predictive.churn_models import LogisticModel, fit_logistic_on_counts
 from orchestration.predictive.snapshots import Snapshot
 
 RECENCY, RFM, LAST_PERIOD_RATE = "recency", "rfm", "last_period_rate"
@@ -28,11 +28,13 @@ class RecencyChurn:
 
     @classmethod
     def fit(cls, known: Snapshot, churned: NDArray[np.bool_]) -> RecencyChurn | None:
-        model = fit_logistic(_log_recency(known), churned, ("log_days_since_last_purchase",))
+        days, codes = np.unique(known.recency_days, return_inverse=True)
+        stayed, left = _split(codes, churned, days.size)
+        model = fit_logistic_on_counts(np.log1p(days)[:, None], stayed, left, ("log_days_since_last_purchase",))
         return None if model is None else cls(model)
 
     def predict(self, known: Snapshot) -> Floats:
-        return self.model.predict(_log_recency(known))
+        return self.model.predict(np.log1p(known.recency_days)[:, None])
 
 
 @dataclass(frozen=True)
@@ -43,7 +45,10 @@ class RfmChurn:
 
     @classmethod
     def fit(cls, known: Snapshot, churned: NDArray[np.bool_]) -> RfmChurn | None:
-        model = fit_logistic(_scores(known), churned, ("r_score", "f_score", "m_score"))
+        cells = np.arange(_SCORES**3)
+        scores = np.column_stack([cells // _SCORES**2, cells // _SCORES % _SCORES, cells % _SCORES]).astype(np.float64)
+        stayed, left = _split(_cells(known), churned, _SCORES**3)
+        model = fit_logistic_on_counts(scores, stayed, left, ("r_score", "f_score", "m_score"))
         return None if model is None else cls(model)
 
     def predict(self, known: Snapshot) -> Floats:
@@ -91,8 +96,10 @@ def rate_churn(known: Snapshot, days: int) -> Floats:
     return np.exp(-continued(known.purchase_days_365d, known, days))
 
 
-def _log_recency(known: Snapshot) -> Floats:
-    return np.log1p(known.recency_days)[:, None]
+def _split(cells: NDArray[np.int64], churned: NDArray[np.bool_], size: int) -> tuple[Floats, Floats]:
+    """How many of each cell stayed, and how many churned."""
+    customers, left = _counted(cells, churned.astype(np.float64), size)
+    return customers - left, left
 
 
 def _scores(known: Snapshot) -> Floats:

@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from scipy.special import betainc, betaln, digamma, expit, exprel, gammaln, hyp2f1, polygamma
 
-from orchestration.predictive.arrays import Floats
+from orchestration.predictive.arrays import Floats, alike
 from orchestration.predictive.errors import (
     HISTORY_TOO_SHORT,
     NOT_CONVERGED,
@@ -173,16 +173,6 @@ class _Likelihood:
         u = log_odds[self.x_codes] + shape * (log_end - log_last)
         value = np.logaddexp(0.0, u) - shape * log_end
         return value, expit(u), log_end, log_last, shape, divisor[self.x_codes]
-
-
-def alike(*columns: Floats) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """The place of one row of each combination of values that there is, and which of them each row is like."""
-    key = np.zeros(columns[0].size, dtype=np.int64)
-    for column in columns:
-        values, codes = np.unique(column, return_inverse=True)
-        key = key * max(values.size, 1) + codes
-    _, first, codes = np.unique(key, return_index=True, return_inverse=True)
-    return first, codes
 
 
 def log_likelihoods(model: str, parameters: Iterable[float], x: ArrayLike, t_x: ArrayLike, T: ArrayLike) -> Floats:

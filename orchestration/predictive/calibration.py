@@ -63,14 +63,18 @@ class Line:
         return np.array([self.calibration.intercept + extra * middle, extra]), variances
 
 
-def fit_line(p: ArrayLike, churned: ArrayLike) -> Line | None:
-    """Fit one window by maximum likelihood; None of fewer than 50 who churned or stayed, or if it turns the order."""
+def fit_line(p: ArrayLike, churned: ArrayLike, customers: ArrayLike | None = None) -> Line | None:
+    """Fit one window by maximum likelihood; None of fewer than 50 who churned or stayed, or if it turns the order.
+
+    A row is a customer, or stands for so many `customers`, of whom so many `churned`.
+    """
     churned = np.asarray(churned, dtype=np.float64).ravel()
+    weights = np.ones(churned.size) if customers is None else np.asarray(customers, dtype=np.float64).ravel()
     events = float(churned.sum())
-    if min(events, churned.size - events) < MIN_OF_EITHER:
+    if min(events, weights.sum() - events) < MIN_OF_EITHER:
         return None
     log_odds, codes = np.unique(np.round(_log_odds(p).ravel(), _DIGITS), return_inverse=True)
-    counts, hits = np.bincount(codes).astype(np.float64), np.bincount(codes, weights=churned)
+    counts, hits = np.bincount(codes, weights=weights), np.bincount(codes, weights=churned)
     design = np.column_stack([np.ones_like(log_odds), log_odds])
     identity = np.array([0.0, 1.0])
     line = identity.copy()

@@ -90,22 +90,44 @@ def fit_logistic(inputs: ArrayLike, churned: ArrayLike, features: Sequence[str])
 
     The order of rows makes no difference.
     """
-    from sklearn.linear_model import LogisticRegression
-
     rows = _enough_rows(inputs, churned)
-    if rows is None:
+    return None if rows is None else _logistic(*rows, np.ones(rows[1].size), features)
+
+
+def fit_logistic_on_counts(
+    inputs: Floats, stayed: Floats, churned: Floats, features: Sequence[str]
+) -> LogisticModel | None:
+    """The same of rows that stand for so many customers who stayed and so many who churned, in any order.
+
+    Where inputs take few values this is the fit on all customers, however many, at the cost of few.
+    """
+    if min(stayed.sum(), churned.sum()) < MIN_OF_EITHER:
         return None
-    values, outcome = rows
-    mean, scale = values.mean(axis=0), values.std(axis=0)
+    outcome = np.repeat([False, True], stayed.size)
+    counts = np.concatenate([stayed, churned])
+    values = np.concatenate([inputs, inputs])
+    order = np.lexsort((outcome, *values.T[::-1]))
+    order = order[counts[order] > 0]
+    return _logistic(values[order], outcome[order], counts[order], features)
+
+
+def _logistic(values: Floats, outcome: NDArray[np.bool_], customers: Floats, features: Sequence[str]) -> LogisticModel:
+    from sklearn.linear_model import LogisticRegression
+    from threadpoolctl import threadpool_limits
+
+    mean = np.average(values, axis=0, weights=customers)
+    scale = np.sqrt(np.average((values - mean) ** 2, axis=0, weights=customers))
     # a feature that is the same for all, up to the last digits of its mean, tells nothing
     varies = scale > 1e-9 * np.maximum(1.0, np.abs(mean))
     weights = np.zeros(values.shape[1])
     if not varies.any():
-        share = float(outcome.mean())
+        share = float(np.average(outcome, weights=customers))
         return LogisticModel(tuple(features), float(np.log(share / (1 - share))), tuple(weights.tolist()))
     standardised = (values[:, varies] - mean[varies]) / scale[varies]
     # a few steps of Newton, where the default takes hundreds: there are many more customers than features
-    model = LogisticRegression(C=1 / _PENALTY, solver="newton-cholesky", tol=1e-8).fit(standardised, outcome)
+    model = LogisticRegression(C=1 / _PENALTY, solver="newton-cholesky", tol=1e-8)
+    with threadpool_limits(limits=1):
+        model.fit(standardised, outcome, sample_weight=customers)
     weights[varies] = model.coef_[0] / scale[varies]
     intercept = float(model.intercept_[0] - weights @ mean)
     return LogisticModel(tuple(features), intercept, tuple(weights.tolist()))
@@ -176,10 +198,21 @@ def _steps(feature: str, lowest: float, changes: Mapping[float, float]) -> list[
 def training_rows(inputs: ArrayLike, churned: ArrayLike, most: int = MAX_ROWS) -> tuple[Floats, NDArray[np.bool_]]:
     """Sort rows by what they hold, so that their order is irrelevant, and take every n-th of too many."""
     inputs, churned = np.asarray(inputs, dtype=np.float64), np.asarray(churned, dtype=np.bool_)
+    if churned.size <= most and _are_sorted(inputs, churned):
+        return inputs, churned
     order = np.lexsort((churned, *inputs.T[::-1]))
     if order.size > most:
         order = order[np.arange(most) * order.size // most]
     return inputs[order], churned[order]
+
+
+def _are_sorted(inputs: Floats, churned: NDArray[np.bool_]) -> bool:
+    """Whether rows are in the order that `training_rows` gives them: to look costs little, to sort again much."""
+    differs = inputs[1:] != inputs[:-1]
+    # the column that decides between a row and the next
+    deciding = differs.argmax(axis=1)[:, None]
+    rises = np.take_along_axis(inputs[1:], deciding, 1) > np.take_along_axis(inputs[:-1], deciding, 1)
+    return bool(np.where(differs.any(axis=1), rises[:, 0], churned[1:] >= churned[:-1]).all())
 
 
 def _enough_rows(inputs: ArrayLike, churned: ArrayLike) -> tuple[Floats, NDArray[np.bool_]] | None:

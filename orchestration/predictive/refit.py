@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from orchestration.predictive import champions as rules
 from orchestration.predictive.backtests import (
@@ -76,7 +77,19 @@ def refit(
     `load` gives the snapshot of one of `dates` (past month ends) or of `as_of`; it may be asked twice for the same.
     `activity` may reach beyond `as_of`: what came later is left out.
     """
-    previous = previous or Previous()
+    # the products of a fit are so small that a second thread of BLAS spends its time waiting for work, at full speed
+    with threadpool_limits(limits=1, user_api="blas"):
+        return _refit(load, dates, activity, as_of, options, previous or Previous())
+
+
+def _refit(
+    load: Callable[[date], Snapshot],
+    dates: Sequence[date],
+    activity: Activity,
+    as_of: date,
+    options: Options,
+    previous: Previous,
+) -> Refit:
     try:
         learnt = learn(
             load,

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
-from orchestration.predictive.arrays import Floats
+from orchestration.predictive.arrays import Floats, alike
 from orchestration.predictive.churn_features import CHURN_FEATURES
-from orchestration.predictive.fit_limits import Limits
 
 
 @dataclass(frozen=True)
@@ -70,11 +70,12 @@ class Snapshot:
         """Days since the company's first purchase."""
         return int(self.T.max()) if self.customers else 0
 
-    def is_large_enough(self, limits: Limits) -> bool:
-        """Whether a fit on this snapshot means something."""
-        return self.customers >= limits.minimum_customers and self.history_days >= limits.minimum_history_days
+    @cached_property
+    def alike(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """One customer of each history (x, t_x, T), and which of them each customer is like."""
+        return alike(self.x, self.t_x, self.T)
 
-    @property
+    @cached_property
     def cohorts(self) -> NDArray[np.int64]:
         """Month of the first purchase of each customer, as the months since January 1970."""
         days = np.datetime64(self.date, "D") - np.asarray(self.T).astype(np.int64)

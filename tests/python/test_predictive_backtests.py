@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import weakref
+from dataclasses import replace
 from datetime import date, timedelta
 
 import numpy as np
@@ -10,7 +11,7 @@ import pandas as pd
 import pytest
 from purchase_histories import HORIZONS, LIMITS, Company, month_ends, read_cdnow, simulate
 
-from orchestration.predictive.backtests import Backtest, Learnt, Snapshots, Window, learn, plan_cuts, train
+from orchestration.predictive.backtests import Backtest, Learnt, Window, learn, plan_cuts, train
 from orchestration.predictive.btyd import p_alive
 from orchestration.predictive.churn_features import CHURN_FEATURES
 from orchestration.predictive.metrics import auc
@@ -132,7 +133,7 @@ def test_challengers_learn_from_every_window_that_had_passed_and_baselines_from_
     baselines = learnt.trained[90]
     inputs = random.normal(size=(600, len(CHURN_FEATURES)))
     windows = {
-        day: Window(baselines, inputs, np.arange(600) % 10 < share, {})
+        day: Window(baselines, inputs, np.arange(600) % 10 < share)
         for day, share in zip(DATES, (9, *[5] * 5), strict=True)
     }
     trained = train(windows, is_for_churn=True)
@@ -161,15 +162,10 @@ def test_a_measure_without_meaning_is_none_in_the_row() -> None:
     assert (row["predicted_total"], row["actual_total"], row["is_baseline"]) == (12.5, 0.0, True)
 
 
-@pytest.fixture(scope="module")
-def snapshot_of(company: Company) -> Callable[[date], Snapshot]:
-    return lambda day: company.snapshot(day, AS_OF)
-
-
-def test_cuts_are_the_last_six_month_ends_whose_window_has_passed(snapshot_of: Callable[[date], Snapshot]) -> None:
+def test_cuts_are_the_last_six_month_ends_whose_window_has_passed(company: Company) -> None:
     """As of 2024-05-31, 90 days: 2024-03-02 is the last day; the newest training day of a cut is 90 days before."""
     days = [*month_ends(date(2022, 1, 1), AS_OF), AS_OF]
-    plan = plan_cuts(days, AS_OF, Snapshots(snapshot_of), HORIZONS, LIMITS)
+    plan = plan_cuts(days, AS_OF, company.activity, HORIZONS, LIMITS)
     assert plan.cuts[90][0] == date(2024, 2, 29)
     assert plan.cuts[90][-1] == date(2023, 9, 30)
     assert plan.training_days[date(2024, 2, 29), 90][0] == date(2023, 11, 30)
@@ -183,20 +179,24 @@ def test_cuts_are_the_last_six_month_ends_whose_window_has_passed(snapshot_of: C
         assert list(training_days) == sorted(set(training_days), reverse=True)
 
 
-def test_no_cut_has_too_short_a_history_or_too_few_customers(snapshot_of: Callable[[date], Snapshot]) -> None:
-    days, snapshots = month_ends(date(2022, 1, 1), date(2022, 9, 1)), Snapshots(snapshot_of)
-    plan = plan_cuts(days, date(2022, 8, 31), snapshots, HORIZONS, LIMITS)
+def test_no_cut_has_too_short_a_history_or_too_few_customers(company: Company) -> None:
+    days = month_ends(date(2022, 1, 1), date(2022, 9, 1))
+    plan = plan_cuts(days, date(2022, 8, 31), company.activity, HORIZONS, LIMITS)
     assert plan.cuts == {30: (date(2022, 7, 31), date(2022, 6, 30)), 90: (), 180: (), 365: ()}
+    by_july = company.until(date(2022, 7, 31)).purchases.customer.nunique()
+    as_many = replace(LIMITS, minimum_customers=by_july)
+    assert plan_cuts(days, date(2022, 8, 31), company.activity, HORIZONS, as_many).cuts[30] == (date(2022, 7, 31),)
 
 
-def test_snapshots_are_kept_only_as_long_as_they_are_small(snapshot_of: Callable[[date], Snapshot]) -> None:
-    asked = []
+def test_each_day_is_loaded_once_and_no_more_than_two_are_held_meanwhile(company: Company) -> None:
+    asked, held = [], []
 
     def load(day: date) -> Snapshot:
+        assert sum(one() is not None for one in held) <= 2
+        snapshot = company.snapshot(day, AS_OF)
         asked.append(day)
-        return snapshot_of(day)
+        held.append(weakref.ref(snapshot))
+        return snapshot
 
-    small = Snapshots(load, rows_kept=2 * snapshot_of(DATES[3]).customers)
-    for day in (DATES[2], DATES[3], DATES[2], DATES[5], DATES[2], DATES[3]):
-        assert small.of(day).date == day
-    assert asked == [DATES[2], DATES[3], DATES[5], DATES[3]]
+    learn(load, DATES, company.activity, AS_OF, "mbg_nbd", HORIZONS, LIMITS)
+    assert asked == [AS_OF, *DATES]

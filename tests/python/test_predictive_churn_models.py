@@ -18,8 +18,10 @@ from orchestration.predictive.churn_models import (
     LogisticModel,
     fit_boosted,
     fit_logistic,
+    fit_logistic_on_counts,
     tabulated,
     train_stumps,
+    training_rows,
 )
 from orchestration.predictive.snapshots import Outcome, Snapshot
 from orchestration.settings import ROOT
@@ -140,6 +142,28 @@ def test_the_order_of_customers_makes_no_difference(training: Training, boosted:
     order = np.random.default_rng(1).permutation(churned.size)
     assert fit_logistic(inputs[order], churned[order], FEATURES) == fit_logistic(*training, FEATURES)
     assert fit_boosted(inputs[order], churned[order], FEATURES) == boosted
+
+
+def test_rows_are_put_in_one_order_whatever_order_they_come_in(training: Training) -> None:
+    """Sorted one after the other by Python; rows in order already, and rows in order but for their outcome, too."""
+    inputs, churned = training
+    inputs = np.round(inputs[:, [2, 1, 0]], 0)
+    expected = sorted(zip(inputs.tolist(), churned.tolist(), strict=True))
+    assert len({tuple(row) for row, _ in expected}) < len(expected) / 10
+    by_inputs = [place for _, place in sorted((row, -place) for place, row in enumerate(inputs.tolist()))]
+    in_order = training_rows(inputs, churned)
+    for rows, outcome in ((inputs, churned), in_order, (inputs[np.abs(by_inputs)], churned[np.abs(by_inputs)])):
+        found = training_rows(rows, outcome)
+        assert list(zip(found[0].tolist(), found[1].tolist(), strict=True)) == expected
+
+
+def test_customers_counted_by_their_inputs_give_the_model_of_all_customers(training: Training) -> None:
+    inputs, churned = training
+    values = np.arange(12.0)
+    left, all_of = (np.bincount(inputs[rows, 1].astype(int), minlength=12) for rows in (churned, churned | True))
+    counted = fit_logistic_on_counts(values[:, None], (all_of - left).astype(float), left.astype(float), ("purchases",))
+    one_by_one = fit_logistic(inputs[:, [1]], churned, ("purchases",))
+    assert counted.parameters == pytest.approx(one_by_one.parameters, rel=1e-9)
 
 
 @pytest.mark.parametrize("churners", [0, 49, 951, 1000])

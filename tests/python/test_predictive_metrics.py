@@ -165,6 +165,17 @@ class TestCalibration:
         found = fit_line(p, churned).calibration
         assert (found.intercept, found.slope) == pytest.approx((model.intercept_[0], model.coef_[0, 0]), abs=1e-3)
 
+    def test_customers_counted_by_their_history_give_the_line_of_all_customers(self) -> None:
+        generator = np.random.default_rng(6)
+        of = generator.integers(0, 40, 3_000)
+        values = generator.beta(2, 1, 40)
+        churned = generator.random(of.size) < values[of] ** 2
+        counted = fit_line(values, np.bincount(of, weights=churned), np.bincount(of))
+        one_by_one = fit_line(values[of], churned)
+        assert counted.calibration == one_by_one.calibration
+        assert counted.middle == pytest.approx(one_by_one.middle, rel=1e-12)
+        np.testing.assert_allclose(counted.covariance, one_by_one.covariance, rtol=1e-9)
+
     def test_totals_come_true(self) -> None:
         generator = np.random.default_rng(4)
         p = generator.random(5_000)
