@@ -27,7 +27,7 @@ Simulated companies of {customers} customers ([companies/sample](../companies/sa
 as of {dates}.
 The marts are those of this repository: their SQL and the refit run in memory on what the simulator drew, and a test
 shows that a build gives the same. `make coverage` makes this page again: {cpu_minutes:.0f} CPU minutes for the
-{companies} companies here, {minutes:.0f} minutes on {cores} cores. `make test` judges {few} companies on {few_dates} days,
+{companies} companies here, {minutes:.0f} minutes on {cores} cores. `make test` judges {few} on {few_dates} days,
 by wider limits, in about {few_minutes} CPU minutes.
 
 An estimate keeps its promise where all of this holds, pooled over horizons and days with companies as clusters:

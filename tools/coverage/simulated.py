@@ -151,7 +151,7 @@ def _tables(config: Config, chunk: Chunk, purchases: Purchases) -> dict[str, Tab
         "days": {
             "customer_id": truth.person_ids(people, days.person),
             "purchase_on": dates(days.day),
-            "orders": counts(np.ones(len(days.day), dtype=np.int64)),
+            "orders": counts(truth.sum_by_day(days, shopping.orders, np.full(len(shopping.orders), 100))),
             "net_revenue": decimals(purchases.net_revenue),
             "margin_amount": decimals(purchases.net_revenue),
             "discount_amount": decimals(_discounts(chunk)),
