@@ -1,7 +1,52 @@
 {#-
     Intervals. Arguments are SQL expressions of counts, sums or doubles; results are doubles, null where an argument is null.
-    All are two-sided at 95%. The interval of a proportion alone is in numbers.sql.
+    All are two-sided at 95%: of proportions (Wilson), counts (Poisson), weighted means, and differences. Those of predicted totals are in btyd.sql.
 -#}
+
+{#- The 97.5% quantile of the standard normal distribution: two-sided 95% intervals. -#}
+{% macro z_95() -%}
+    1.959963984540054e0
+{%- endmacro %}
+
+{#-
+    Bounds of the 95% Wilson score interval of a proportion (Wilson 1927): `successes` of `trials`, both counts.
+    Doubles in 0..1; null where there were no trials. Never of zero width.
+-#}
+{% macro wilson_low(successes, trials) -%}
+    {{ _wilson_bound(successes, trials, '-') }}
+{%- endmacro %}
+
+{% macro wilson_high(successes, trials) -%}
+    {{ _wilson_bound(successes, trials, '+') }}
+{%- endmacro %}
+
+{% macro _wilson_bound(successes, trials, sign) -%}
+    {%- set n = "nullif(cast(" ~ trials ~ " as double), 0e0)" -%}
+    {%- set p = "(cast(" ~ successes ~ " as double) / " ~ n ~ ")" -%}
+    {%- set z = z_95() -%}
+    (
+        ({{ p }} + {{ z }} * {{ z }} / (2e0 * {{ n }}))
+        {{ sign }} {{ z }} * sqrt({{ p }} * (1e0 - {{ p }}) / {{ n }} + {{ z }} * {{ z }} / (4e0 * {{ n }} * {{ n }}))
+    ) / (1e0 + {{ z }} * {{ z }} / {{ n }})
+{%- endmacro %}
+
+{#-
+    Bounds of the 95% interval of the mean of a Poisson count: for what may happen more than once to one, where a share would be wrong.
+    Byar's approximation of the exact interval (Breslow and Day 1987, Statistical Methods in Cancer Research II, section 2.3), within
+    0.03 of it. `events` is a SQL expression of a count; doubles, null where it is null.
+-#}
+{% macro poisson_low(events) -%}
+    case
+        when {{ events }} > 0
+            then {{ events }} * power(1e0 - 1e0 / (9e0 * {{ events }}) - {{ z_95() }} / (3e0 * sqrt({{ events }})), 3e0)
+        when {{ events }} = 0 then 0e0
+    end
+{%- endmacro %}
+
+{% macro poisson_high(events) -%}
+    ({{ events }} + 1e0)
+    * power(1e0 - 1e0 / (9e0 * ({{ events }} + 1e0)) + {{ z_95() }} / (3e0 * sqrt({{ events }} + 1e0)), 3e0)
+{%- endmacro %}
 
 {#- `value`, or the end of the scale that it lies beyond. -#}
 {% macro bounded(value, lowest, highest) -%}

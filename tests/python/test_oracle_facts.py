@@ -4,7 +4,7 @@ from decimal import Decimal
 
 import pandas as pd
 import pytest
-from oracle.examples import customer, day, facts_of, order, purchases, rows
+from oracle.example_spellings import customer, day, facts_of, order, purchases, rows
 from oracle.first_purchases import read_lines
 from oracle.orders import customer_clv, customers, orders, purchase_frequency
 from oracle.seeds import Seeds, age_band

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 from oracle.cadence import customer_cadence, population_mean_interval
-from oracle.examples import NEVER_LATE, SEEDS, customer, day, facts_of, order, purchases, rows
+from oracle.example_spellings import NEVER_LATE, SEEDS, customer, day, facts_of, order, purchases, rows
 from oracle.lifecycle import customer_lifecycle, growth_accounting, lifecycle_transitions, reactivation_monthly
 
 

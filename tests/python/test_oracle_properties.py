@@ -9,7 +9,7 @@ import pytest
 from generators import Calendar, Company, companies, in_region, join_companies
 from hypothesis import HealthCheck, given, settings
 from oracle.business_days import business_day
-from oracle.examples import SEEDS
+from oracle.example_spellings import SEEDS
 from oracle.marts import MARTS, compute_marts
 from oracle.order_history import Facts, read_facts
 from oracle.variables import Variables

@@ -3,7 +3,7 @@
 from decimal import Decimal
 
 import pytest
-from oracle.examples import SEEDS, customer, day, facts_of, order, purchases, rows
+from oracle.example_spellings import SEEDS, customer, day, facts_of, order, purchases, rows
 from oracle.repurchase import cohort_repurchase, repurchase_rates, time_to_second_purchase
 from oracle.retention import cohort_retention, retention_monthly
 

@@ -5,7 +5,7 @@ from itertools import product
 from pathlib import Path
 
 import pytest
-from oracle.examples import BANDS, SEEDS, day, facts_of, order, purchases, rows
+from oracle.example_spellings import BANDS, SEEDS, day, facts_of, order, purchases, rows
 from oracle.rfm import customer_rfm, rfm_segment_transitions, scores
 from oracle.seeds import read_seeds
 
