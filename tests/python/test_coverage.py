@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import date
-from math import sqrt
+from math import exp, sqrt
 from pathlib import Path
 
 import numpy as np
@@ -50,7 +50,7 @@ def outcome(company: int, estimate: float, truth: float, half_width: float = 2.0
 
 
 def judgement(**figures: float | bool) -> Judgement:
-    kept = Judgement("x", 40, 800, 0.95, 0.93, 0.97, 1.0, 0.1, True)
+    kept = Judgement("x", 40, 800, 0.95, 0.93, 0.97, 1.0, 0.9, 1.1, 0.1, True)
     return replace(kept, **figures)
 
 
@@ -97,6 +97,9 @@ class TestStatistics:
         assert found.width == pytest.approx(1 / (1.959964 * sqrt(0.75)), rel=1e-6)
         assert found.bias == pytest.approx(0.5 / sqrt(0.75))
         assert (found.companies, found.figures, found.coverage) == (4, 4, 0.75)
+        # squares .25, .25, 2.25, .25: a standard error of .5, so 3.1824 * .5 / (2 * .75) on the logarithm
+        assert found.width_high / found.width == pytest.approx(exp(3.182446 / 3), rel=1e-5)
+        assert found.width / found.width_low == pytest.approx(exp(3.182446 / 3), rel=1e-5)
 
     def test_a_horizon_of_large_figures_does_not_stand_for_all(self) -> None:
         """The same errors in units of their half widths, once a thousand times as large."""
@@ -149,6 +152,7 @@ class TestStatistics:
         # the interval of coverage holds what it should as often as it says
         assert 88 <= sum(each.coverage_low <= 0.95 <= each.coverage_high for each in judged) <= 99
         assert np.mean([each.width for each in judged]) == pytest.approx(1, abs=0.03)
+        assert 88 <= sum(each.width_low <= 1 <= each.width_high for each in judged) <= 99
 
     def test_intervals_that_are_too_narrow_or_wide_or_off_fail(self) -> None:
         for seed in range(20):
@@ -162,7 +166,7 @@ class TestReport:
     def test_it_says_what_fails_and_where(self) -> None:
         kept = [replace(each, estimate_name="total of CLV") for each in normal_outcomes(1)]
         text = report({"kind": normal_outcomes(1, spread=1.5) + kept}, SORTS, [DAY], 90.0, 50.0)
-        assert "1 of 2 do not: total of purchases (kind)." in text
+        assert "1 of 2 do not:\n\n* kind: total of purchases\n" in text
         assert "\n| total of purchases | 600 | " in text and ", too narrow |" in text
         assert "| kind | total of purchases | 2025-12-31 | 600 | " in text
         assert "| total of CLV | 600 | " in text and " | keeps it |" in text

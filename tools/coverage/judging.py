@@ -67,7 +67,7 @@ class Judgement:
     Attributes:
         companies, figures: how many.
         coverage, coverage_low, coverage_high: share of the intervals that hold, with its 95% interval.
-        width: mean half width over 1.96 root mean square errors.
+        width, width_low, width_high: mean half width over 1.96 root mean square errors, with its 95% interval.
         bias: mean error over root mean square error.
         bias_differs: whether the mean error differs from 0 at the 5% level.
     """
@@ -79,6 +79,8 @@ class Judgement:
     coverage_low: float
     coverage_high: float
     width: float
+    width_low: float
+    width_high: float
     bias: float
     bias_differs: bool
 
@@ -112,7 +114,7 @@ def gross_failures(judgement: Judgement) -> list[str]:
 
 
 def judge(outcomes: Sequence[Outcome]) -> Judgement:
-    """Judge the outcomes of one estimate.
+    """Judge the outcomes of one estimate, of which one at least is not exactly right.
 
     Errors and half widths of a cell are divided by the mean half width of the cell before they are pooled: days and
     horizons have different scales, and a mean over them would be that of the largest.
@@ -126,7 +128,11 @@ def judge(outcomes: Sequence[Outcome]) -> Judgement:
     scale = np.where(scale > 0, scale, 1.0)
     coverage, coverage_error, quantile = clustered_mean(holds, company)
     bias, bias_error, _ = clustered_mean(error / scale, company)
-    spread = float(np.sqrt(np.mean((error / scale) ** 2)))
+    squared, squared_error, _ = clustered_mean((error / scale) ** 2, company)
+    spread = float(np.sqrt(squared))
+    ratio = float(np.mean(width / scale)) / (_Z * spread)
+    # delta method, on the logarithm
+    factor = float(np.exp(min(quantile * squared_error / (2 * squared), 700.0)))
     low, high = share_interval(coverage, coverage_error, quantile, int(company.max()) + 1)
     return Judgement(
         name=outcomes[0].estimate_name,
@@ -135,8 +141,10 @@ def judge(outcomes: Sequence[Outcome]) -> Judgement:
         coverage=coverage,
         coverage_low=low,
         coverage_high=high,
-        width=float(np.mean(width / scale)) / (_Z * spread) if spread > 0 else float("inf"),
-        bias=bias / spread if spread > 0 else 0.0,
+        width=ratio,
+        width_low=ratio / factor,
+        width_high=ratio * factor,
+        bias=bias / spread,
         bias_differs=abs(bias) > quantile * bias_error,
     )
 

@@ -34,8 +34,9 @@ An estimate keeps its promise where all of this holds, pooled over horizons and 
 
 * **holds**: the share of 95% intervals with the truth inside. Its own 95% interval includes a value between
   {coverage_low:.0%} and {coverage_high:.0%}.
-* **width**: the mean half width over 1.96 root mean square errors, between {width_low} and {width_high}. Figures of one
-  horizon on one day are divided by their mean half width before they are pooled.
+* **width**: the mean half width over 1.96 root mean square errors, between {width_low:.2f} and {width_high:.2f}. Figures
+  of one horizon on one day are divided by their mean half width before they are pooled. Its own 95% interval says what
+  chance may do to it.
 * **bias**: the mean error over the root mean square error, below {bias} in size or not different from 0.
 
 An estimate of a population (programme, NPS, second purchase) is judged by the mean truth of all companies of the sort:
@@ -58,8 +59,8 @@ _SECTION = """\
 
 {description}. {companies} companies.
 
-| estimate | figures | holds | 95% interval | width | bias | verdict |
-| --- | ---: | ---: | ---: | ---: | ---: | --- |
+| estimate | figures | holds | 95% interval | width | 95% interval | bias | verdict |
+| --- | ---: | ---: | ---: | ---: | ---: | ---: | --- |
 {rows}
 """
 _PARTS = """\
@@ -94,14 +95,13 @@ def report(
 ) -> str:
     """The Markdown document, from the outcomes by sort of company."""
     judged = {name: judgements_of(of_sort) for name, of_sort in outcomes.items()}
-    failing = [
-        f"{judgement.name} ({name})" for name, of_sort in judged.items() for judgement in of_sort if failures(judgement)
-    ]
-    total = sum(map(len, judged.values()))
-    companies = sum(len({outcome.company for outcome in of_sort}) for of_sort in outcomes.values())
+    failing = {name: [each.name for each in of_sort if failures(each)] for name, of_sort in judged.items()}
+    total, failed = (sum(map(len, lists.values())) for lists in (judged, failing))
     verdict = f"All {total} keep it."
-    if failing:
-        verdict = f"{len(failing)} of {total} do not: {'; '.join(failing)}."
+    if failed:
+        listed = "\n".join(f"* {name}: {', '.join(names)}" for name, names in failing.items() if names)
+        verdict = f"{failed} of {total} do not:\n\n{listed}"
+    companies = sum(len({outcome.company for outcome in of_sort}) for of_sort in outcomes.values())
     return _TEMPLATE.format(
         customers=f"{CUSTOMERS:,}",
         dates=", ".join(map(str, dates)),
@@ -141,6 +141,7 @@ def _row(judgement: Judgement) -> str:
         f"{judgement.coverage:.1%}",
         f"{judgement.coverage_low:.1%} to {judgement.coverage_high:.1%}",
         f"{judgement.width:.2f}",
+        f"{judgement.width_low:.2f} to {judgement.width_high:.2f}",
         f"{judgement.bias:+.2f}{'' if judgement.bias_differs else ' (not different from 0)'}",
         ", ".join(failures(judgement)) or "keeps it",
     )
