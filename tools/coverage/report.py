@@ -34,9 +34,9 @@ An estimate keeps its promise where all of this holds, pooled over horizons and 
 
 * **holds**: the share of 95% intervals with the truth inside. Its own 95% interval includes a value between
   {coverage_low:.0%} and {coverage_high:.0%}.
-* **width**: the mean half width over 1.96 root mean square errors, between {width_low:.2f} and {width_high:.2f}. Figures
-  of one horizon on one day are divided by their mean half width before they are pooled. Its own 95% interval says what
-  chance may do to it.
+* **width**: the mean half width over 1.96 root mean square errors, between {width_low:.2f} and {width_high:.2f}.
+  Figures of one horizon on one day are divided by their mean half width before they are pooled. Its own interval says
+  what chance may do to it.
 * **bias**: the mean error over the root mean square error, below {bias} in size or not different from 0.
 
 An estimate of a population (programme, NPS, second purchase) is judged by the mean truth of all companies of the sort:
