@@ -17,7 +17,7 @@ from companies.sample.simulator.config import (
 
 CUSTOMERS = SIZES["small"]
 AS_OF_DATES = (date(2024, 12, 31), date(2025, 3, 31), date(2025, 6, 30), date(2025, 9, 30), date(2025, 12, 31))
-# what tests judge by wider limits: so many companies, half of them of each of two sorts, at some of the dates
+# what tests judge by wider limits: so many companies, half of them of each of two sorts, at some of the dates.
 FEW_COMPANIES = 20
 FEW_SORTS = ("kind", "no effect")
 FEW_DATES = (date(2025, 6, 30), date(2025, 12, 31))
