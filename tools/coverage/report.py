@@ -99,7 +99,7 @@ def report(
     total, failed = (sum(map(len, lists.values())) for lists in (judged, failing))
     verdict = f"All {total} keep it."
     if failed:
-        listed = "\n".join(f"* {name}: {', '.join(names)}" for name, names in failing.items() if names)
+        listed = "\n".join(f"* {name}: {'; '.join(names)}" for name, names in failing.items() if names)
         verdict = f"{failed} of {total} do not:\n\n{listed}"
     companies = sum(len({outcome.company for outcome in of_sort}) for of_sort in outcomes.values())
     return _TEMPLATE.format(
