@@ -120,7 +120,7 @@ rollback: ## publish the previous version again
 sample: ## simulate a company whose truth is known (SIZE=small|medium|large, SEED=1)
 	@$(call with,) && $(python) -m companies.sample.simulator
 
-coverage: ## count how often intervals hold the truth of simulated companies (SEEDS=40)
+coverage: ## judge every interval by simulated companies whose truth is known (SEEDS=10: companies of each sort)
 	@$(call with,dev) && $(python) -m tools.coverage
 
 spark-up: ## start a Spark cluster on this machine, to try the target spark

@@ -6,17 +6,20 @@ programme look effective.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from math import sqrt
 from statistics import fmean
 
+import duckdb
 import pytest
 from conftest import Dbt
 
-from companies.sample.simulator import Config
+from companies.sample.simulator import AS_OF, Config
 from companies.sample.simulator.config import ProgrammeParameters
-from tools.programme_company import MODELS, ProgrammeModels
+from tools.coverage.models import CompiledModels, compile_models
+from tools.coverage.simulated import INPUTS, Company
 
 CUSTOMERS, SEEDS = 5_000, (1, 2)
 USELESS = ProgrammeParameters(is_offer_repeated=True, accept_multiplier=0.25, rate_effect=0.0)
@@ -36,21 +39,25 @@ Estimates = Mapping[tuple[str, int], list[Estimate]]
 
 
 @pytest.fixture(scope="module")
-def models(dbt: Dbt, tmp_path_factory: pytest.TempPathFactory) -> ProgrammeModels:
-    warehouse = tmp_path_factory.mktemp("programme_offers")
-    (warehouse / "build").mkdir()
-    dbt.invoke(warehouse, "compile", "--select", *MODELS)
-    compiled = {
-        path.stem: path.read_text(encoding="utf-8")
-        for path in (dbt.target / "compiled").rglob("models/intermediate/*/*.sql")
-    }
-    return ProgrammeModels({name: compiled[name] for name in MODELS})
+def models(dbt: Dbt, tmp_path_factory: pytest.TempPathFactory) -> CompiledModels:
+    folder = tmp_path_factory.mktemp("programme_offers")
+    return compile_models(["int_programme_effects_estimated"], INPUTS, folder, dbt.manifest)
 
 
-def estimated(models: ProgrammeModels, programme: ProgrammeParameters) -> Estimates:
+@contextmanager
+def built(models: CompiledModels, config: Config) -> Iterator[duckdb.DuckDBPyConnection]:
+    """The models of a company in memory, and the truth of each member in truth.programme_members."""
+    with models.connect() as connection:
+        Company(config, models, connection).know(AS_OF)
+        models.run(connection)
+        connection.execute("use warehouse.intermediate")
+        yield connection
+
+
+def estimated(models: CompiledModels, programme: ProgrammeParameters) -> Estimates:
     found: dict[tuple[str, int], list[Estimate]] = {}
     for seed in SEEDS:
-        with models.run(Config(CUSTOMERS, seed, programme=programme)) as connection:
+        with built(models, Config(CUSTOMERS, seed, programme=programme)) as connection:
             rows = connection.execute(
                 """
                 with truths as (
@@ -59,7 +66,7 @@ def estimated(models: ProgrammeModels, programme: ProgrammeParameters) -> Estima
                         avg(purchase_days_with - purchase_days_deferred) as members,
                         avg(purchase_days_with - purchase_days_without) as weighted
                     from int_programme_pair_outcomes as pairs
-                    inner join members_truth
+                    inner join truth.programme_members as members_truth
                         using (horizon_days)
                     where not is_placebo and member_customer_id = members_truth.customer_id
                     group by horizon_days
@@ -79,12 +86,12 @@ def estimated(models: ProgrammeModels, programme: ProgrammeParameters) -> Estima
 
 
 @pytest.fixture(scope="module")
-def useless(models: ProgrammeModels) -> Estimates:
+def useless(models: CompiledModels) -> Estimates:
     return estimated(models, USELESS)
 
 
 @pytest.fixture(scope="module")
-def useful(models: ProgrammeModels) -> Estimates:
+def useful(models: CompiledModels) -> Estimates:
     return estimated(models, USEFUL)
 
 
@@ -115,24 +122,24 @@ def test_the_weighted_effect_is_against_not_joining(useless: Estimates, useful: 
     assert ("weighted", 180) not in useful
 
 
-def test_what_joins_later_would_have_joined_is_between_with_and_without(models: ProgrammeModels) -> None:
-    with models.run(Config(2_000, 3, programme=USEFUL)) as connection:
+def test_what_joins_later_would_have_joined_is_between_with_and_without(models: CompiledModels) -> None:
+    with built(models, Config(2_000, 3, programme=USEFUL)) as connection:
         outside = connection.execute(
-            "select count(*) from members_truth where purchase_days_deferred not between purchase_days_without"
-            " and purchase_days_with or (churned_deferred and not churned_without)"
+            "select count(*) from truth.programme_members where purchase_days_deferred not between"
+            " purchase_days_without and purchase_days_with or (churned_deferred and not churned_without)"
         ).fetchone()
         differing = connection.execute(
-            "select count(*) from members_truth where purchase_days_without < purchase_days_deferred"
+            "select count(*) from truth.programme_members where purchase_days_without < purchase_days_deferred"
             " and purchase_days_deferred < purchase_days_with"
         ).fetchone()
     assert outside == (0,)
     assert differing is not None and differing[0] > 20
 
 
-def test_an_offer_that_comes_once_leaves_no_later_acceptance(models: ProgrammeModels) -> None:
-    with models.run(Config(2_000, 3)) as connection:
+def test_an_offer_that_comes_once_leaves_no_later_acceptance(models: CompiledModels) -> None:
+    with built(models, Config(2_000, 3)) as connection:
         differing = connection.execute(
-            "select count(*) from members_truth where purchase_days_deferred != purchase_days_without"
+            "select count(*) from truth.programme_members where purchase_days_deferred != purchase_days_without"
             " or net_revenue_deferred != net_revenue_without or churned_deferred != churned_without"
         ).fetchone()
         enrolled = connection.execute(

@@ -43,6 +43,7 @@ class SeasonParameters:
         november_decay_days: days in which that falls by the factor e, on both sides, within 1 to 20 November.
         festival_dip: what is left of the intensity in the two weeks of the Spring Festival.
         festivals: first days of the lunar years; the dip is from 6 days before to 7 days after.
+        gift_peak: what the two weeks before the dip add, in which gifts are bought: 20 to 7 days before a festival.
     """
 
     base: float = 0.95
@@ -51,6 +52,7 @@ class SeasonParameters:
     november_decay_days: float = 5.0
     festival_dip: float = 0.35
     festivals: tuple[date, ...] = (date(2024, 2, 10), date(2025, 1, 29), date(2026, 2, 17))
+    gift_peak: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -118,6 +120,9 @@ class PurchaseParameters:
         rate_shape, rate_scale: purchase rate per day ~ Gamma(shape, scale), mean shape * scale.
         dropout_a, dropout_b: Beta distribution of the dropout probability before satisfaction tilts it.
         satisfaction_tilt: what one unit of satisfaction takes from the log-odds of dropping out.
+        dropout_floor: nobody's dropout probability is less: floor + (1 - floor) * the tilted one.
+        cohort_deviation: cohorts, by the month of the first purchase, differ in their rates by a factor of their own,
+            whose logarithm has this standard deviation and whose mean is 1.
         bad_ticket_share: probability of a bad ticket at a base purchase, at satisfaction 0.
         bad_ticket_tilt: it is multiplied by exp(-tilt * satisfaction), and is at most `bad_ticket_limit`.
         bad_ticket_dropout: share of those who would have stayed who drop out because of a bad ticket.
@@ -134,6 +139,8 @@ class PurchaseParameters:
     dropout_a: float = 0.20
     dropout_b: float = 0.36
     satisfaction_tilt: float = 0.5
+    dropout_floor: float = 0.0
+    cohort_deviation: float = 0.0
     bad_ticket_share: float = 0.03
     bad_ticket_tilt: float = 0.4
     bad_ticket_limit: float = 0.30

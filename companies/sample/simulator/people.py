@@ -2,9 +2,10 @@
 
 Latent, per person:
     satisfaction   z ~ Normal(mean of the acquisition channel, 1); of guests Normal(0, 1)
-    rate           purchases per day ~ Gamma(rate_shape, rate_scale)
-    dropout        p0: logit(p0) = logit(Beta(dropout_a, dropout_b)) - satisfaction_tilt * z, after a purchase
-        without a bad ticket
+    rate           purchases per day ~ Gamma(rate_shape, rate_scale) * exp(d * u - d^2 / 2), d = cohort_deviation,
+        u ~ Normal(0, 1) for each month of first purchases
+    dropout        p0 = dropout_floor + (1 - dropout_floor) * p1, after a purchase without a bad ticket, where
+        logit(p1) = logit(Beta(dropout_a, dropout_b)) - satisfaction_tilt * z
     bad_ticket     q = min(limit, bad_ticket_share * exp(-bad_ticket_tilt * z))
     spend_rate     nu ~ Gamma(spend_mean_shape, 1 / spend_mean_scale); a purchase day's spend ~ Gamma(spend_shape, nu)
 """
@@ -15,7 +16,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .config import AS_OF_DAY, LAST_DAY, NEVER, Config, PeopleParameters
+from .config import AS_OF_DAY, FIRST_DAY, LAST_DAY, NEVER, Config, PeopleParameters, date_of
 from .names import CITIES, GENDERS, INCOME_BANDS, OCCUPATIONS
 from .random_streams import pick, stream
 from .tables import NONE
@@ -101,7 +102,7 @@ def draw_people(config: Config, chunk: int, registered: int, first_customer: int
     persons = first_person + np.arange(count)
     registered_day = _registration_days(parameters, stream(config.seed, chunk, "registration"), count)
     first_day = _first_purchase_days(config, chunk, registered_day, is_guest)
-    latents = _draw_latents(config, chunk, channel)
+    latents = _draw_latents(config, chunk, channel, first_day)
     return People(
         registered=registered,
         first_customer=first_customer,
@@ -141,20 +142,30 @@ def _first_purchase_days(config: Config, chunk: int, registered_day: np.ndarray,
     return np.where(days > LAST_DAY, NEVER, days)
 
 
-def _draw_latents(config: Config, chunk: int, channel: np.ndarray) -> Latents:
+def _draw_latents(config: Config, chunk: int, channel: np.ndarray, first_day: np.ndarray) -> Latents:
     parameters, random, count = config.purchases, stream(config.seed, chunk, "latents"), len(channel)
     means = np.array([*(c.satisfaction for c in config.people.channels), 0.0])
     satisfaction = means[channel] + random.standard_normal(count)
     tilted = np.clip(random.beta(parameters.dropout_a, parameters.dropout_b, count), 1e-9, 1 - 1e-9)
     log_odds = np.log(tilted / (1 - tilted)) - parameters.satisfaction_tilt * satisfaction
     bad_ticket = parameters.bad_ticket_share * np.exp(-parameters.bad_ticket_tilt * satisfaction)
+    rate = random.gamma(parameters.rate_shape, parameters.rate_scale, count) * _cohort_factors(config, first_day)
     return Latents(
         satisfaction=satisfaction,
-        rate=np.maximum(random.gamma(parameters.rate_shape, parameters.rate_scale, count), 1e-12),
-        dropout=1 / (1 + np.exp(-log_odds)),
+        rate=np.maximum(rate, 1e-12),
+        dropout=parameters.dropout_floor + (1 - parameters.dropout_floor) / (1 + np.exp(-log_odds)),
         bad_ticket=np.minimum(bad_ticket, parameters.bad_ticket_limit),
         spend_rate=random.gamma(parameters.spend_mean_shape, 1 / parameters.spend_mean_scale, count),
     )
+
+
+def _cohort_factors(config: Config, first_day: np.ndarray) -> np.ndarray:
+    """By how much the cohort of each person buys more often than others; the same in every chunk."""
+    deviation = config.purchases.cohort_deviation
+    first_month, last_month = (np.datetime64(day, "M") for day in (FIRST_DAY, date_of(LAST_DAY)))
+    drawn = stream(config.seed, 0, "cohorts").standard_normal(int((last_month - first_month).astype(int)) + 1)
+    months = (np.datetime64(FIRST_DAY, "D") + np.minimum(first_day, LAST_DAY)).astype("datetime64[M]")
+    return np.exp(deviation * drawn - deviation**2 / 2)[(months - first_month).astype(np.int64)]
 
 
 def _draw_referrers(

@@ -2,6 +2,7 @@
 
     s(day) = base * (1 + mild_amplitude * sin(2 pi * day of year / 365))
              + november_peak * exp(-|day - 11 November| / november_decay_days)      from 1 to 20 November
+             + gift_peak                                          from 20 to 7 days before a Spring Festival
     times festival_dip from 6 days before a Spring Festival to 7 days after it
 
 The mean of a year is about 1. Operational time S(day) is the sum of s up to and with that day.
@@ -43,6 +44,8 @@ def _rate(day: date, parameters: SeasonParameters) -> float:
     rate = parameters.base * (1 + parameters.mild_amplitude * math.sin(2 * math.pi * day.timetuple().tm_yday / 365))
     if day.month == 11 and day.day <= 20:
         rate += parameters.november_peak * math.exp(-abs(day.day - 11) / parameters.november_decay_days)
+    if any(-20 <= (day - festival).days <= -7 for festival in parameters.festivals):
+        rate += parameters.gift_peak
     if any(-6 <= (day - festival).days <= 7 for festival in parameters.festivals):
         rate *= parameters.festival_dip
     return rate

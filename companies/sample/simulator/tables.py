@@ -122,6 +122,27 @@ def take(table: Table, places: np.ndarray) -> Table:
     return {name: column.take(places) for name, column in table.items()}
 
 
+def select_of(connection: duckdb.DuckDBPyConnection, table: Table) -> str:
+    """A query of the rows of a table; its arrays are registered in the connection as `numbers`."""
+    arrays: dict[str, np.ndarray] = {}
+    columns = []
+    for place, (name, column) in enumerate(table.items()):
+        sources = [f"c{place}_{number}" for number in range(len(column.arrays))]
+        arrays.update(zip(sources, (np.ascontiguousarray(array) for array in column.arrays), strict=True))
+        sql = column.sql
+        for number, source in enumerate(sources):
+            sql = sql.replace(f"{{{number}}}", source)
+        columns.append(f'{sql} as "{name}"')
+    connection.register("numbers", arrays)
+    return f"select {', '.join(columns)} from numbers"
+
+
+def create_table(connection: duckdb.DuckDBPyConnection, name: str, table: Table) -> None:
+    """Make a table of a database, without a file."""
+    connection.execute(f"create table {name} as {select_of(connection, table)}")
+    connection.unregister("numbers")
+
+
 class ParquetWriter:
     """Writes tables as Parquet, by a DuckDB connection of its own."""
 
@@ -139,13 +160,13 @@ class ParquetWriter:
     def write(self, path: Path, table: Table) -> None:
         """Write a Parquet file; its folder is made where it is missing."""
         path.parent.mkdir(parents=True, exist_ok=True)
-        self._relation(table).write_parquet(str(path), compression="zstd")
+        self.connection.sql(select_of(self.connection, table)).write_parquet(str(path), compression="zstd")
         self.connection.unregister("numbers")
 
     def rows(self, table: Table) -> Iterator[dict[str, Any]]:
         """The rows as Python values; moments in UTC, without a zone."""
         names = list(table)
-        values = self._relation(table).fetchall()
+        values = self.connection.execute(select_of(self.connection, table)).fetchall()
         self.connection.unregister("numbers")
         return (dict(zip(names, row, strict=True)) for row in values)
 
@@ -153,16 +174,3 @@ class ParquetWriter:
         """Write the Parquet files of a folder, in the order of their names, as one file."""
         files = sorted(str(file) for file in folder.glob("*.parquet"))
         self.connection.read_parquet(files).write_parquet(str(path), compression="zstd")
-
-    def _relation(self, table: Table) -> duckdb.DuckDBPyRelation:
-        arrays: dict[str, np.ndarray] = {}
-        columns = []
-        for place, (name, column) in enumerate(table.items()):
-            sources = [f"c{place}_{number}" for number in range(len(column.arrays))]
-            arrays.update(zip(sources, (np.ascontiguousarray(array) for array in column.arrays), strict=True))
-            sql = column.sql
-            for number, source in enumerate(sources):
-                sql = sql.replace(f"{{{number}}}", source)
-            columns.append(f'{sql} as "{name}"')
-        self.connection.register("numbers", arrays)
-        return self.connection.sql(f"select {', '.join(columns)} from numbers")

@@ -257,7 +257,7 @@ class NpsTruth:
         promoter, _, detractor = nps_probabilities(config.surveys, people.latents.satisfaction[person])
         value = 100 * (promoter - detractor)
         quarter = np.array([_quarter(second // 86_400) for second in invitations.sent[rows]], dtype=object)
-        for dimension, names in _dimensions(config, people, person).items():
+        for dimension, names in dimensions_of(config, people, person).items():
             for grain, starts in (("quarter", quarter), ("all", np.full(len(person), "", dtype=object))):
                 for start in set(starts):
                     for name in set(names):
@@ -285,7 +285,9 @@ def _quarter(day: int) -> str:
     return date.replace(month=date.month - (date.month - 1) % 3, day=1).isoformat()
 
 
-def _dimensions(config: Config, people: People, person: np.ndarray) -> dict[str, np.ndarray]:
+def dimensions_of(config: Config, people: People, person: np.ndarray) -> dict[str, np.ndarray]:
+    """The value of each person by the dimensions by which NPS is known."""
+
     def named(names: list[str], codes: np.ndarray) -> np.ndarray:
         return np.array(names, dtype=object)[codes[person]]
 
