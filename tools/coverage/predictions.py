@@ -17,8 +17,8 @@ from orchestration.predictive.refit import Options, Refit, refit
 from orchestration.predictive.seasonality import Activity
 from orchestration.predictive.snapshots import Outcome, Snapshot
 from orchestration.predictive.tables import TABLES
-from orchestration.seeds import model_limits, prediction_horizons
-from tools.coverage.simulated import Purchases
+from orchestration.seeds import holiday_calendar, model_limits, prediction_horizons
+from tools.coverage.simulated import Purchases, company_settings
 
 FIT_ID = "fit"
 
@@ -29,7 +29,10 @@ def fit_predictions(purchases: Purchases, as_of: date) -> Refit:
     Churn is left out: none of the totals depends on it, and its challengers take most of the time.
     """
     days = prediction_horizons().days
-    options = Options(FIT_ID, "company", datetime(2000, 1, 1), Horizons(days, churn=()), model_limits())
+    calendar = holiday_calendar(str(company_settings().variable("holiday_country")))
+    options = Options(
+        FIT_ID, "company", datetime(2000, 1, 1), Horizons(days, churn=()), model_limits(), calendar=calendar
+    )
     return refit(snapshots(purchases, as_of, days), _month_ends(as_of), activity(purchases), as_of, options)
 
 

@@ -1,7 +1,8 @@
 """What the models read of a simulated company in memory, as of any day, and the truth of it.
 
 The rows are those that the company's raw files would have, without the dirt. What comes after the day is left out, but
-for refunds: those of the days after an earlier day are known already, where a build would count them once they are paid.
+for refunds: those that come after an earlier day are known on it already, where a build would count them once they are
+paid.
 """
 
 from __future__ import annotations
@@ -26,10 +27,9 @@ from companies.sample.simulator.raw_tables import (
 )
 from companies.sample.simulator.season import Season
 from companies.sample.simulator.tables import Table, counts, create_table, dates, decimals, doubles, take, texts
-from orchestration.settings import Settings, load_settings
+from orchestration.settings import COMPANY, Settings, load_settings
 from tools.coverage.models import CompiledModels
 
-TIME_ZONE = "Asia/Shanghai"
 _SETTINGS = ("lapsed_days", "annual_discount_rate", "cadence_prior_intervals", "point_value")
 
 # what stands in `simulated` as of the day of run_context, by the model that a build would have made of it
@@ -114,9 +114,11 @@ class Company:
 
     def know(self, as_of: date) -> None:
         """Make the inputs of the models as they are known on that day, but for those of the predictions."""
-        variable = _settings().variable
+        variable = company_settings().variable
         settings = ", ".join(f"cast({variable(name)} as decimal(18, 8)) as {name}" for name in _SETTINGS)
-        context = f"select date '{as_of}' as as_of_date, '{TIME_ZONE}' as business_timezone, {settings}"
+        context = (
+            f"select date '{as_of}' as as_of_date, '{variable('business_timezone')}' as business_timezone, {settings}"
+        )
         for name, sql in {"run_context": context, **_KNOWN}.items():
             self._connection.execute(
                 f"create or replace table {self._models.inputs[name]} as {sql.format(as_of=as_of)}"
@@ -124,8 +126,9 @@ class Company:
 
 
 @cache
-def _settings() -> Settings:
-    return load_settings({})
+def company_settings() -> Settings:
+    """Those of the company that is simulated."""
+    return load_settings({COMPANY: "sample"})
 
 
 def _purchases(config: Config, shopping: Shopping) -> Purchases:
