@@ -5,16 +5,20 @@ from __future__ import annotations
 import weakref
 from dataclasses import replace
 from datetime import date, timedelta
+from unittest import mock
 
 import numpy as np
 import pandas as pd
 import pytest
 from purchase_histories import HORIZONS, LIMITS, Company, month_ends, read_cdnow, simulate
 
+from orchestration.predictive import backtests
 from orchestration.predictive.backtests import Backtest, Learnt, Window, learn, plan_cuts, train
 from orchestration.predictive.btyd import p_alive
 from orchestration.predictive.churn_features import CHURN_FEATURES
+from orchestration.predictive.events import Occurrence
 from orchestration.predictive.metrics import auc
+from orchestration.predictive.seasonality import estimate_season
 from orchestration.predictive.snapshots import Snapshot
 
 AS_OF = date(2024, 5, 31)
@@ -118,6 +122,27 @@ def test_the_season_of_a_company_that_has_one_is_seen_at_the_cuts(learnt: Learnt
     assert without.predicted_total / without.actual_total < 0.85
     assert seasonal.predicted_total / seasonal.actual_total == pytest.approx(1, abs=0.1)
     assert seasonal.knows_season and not without.knows_season
+
+
+def test_the_events_of_the_calendar_are_known_at_every_cut(company: Company) -> None:
+    """Past days and the as-of date take the season by the same calendar, whose days ahead are known on any day."""
+    calendar = (Occurrence("fair", date(2023, 3, 1), date(2023, 3, 9)),)
+    cuts = [date(2023, 3, 31), date(2023, 6, 30)]
+    nothing = {name: lambda *_: None for name in ("fit_logistic", "fit_boosted")}
+    with mock.patch.multiple(backtests, **nothing, estimate_season=mock.Mock(wraps=estimate_season)):
+        learn(
+            lambda day: company.snapshot(day, AS_OF),
+            cuts,
+            company.activity,
+            AS_OF,
+            "mbg_nbd",
+            HORIZONS,
+            LIMITS,
+            calendar,
+        )
+        seasons = backtests.estimate_season.call_args_list
+    assert {call.args[2] for call in seasons} == {*cuts, AS_OF}
+    assert all(call.args[4] == calendar for call in seasons)
 
 
 def test_a_calibration_does_not_learn_the_season_of_its_window(learnt: Learnt) -> None:
