@@ -58,7 +58,7 @@ filled as (
 accumulated as (
     select
         *,
-        sum(points_moved) over to_date - points_past_expiry as points_outstanding,
+        (sum(points_moved) over to_date) - points_past_expiry as points_outstanding,
         {% for name in kinds %}
         sum(points_{{ name }}) over to_date as points_{{ name }}_to_date,
         {% endfor -%}
