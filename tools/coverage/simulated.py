@@ -1,8 +1,7 @@
 """What the models read of a simulated company in memory, as of any day, and the truth of it.
 
 The rows are those that the company's raw files would have, without the dirt. What comes after the day is left out, but
-for refunds: those that come after an earlier day are known on it already, where a build would count them once they are
-paid.
+for refunds: those paid after an earlier day are known already, where a build would count them once they are paid.
 """
 
 from __future__ import annotations
