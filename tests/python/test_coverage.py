@@ -24,6 +24,7 @@ from companies.sample.simulator.config import (
 )
 from companies.sample.simulator.customer_chunk import Shopping, draw_chunk
 from companies.sample.simulator.season import Season
+from tools.coverage.__main__ import Measured
 from tools.coverage.companies import FEW_COMPANIES, FEW_DATES, FEW_SORTS, SORTS
 from tools.coverage.estimates import ESTIMATES, MARTS, build, measure
 from tools.coverage.judging import (
@@ -65,6 +66,11 @@ def normal_outcomes(seed: int, spread: float = 1.0, bias: float = 0.0, companies
                 error = scale * (bias + spread * (shared + random.normal(0, sqrt(0.5))))
                 found.append(outcome(company, 100 + error, 100.0, 1.96 * scale, f"{part} {month}"))
     return found
+
+
+def test_a_measured_company_is_kept_as_it_is() -> None:
+    measured = Measured([outcome(7, 1 / 3, 0.1), outcome(7, 0.0, -2.5, part="365 days")], 11.5)
+    assert Measured.from_json(measured.to_json()) == measured
 
 
 class TestStatistics:
@@ -165,7 +171,7 @@ class TestStatistics:
 class TestReport:
     def test_it_says_what_fails_and_where(self) -> None:
         kept = [replace(each, estimate_name="total of CLV") for each in normal_outcomes(1)]
-        text = report({"kind": normal_outcomes(1, spread=1.5) + kept}, SORTS, [DAY], 90.0, 50.0)
+        text = report({"kind": normal_outcomes(1, spread=1.5) + kept}, SORTS, [DAY], 90.0)
         assert "1 of 2 do not:\n\n* kind: total of purchases\n" in text
         assert "\n| total of purchases | 600 | " in text and ", too narrow |" in text
         assert "| kind | total of purchases | 2025-12-31 | 600 | " in text

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import json
 import os
-import resource
 import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from dataclasses import asdict, dataclass
+from datetime import date
 from pathlib import Path
 
 from threadpoolctl import threadpool_limits
@@ -33,46 +35,78 @@ def main(environ: Mapping[str, str] = os.environ) -> int:
     )
     parser.add_argument("--sorts", nargs="+", choices=[*SORTS], default=[*SORTS])
     parser.add_argument("--to", type=Path, default=REPORT)
+    parser.add_argument(
+        "--kept", type=Path, help="a folder of measured companies: those in it are read, others are added to it"
+    )
     asked = parser.parse_args()
     started = time.monotonic()
-    tasks = [(sort, seed) for sort in asked.sorts for seed in range(1, (asked.seeds or SORTS[sort].companies) + 1)]
+    most = {sort: asked.seeds or SORTS[sort].companies for sort in asked.sorts}
+    # by seed, so that a run that is stopped has measured some of every sort
+    tasks = [(sort, seed) for seed in range(1, max(most.values()) + 1) for sort in asked.sorts if seed <= most[sort]]
     outcomes: dict[str, list[Outcome]] = {sort: [] for sort in asked.sorts}
-    for number, ((sort, seed), found) in enumerate(zip(tasks, _measured(tasks), strict=True), start=1):
-        outcomes[sort] += found
+    cpu_seconds = 0.0
+    for number, ((sort, seed), found) in enumerate(zip(tasks, _measured(tasks, asked.kept), strict=True), start=1):
+        outcomes[sort] += found.outcomes
+        cpu_seconds += found.cpu_seconds
         print(f"{number} of {len(tasks)}: {sort} {seed}, {time.monotonic() - started:.0f} seconds", flush=True)
-    minutes = (time.monotonic() - started) / 60
-    text = report(outcomes, SORTS, AS_OF_DATES, _cpu_minutes(), minutes)
-    asked.to.write_text(text, encoding="utf-8")
-    print(f"{asked.to}: {len(tasks)} companies in {minutes:.0f} minutes")
+    asked.to.write_text(report(outcomes, SORTS, AS_OF_DATES, cpu_seconds / 60), encoding="utf-8")
+    print(f"{asked.to}: {len(tasks)} companies")
     return 0
 
 
-def _measured(tasks: Sequence[tuple[str, int]]) -> Iterator[list[Outcome]]:
-    """The outcomes of each task, in their order."""
+@dataclass(frozen=True)
+class Measured:
+    """What a company showed, and the CPU seconds that it took."""
+
+    outcomes: list[Outcome]
+    cpu_seconds: float
+
+    def to_json(self) -> str:
+        return json.dumps([self.cpu_seconds, [asdict(outcome) for outcome in self.outcomes]], default=str)
+
+    @classmethod
+    def from_json(cls, text: str) -> Measured:
+        cpu_seconds, rows = json.loads(text)
+        return cls(
+            [Outcome(**row | {"as_of": date.fromisoformat(row["as_of"])}) for row in rows],
+            cpu_seconds,
+        )
+
+
+def _measured(tasks: Sequence[tuple[str, int]], kept: Path | None) -> Iterator[Measured]:
+    """What each task gives, in their order."""
     with tempfile.TemporaryDirectory(prefix="stickiness-coverage-") as folder:
         models = compile_models(MARTS, INPUTS, Path(folder))
-    with ProcessPoolExecutor(initializer=_begin, initargs=(models,)) as pool:
+    with ProcessPoolExecutor(initializer=_begin, initargs=(models, kept)) as pool:
         yield from pool.map(_measure, tasks)
 
 
 _models: CompiledModels
+_kept: Path | None
 
 
-def _begin(models: CompiledModels) -> None:
+def _begin(models: CompiledModels, kept: Path | None) -> None:
     """A process for each core: none needs more."""
-    global _models
-    _models = models
+    global _models, _kept
+    _models, _kept = models, kept
     threadpool_limits(1)
 
 
-def _measure(task: tuple[str, int]) -> list[Outcome]:
+def _measure(task: tuple[str, int]) -> Measured:
     sort, seed = task
-    return measure(_models, SORTS[sort].config(seed), AS_OF_DATES)
-
-
-def _cpu_minutes() -> float:
-    used = [resource.getrusage(of) for of in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
-    return sum(one.ru_utime + one.ru_stime for one in used) / 60
+    file = _kept and _kept / f"{sort.replace(' ', '_')}_{seed}.json"
+    if file and file.exists():
+        return Measured.from_json(file.read_text(encoding="utf-8"))
+    started = time.process_time()
+    outcomes = measure(_models, SORTS[sort].config(seed), AS_OF_DATES)
+    measured = Measured(outcomes, time.process_time() - started)
+    if file:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        # a run that is killed must not leave half a file
+        beside = file.with_suffix(".part")
+        beside.write_text(measured.to_json(), encoding="utf-8")
+        beside.replace(file)
+    return measured
 
 
 if __name__ == "__main__":

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
 from datetime import date
 
@@ -27,8 +26,8 @@ Simulated companies of {customers} customers ([companies/sample](../companies/sa
 as of {dates}.
 The marts are those of this repository: their SQL and the refit run in memory on what the simulator drew, and a test
 shows that a build gives the same. `make coverage` makes this page again: {cpu_minutes:.0f} CPU minutes for the
-{companies} companies here, {minutes:.0f} minutes on {cores} cores. `make test` judges {few} on {few_dates} days,
-by wider limits, in about {few_minutes} CPU minutes.
+{companies} companies here. `make test` judges {few} on {few_dates} days, by wider limits, in about {few_minutes} CPU
+minutes.
 
 An estimate keeps its promise where all of this holds, pooled over horizons and days with companies as clusters:
 
@@ -91,7 +90,6 @@ def report(
     sorts: Mapping[str, Sort],
     dates: Sequence[date],
     cpu_minutes: float,
-    minutes: float,
 ) -> str:
     """The Markdown document, from the outcomes by sort of company."""
     judged = {name: judgements_of(of_sort) for name, of_sort in outcomes.items()}
@@ -106,9 +104,7 @@ def report(
         customers=f"{CUSTOMERS:,}",
         dates=", ".join(map(str, dates)),
         cpu_minutes=cpu_minutes,
-        minutes=minutes,
         companies=companies,
-        cores=os.cpu_count(),
         few=FEW_COMPANIES,
         few_dates=len(FEW_DATES),
         # a company takes as long, whichever it is
