@@ -14,7 +14,7 @@ from orchestration.predictive.arrays import Floats
 # below this many who churned, or who stayed, there is nothing to learn from
 MIN_OF_EITHER = 50
 # more rows do not change models this small
-MAX_ROWS = 100_000
+MAX_ROWS = 50_000
 
 # strength of the pull of standardised weights towards 0, as a number of customers
 _PENALTY = 10.0
