@@ -51,7 +51,13 @@ FILES = {
         vars:
           settings:
             company_name: {kind: text, default: Shop, text_en: Name, text_zh: 名称}
+            company_id: {kind: text, default: company_name, text_en: Id, text_zh: 标识}
             business_timezone: {kind: time_zone, default: UTC, text_en: Zone, text_zh: 时区}
+            rows_fall_limit: {kind: share, minimum: 0, maximum: 1, default: 0.1, text_en: Rows, text_zh: 行数}
+            revenue_fall_limit: {kind: share, minimum: 0, maximum: 1, default: 0.1, text_en: Revenue, text_zh: 收入}
+            rejected_share_limit: {kind: share, minimum: 0, maximum: 1, default: 0.05, text_en: Share, text_zh: 占比}
+            rejected_rows_limit: {kind: count, minimum: 0, maximum: 999, default: 100, text_en: Rows, text_zh: 行数}
+            rejected_share_warning: {kind: share, minimum: 0, maximum: 1, default: 0.01, text_en: Share, text_zh: 占比}
             publications_kept: {kind: count, minimum: 1, maximum: 9, default: 2, text_en: Kept, text_zh: 保留}
             active_days: {kind: count, minimum: 1, maximum: 999, default: 90, text_en: Days, text_zh: 天数}
         models:
