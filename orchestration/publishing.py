@@ -66,8 +66,8 @@ class PublicationFacts:
 class Publication:
     """One row of quality.publications. `published_at` is UTC without a zone; `rows` are those of all its tables.
 
-    What is told by table is of the raw tables: files, accepted rows, and revenue of those that have one. Those of release
-    0.1.0 have neither company nor tables.
+    What is told by table is of the raw tables: files, accepted rows, and revenue of those that have one. Release 0.1.0
+    told neither company nor tables.
     """
 
     publication_id: str

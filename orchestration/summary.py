@@ -81,9 +81,7 @@ def _sales(ask: Ask, currency: str) -> list[Kpi]:
     )
     return [
         Kpi("Customers known, buyers or not", "已知客户数（含未购买）", count_text(customers)),
-        Kpi(
-            "Valid orders (not cancelled, not refunded in full)", "有效订单数（未取消、未全额退款）", count_text(orders)
-        ),
+        Kpi("Valid orders, neither cancelled nor refunded", "有效订单数（未取消且未全额退款）", count_text(orders)),
         Kpi("Net revenue of the valid orders", "有效订单净收入", money_text(net_revenue, currency)),
     ]
 
