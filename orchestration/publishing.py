@@ -129,7 +129,9 @@ def describe(
         files_by_table={name: table.files for name, table in facts.tables.items() if table.files},
         rows_by_table={name: table.rows_accepted for name, table in facts.tables.items() if table.files},
         revenue_by_table={
-            name: float(table.revenue) for name, table in facts.tables.items() if table.revenue is not None
+            name: float(table.revenue)
+            for name, table in facts.tables.items()
+            if table.files and table.revenue is not None
         },
     )
 
