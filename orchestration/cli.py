@@ -111,9 +111,8 @@ def _check(options: argparse.Namespace) -> int:
 
     settings = load_settings()
     landing = land_only(settings)
-    print(f"{settings.variable('company_name')}: {settings.raw_dir}\n", flush=True)
-    for line in landing.notices:
-        print(line, flush=True)
+    print(f"{settings.variable('company_name')}: {settings.raw_dir}", flush=True)
+    _show([landing.notices])
     check = judge_landed(landing, settings)
     kept_in = f"quality.rejected_rows of the build in {check.folder}"
     sections = [
@@ -132,7 +131,7 @@ def _check(options: argparse.Namespace) -> int:
 def _show(sections: Sequence[Sequence[str]]) -> None:
     for section in sections:
         if section:
-            print("\n" + "\n".join(section))
+            print("\n" + "\n".join(section), flush=True)
 
 
 def _dev(options: argparse.Namespace) -> NoReturn:
