@@ -58,10 +58,11 @@ class Finding:
 
 @dataclass(frozen=True)
 class Judgement:
-    """The findings of a build: those that stop it, and those that it is allowed."""
+    """The findings of a build: those that stop it, those that it is allowed, and what ALLOW must name to let it pass."""
 
     refused: tuple[Finding, ...]
     allowed: tuple[Finding, ...]
+    flag: str
 
 
 def missing_tables(
@@ -145,6 +146,8 @@ def judge(findings: Sequence[Finding], allow: Collection[str]) -> Judgement:
     return Judgement(
         refused=tuple(finding for finding in findings if finding.name not in allow),
         allowed=tuple(finding for finding in findings if finding.name in allow),
+        # what is allowed already stays so: an earlier step may have needed it
+        flag=",".join(sorted({*allow, *(finding.name for finding in findings)})),
     )
 
 
@@ -163,12 +166,11 @@ def refuse(judgement: Judgement, heading: str, last: Publication | None, details
     if not judgement.refused:
         return
     compared = "" if last is None else f" It was compared with {last.publication_id}, the last of this company."
-    names = ",".join(sorted({finding.name for finding in (*judgement.refused, *judgement.allowed)}))
     lines = [
         heading + compared,
         *(f"  {finding.name}: {finding.text}" for finding in judgement.refused),
         *details,
-        f"Put the files right and refresh again. If all of this is as it should be, let it pass once: ALLOW={names} "
+        f"Put the files right and refresh again. If all of this is as it should be, let it pass once: ALLOW={judgement.flag} "
         f"behind make run (the variable {ALLOW}; `allow` in the configuration of a run in Dagster).",
     ]
     raise PublicationError("\n".join(lines))

@@ -221,15 +221,15 @@ def test_tables_that_need_others_are_followed_by_way_of_those(contract: Contract
 
 def test_one_message_names_all_that_is_wrong_and_the_one_flag_that_lets_it_pass() -> None:
     tables = {"orders": table(1000, rejected=250, revenue=20000)}
-    judgement = judge(wrong_figures(tables, publication(), LIMITS), ["less_revenue"])
+    judgement = judge(wrong_figures(tables, publication(), LIMITS), ["less_revenue", "table_gone"])
     assert [finding.name for finding in judgement.allowed] == ["less_revenue"]
     with pytest.raises(PublicationError) as refusal:
         refuse(judgement, "This build looks wrong.", publication(), ["orders: 250 missing_key"])
     lines = str(refusal.value).splitlines()
     assert lines[0] == ("This build looks wrong. It was compared with 20260331T000000Z-aaaa, the last of this company.")
     assert [line.split(":")[0] for line in lines[1:4]] == ["  fewer_rows", "  rejected_rows", "orders"]
-    # the one that is allowed already is named again, so that the flag can be copied
-    assert "ALLOW=fewer_rows,less_revenue,rejected_rows behind make run" in lines[4]
+    # what is allowed already, for a finding of these figures or of the files, is named again: the flag can be copied
+    assert "ALLOW=fewer_rows,less_revenue,rejected_rows,table_gone behind make run" in lines[4]
     refuse(judge(wrong_figures(tables, publication(), LIMITS), FINDINGS), "Nothing.", publication())
 
 
