@@ -58,7 +58,7 @@ class Finding:
 
 @dataclass(frozen=True)
 class Judgement:
-    """The findings of a build: those that stop it, those that it is allowed, and what ALLOW must name to let it pass."""
+    """The findings of a build: those that stop it, those it is allowed, and what ALLOW must name to let it pass."""
 
     refused: tuple[Finding, ...]
     allowed: tuple[Finding, ...]
@@ -170,8 +170,8 @@ def refuse(judgement: Judgement, heading: str, last: Publication | None, details
         heading + compared,
         *(f"  {finding.name}: {finding.text}" for finding in judgement.refused),
         *details,
-        f"Put the files right and refresh again. If all of this is as it should be, let it pass once: ALLOW={judgement.flag} "
-        f"behind make run (the variable {ALLOW}; `allow` in the configuration of a run in Dagster).",
+        f"Put the files right and refresh again. If all of this is as it should be, let it pass once: "
+        f"ALLOW={judgement.flag} behind make run (the variable {ALLOW}; `allow` in the configuration of a run in Dagster).",
     ]
     raise PublicationError("\n".join(lines))
 
