@@ -170,8 +170,9 @@ def refuse(judgement: Judgement, heading: str, last: Publication | None, details
         heading + compared,
         *(f"  {finding.name}: {finding.text}" for finding in judgement.refused),
         *details,
-        f"Put the files right and refresh again. If all of this is as it should be, let it pass once: "
-        f"ALLOW={judgement.flag} behind make run (the variable {ALLOW}; `allow` in the configuration of a run in Dagster).",
+        "Put the files right and refresh again. If all of this is as it should be, let it pass once: "
+        f"ALLOW={judgement.flag} behind make run (the variable {ALLOW}; `allow` in the configuration of a run in "
+        f"Dagster).",
     ]
     raise PublicationError("\n".join(lines))
 
