@@ -4,7 +4,7 @@
 # a shell command, so spaces, quotes, dollar signs and non-ASCII letters are safe.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run dev rollback sample coverage spark-up spark-down test test-long test-spark lint format lock bench bench-growth bench-fits clean
+.PHONY: help setup run check dev rollback sample coverage spark-up spark-down test test-long test-spark lint format lock bench bench-growth bench-fits clean
 
 # ---- settings -------------------------------------------------------------------------------------------------------
 
@@ -26,6 +26,9 @@ export STICKINESS_FULL_REFRESH := $(value FULL_REFRESH)
 endif
 ifneq ($(value REFIT),)
 export STICKINESS_REFIT := $(value REFIT)
+endif
+ifneq ($(value ALLOW),)
+export STICKINESS_ALLOW := $(value ALLOW)
 endif
 ifneq ($(value TARGET),)
 export STICKINESS_TARGET := $(value TARGET)
@@ -99,6 +102,8 @@ help: ## list the targets (this)
 	@echo "  make run COMPANY=complete_journey          another folder of companies/, here a real one"
 	@echo "  make run RAW=../my-shop AS_OF=2026-11-21   your own data, as of a day"
 	@echo "  make run RAW=../my-shop WAREHOUSE=/srv/dw  built and published elsewhere than warehouse/"
+	@echo "  make check RAW=../my-shop                  what would become of its rows, and whether make run would refuse it"
+	@echo "  make run RAW=../my-shop ALLOW=fewer_rows   published although fewer rows came than last time"
 	@echo "  make run FULL_REFRESH=1                    from nothing"
 	@echo "  make run REFIT=1                           with the predictive models fitted and backtested anew"
 	@echo "  make sample SIZE=medium SEED=2             a simulated company of 100,000 customers, with its truth"
@@ -110,6 +115,9 @@ setup: ## install what a change of the project needs, beside what a run does
 
 run: ## build, test and publish the marts of a company or a raw folder
 	@$(call with,$(engine)) && $(python) -m orchestration.cli refresh
+
+check: ## land and judge a raw folder in seconds, without building from it
+	@$(call with,$(engine)) && $(python) -m orchestration.cli check
 
 dev: ## Dagster's web interface on http://127.0.0.1:3000
 	@$(call with,$(engine)) && $(python) -m orchestration.cli dev

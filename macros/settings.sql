@@ -4,7 +4,10 @@
     The values of the company.yml are those of the last refresh, which has landed the rows that go with them.
 -#}
 
-{#- The value of a setting, typed: an aggregate over the rows of company_settings (setting_name, setting_value). -#}
+{#-
+    The value of a setting, typed: an aggregate over the rows of company_settings (setting_name, setting_value). A default that names
+    another setting is what holds for that one.
+-#}
 {% macro setting(name) -%}
     {%- set entry = setting_entry(name) -%}
     {%- set asked = var(name, none) -%}
@@ -12,7 +15,8 @@
         {%- set value = setting_text(asked) -%}
     {%- else -%}
         {%- set own = "max(case when company_settings.setting_name = '" ~ name ~ "' then company_settings.setting_value end)" -%}
-        {%- set value = 'coalesce(' ~ own ~ ', ' ~ setting_text(entry.default) ~ ')' -%}
+        {%- set default = setting(entry.default) if entry.default in var('settings') else setting_text(entry.default) -%}
+        {%- set value = 'coalesce(' ~ own ~ ', ' ~ default ~ ')' -%}
     {%- endif -%}
     cast({{ value }} as {{ setting_type(entry.kind) }})
 {%- endmacro %}

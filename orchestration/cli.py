@@ -1,6 +1,7 @@
-"""The commands behind `make run`, `make rollback` and `make dev`: `python -m orchestration.cli refresh`.
+"""The commands behind `make run`, `make check`, `make rollback` and `make dev`: `python -m orchestration.cli refresh`.
 
-Exit status: 0 published (or rolled back), 1 failed and nothing changed for readers, 3 another refresh is running.
+Exit status: 0 published (or rolled back, or nothing found that would be refused), 1 failed and nothing changed for
+readers, 3 another refresh is running.
 """
 
 from __future__ import annotations
@@ -13,21 +14,25 @@ import sys
 import time
 import traceback
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from orchestration import summary
+from orchestration.build_figures import table_figures
 from orchestration.dbt_project import read_json, target_folder
 from orchestration.deprecations import deprecation_lines, deprecations
+from orchestration.empty_marts import empty_marts, marts_empty_without
 from orchestration.engines.engine import Engine
 from orchestration.engines.registry import load_engine
 from orchestration.errors import StickinessError, WarehouseLockedError
 from orchestration.failure_report import outcome
 from orchestration.progress import announce, build_seconds, layer_times, nodes_by_id, show_progress
+from orchestration.publication_guard import allowed_lines
 from orchestration.settings import (
+    ALLOW,
     AS_OF,
     FULL_REFRESH,
     RAW_DIR,
@@ -84,6 +89,7 @@ def _parser() -> argparse.ArgumentParser:
     back = commands.add_parser("rollback", help="publish the previous version again")
     back.add_argument("--to", metavar="ID", help="a version to publish instead of the previous one")
     back.set_defaults(command=_rollback)
+    commands.add_parser("check", help="land and judge the rows, build nothing").set_defaults(command=_check)
     commands.add_parser("dev", help="serve Dagster's web pages").set_defaults(command=_dev)
     return parser
 
@@ -96,6 +102,36 @@ def _rollback(options: argparse.Namespace) -> int:
         f"{publication.published_at:%Y-%m-%d %H:%M} UTC."
     )
     return PUBLISHED
+
+
+def _check(options: argparse.Namespace) -> int:
+    """Show what a refresh would make of the raw folder; FAILED where it would refuse it."""
+    # landing alone is quick; what judges the rows is imported once the files are known to be right
+    from orchestration.checking import judge_landed, land_only
+
+    settings = load_settings()
+    landing = land_only(settings)
+    print(f"{settings.variable('company_name')}: {settings.raw_dir}", flush=True)
+    _show([landing.notices])
+    check = judge_landed(landing, settings)
+    kept_in = f"quality.rejected_rows of the build in {check.folder}"
+    sections = [
+        summary.table_lines(check.tables),
+        summary.rejection_lines(check.rejections, check.tables, kept_in),
+        [*allowed_lines(check.judgement), *check.warnings],
+        [f"{finding.name}: {finding.text}" for finding in check.judgement.refused],
+    ]
+    _show(sections)
+    if check.judgement.refused:
+        print("\nmake run would refuse this folder.", file=sys.stderr)
+        return FAILED
+    return PUBLISHED
+
+
+def _show(sections: Sequence[Sequence[str]]) -> None:
+    for section in sections:
+        if section:
+            print("\n" + "\n".join(section), flush=True)
 
 
 def _dev(options: argparse.Namespace) -> NoReturn:
@@ -167,6 +203,7 @@ def _enter(settings: Settings) -> None:
     os.environ[TARGET] = settings.target
     os.environ[FULL_REFRESH] = "1" if settings.full_refresh else ""
     os.environ[REFIT] = "1" if settings.refit else ""
+    os.environ[ALLOW] = ",".join(sorted(settings.allow))
 
 
 @dataclass(frozen=True)
@@ -180,7 +217,7 @@ class Run:
 def _run_job(settings: Settings) -> Run:
     """Run the whole refresh in this process; only progress is shown, the rest goes to refresh.log."""
     terminal, begin = sys.stdout, time.monotonic()
-    with _quiet(settings.warehouse / "dagster" / "refresh.log"):
+    with _quiet(_log(settings.warehouse)):
         # heavy, and pointless before the settings are known to be right
         from dagster import DagsterInstance
 
@@ -196,6 +233,11 @@ def _run_job(settings: Settings) -> Run:
                 run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
             )
     return Run(result, start_seconds)
+
+
+def _log(warehouse: Path) -> Path:
+    """Where the last refresh says what nobody need see: what libraries print, and how long each step took."""
+    return warehouse / "dagster" / "refresh.log"
 
 
 @contextlib.contextmanager
@@ -222,36 +264,47 @@ def _why_failed(result: ExecuteInProcessResult) -> str:
 
 
 def _report(settings: Settings, run: Run, seconds: float) -> None:
+    """Show what the run came to, what matters most last; how long it took stands in the log."""
     engine = load_engine(settings.target, settings.warehouse)
+    manifest = read_json(target_folder(settings.warehouse) / "manifest.json")
+    told = _metadata(run.result)
+    files, published = told.get(("operations", "raw_files"), {}), told.get(("published",), {})
+    absent = files.get("absent_tables", [])
     with engine.read_published() as ask:
-        kpis = summary.headline_kpis(ask, str(settings.variable("reporting_currency")))
-        counts = summary.row_counts(ask)
+        kpis = summary.headline_kpis(
+            ask, str(settings.variable("reporting_currency")), int(settings.variable("active_days"))
+        )
+        tables = table_figures(ask)
+        rows = [*summary.row_count_lines(tables), *summary.rejection_lines(summary.rejections(ask), tables)]
+        empty = empty_marts(ask, marts_empty_without(manifest, absent))
     sections = [
-        summary.kpi_lines(kpis),
-        _row_lines(counts, run.result),
+        [*rows, *_ignored_lines(told), *files.get("notices", [])],
+        summary.empty_mart_lines(empty, absent),
         _warning_lines(settings.warehouse),
-        _deprecation_lines(settings.warehouse),
-        [_time_line(settings.warehouse, run, seconds)],
-        _published_lines(engine),
+        deprecation_lines(deprecations(manifest)),
+        [*files.get("guard", []), *published.get("guard", []), *published.get("changes", [])],
+        _published_lines(engine, _log(settings.warehouse)),
+        summary.kpi_lines(kpis),
     ]
-    for section in sections:
-        if section:
-            print("\n" + "\n".join(section))
+    with _log(settings.warehouse).open("a", encoding="utf-8") as log:
+        print(_time_line(settings.warehouse, run, seconds), file=log)
+    _show(sections)
 
 
-def _row_lines(counts: summary.RowCounts | None, result: ExecuteInProcessResult) -> list[str]:
-    lines = summary.row_count_lines(counts) if counts else []
-    metadata = {
+def _metadata(result: ExecuteInProcessResult) -> dict[tuple[str, ...], dict[str, Any]]:
+    """What the steps tell of each asset."""
+    return {
         tuple(event.asset_key.path): {name: entry.value for name, entry in event.materialization.metadata.items()}
         for event in result.get_asset_materialization_events()
     }
-    for (_, table), values in ((key, value) for key, value in metadata.items() if key[0] == "raw"):
-        if values.get("ignored_columns"):
-            lines.append(f"ignored columns of {table}: {', '.join(values['ignored_columns'])}")
-    files = metadata.get(("operations", "raw_files"), {})
-    if files.get("absent_tables"):
-        lines.append(f"absent tables: {', '.join(files['absent_tables'])}")
-    return [*lines, *files.get("notices", [])]
+
+
+def _ignored_lines(told: Mapping[tuple[str, ...], Mapping[str, Any]]) -> list[str]:
+    return [
+        f"ignored columns of {key[1]}: {', '.join(values['ignored_columns'])}"
+        for key, values in told.items()
+        if key[0] == "raw" and values.get("ignored_columns")
+    ]
 
 
 def _warning_lines(warehouse: Path) -> list[str]:
@@ -260,10 +313,6 @@ def _warning_lines(warehouse: Path) -> list[str]:
     if not names:
         return []
     return [f"{len(names)} test{'' if len(names) == 1 else 's'} warned:", *(f"  {name}" for name in names)]
-
-
-def _deprecation_lines(warehouse: Path) -> list[str]:
-    return deprecation_lines(deprecations(read_json(target_folder(warehouse) / "manifest.json")))
 
 
 def _time_line(warehouse: Path, run: Run, seconds: float) -> str:
@@ -290,9 +339,10 @@ def _time_line(warehouse: Path, run: Run, seconds: float) -> str:
     return f"Time: {', '.join(f'{name} {taken:.1f} s' for name, taken in times)}; in all {seconds:.1f} s"
 
 
-def _published_lines(engine: Engine) -> list[str]:
+def _published_lines(engine: Engine, log: Path) -> list[str]:
     publication = engine.current()
     lines = [f"{name:<11}{place}" for name, place in zip_longest(["Published:"], engine.places(), fillvalue="")]
+    lines.append(f"{'Log:':<11}{log}")
     if publication is not None:
         lines.insert(
             0, f"As of {publication.as_of_date}, {publication.tables} tables, {publication.tests_passed} tests passed"

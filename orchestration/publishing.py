@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import secrets
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, date, datetime
+from decimal import Decimal
 from pathlib import Path
 from typing import Any, Literal
 
@@ -25,6 +26,11 @@ PUBLICATION_COLUMNS = {
     "tests_passed": "BIGINT",
     "tests_warned": "BIGINT",
     "duration_seconds": "DOUBLE",
+    "company_id": "VARCHAR",
+    # JSON objects by raw table, so that a table of the contract more changes no column
+    "files_by_table": "VARCHAR",
+    "rows_by_table": "VARCHAR",
+    "revenue_by_table": "VARCHAR",
 }
 
 Table = tuple[str, str]
@@ -32,19 +38,37 @@ Table = tuple[str, str]
 
 
 @dataclass(frozen=True)
+class TableFigures:
+    """What a build has of a raw table; `revenue` in the reporting currency, None for a table without amounts sold."""
+
+    files: int = 0
+    rows_read: int = 0
+    rows_accepted: int = 0
+    rows_rejected: int = 0
+    rows_superseded: int = 0
+    revenue: Decimal | None = None
+
+
+@dataclass(frozen=True)
 class PublicationFacts:
-    """What the refresh knows of the build that it publishes; `started_at` carries its zone."""
+    """What the refresh knows of the build that it publishes; `started_at` carries its zone, `tables` are raw ones."""
 
     as_of_date: date | None
     code_version: str
     tests_passed: int
     tests_warned: int
     started_at: datetime
+    company_id: str | None = None
+    tables: Mapping[str, TableFigures] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class Publication:
-    """One row of quality.publications. `published_at` is UTC without a zone; `rows` are those of all its tables."""
+    """One row of quality.publications. `published_at` is UTC without a zone; `rows` are those of all its tables.
+
+    What is told by table is of the raw tables: files, accepted rows, and revenue of those that have one. Release 0.1.0
+    told neither company nor tables.
+    """
 
     publication_id: str
     published_at: datetime
@@ -55,6 +79,16 @@ class Publication:
     tests_passed: int
     tests_warned: int
     duration_seconds: float
+    company_id: str | None = None
+    files_by_table: Mapping[str, int] = field(default_factory=dict)
+    rows_by_table: Mapping[str, int] = field(default_factory=dict)
+    revenue_by_table: Mapping[str, float] = field(default_factory=dict)
+
+    def values(self) -> tuple[object, ...]:
+        """The values of PUBLICATION_COLUMNS."""
+        return tuple(
+            json.dumps(value, sort_keys=True) if isinstance(value, dict) else value for value in asdict(self).values()
+        )
 
     def to_json(self) -> str:
         """The publication as a JSON object that `from_json` reads."""
@@ -91,7 +125,25 @@ def describe(
         tests_passed=facts.tests_passed,
         tests_warned=facts.tests_warned,
         duration_seconds=round((datetime.now(UTC) - facts.started_at).total_seconds(), 1),
+        company_id=facts.company_id,
+        files_by_table={name: table.files for name, table in facts.tables.items() if table.files},
+        rows_by_table={name: table.rows_accepted for name, table in facts.tables.items() if table.files},
+        revenue_by_table={
+            name: float(table.revenue)
+            for name, table in facts.tables.items()
+            if table.files and table.revenue is not None
+        },
     )
+
+
+def last_of_company(events: Sequence[Event], company_id: str) -> Publication | None:
+    """What was published or rolled back to last of the versions of a company; None if it has none."""
+    publications = {event.publication_id: event.publication for event in events if event.publication is not None}
+    for event in reversed(events):
+        publication = publications.get(event.publication_id)
+        if publication is not None and publication.company_id == company_id:
+            return publication
+    return None
 
 
 def new_id(is_taken: Callable[[str], bool]) -> str:

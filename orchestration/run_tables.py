@@ -58,6 +58,11 @@ def company_key(settings: Settings) -> str:
     return f"{settings.variable('company_name')} {source[:12]}"
 
 
+def company_id(settings: Settings) -> str:
+    """What the publications of a company are known by, wherever its files are."""
+    return str(settings.variable("company_id"))
+
+
 def business_yesterday(moment: datetime, zone: ZoneInfo) -> date:
     """The business day before the one that `moment` (with its zone) falls in."""
     return moment.astimezone(zone).date() - timedelta(days=1)

@@ -30,7 +30,17 @@ COMPANY = "STICKINESS_COMPANY"
 FULL_REFRESH = "STICKINESS_FULL_REFRESH"
 REFIT = "STICKINESS_REFIT"
 TARGET = "STICKINESS_TARGET"
+ALLOW = "STICKINESS_ALLOW"
 INVOKED_FROM = "STICKINESS_INVOKED_FROM"
+
+# what the guard of a publication may find, by the names that ALLOW takes
+ORDERS_ABSENT = "orders_absent"
+TABLE_GONE = "table_gone"
+FEWER_ROWS = "fewer_rows"
+LESS_REVENUE = "less_revenue"
+REJECTED_ROWS = "rejected_rows"
+EARLIER_AS_OF = "earlier_as_of"
+FINDINGS = (ORDERS_ABSENT, TABLE_GONE, FEWER_ROWS, LESS_REVENUE, REJECTED_ROWS, EARLIER_AS_OF)
 
 _YES = {"1", "true", "yes", "on"}
 _NO = {"", "0", "false", "no", "off"}
@@ -47,6 +57,7 @@ class Settings:
         as_of: the day the marts describe; None: the newest business day in the data.
         full_refresh: whether tables are built from nothing and the predictive models fitted anew.
         refit: whether the predictive models are fitted anew, even if there are parameters.
+        allow: names of findings (FINDINGS) that do not stop the publication.
         target: the target of profiles.yml that models are built on.
         variables: the settings that the company.yml sets, by name.
         defaults: every setting that a company.yml may set, with the default of dbt_project.yml.
@@ -59,6 +70,7 @@ class Settings:
     as_of: date | None = None
     full_refresh: bool = False
     refit: bool = False
+    allow: frozenset[str] = frozenset()
     target: str = field(default_factory=lambda: default_target())
     variables: Mapping[str, Value] = field(default_factory=dict)
     defaults: Mapping[str, Value] = field(default_factory=dict)
@@ -69,8 +81,14 @@ class Settings:
         return self.warehouse / "landing"
 
     def variable(self, name: str) -> Value:
-        """The company's value of a setting, or the project's default; KeyError if there is no such setting."""
-        return self.variables.get(name, self.defaults[name])
+        """The company's value of a setting, or the project's default; KeyError if there is no such setting.
+
+        A default that names another setting is what holds for that one.
+        """
+        if name in self.variables:
+            return self.variables[name]
+        default = self.defaults[name]
+        return self.variable(str(default)) if default in self.defaults else default
 
 
 def load_settings(environ: Mapping[str, str] = os.environ, root: Path = ROOT) -> Settings:
@@ -82,6 +100,7 @@ def load_settings(environ: Mapping[str, str] = os.environ, root: Path = ROOT) ->
     as_of = parse_as_of(environ.get(AS_OF, ""), AS_OF)
     full_refresh = _parse_switch(environ.get(FULL_REFRESH, ""), FULL_REFRESH)
     refit = _parse_switch(environ.get(REFIT, ""), REFIT)
+    allow = parse_allow(environ.get(ALLOW, ""), ALLOW)
     raw_dir = _raw_folder(environ, root)
     known = read_company_settings(root)
     variables, dialects = read_company_file(raw_dir / COMPANY_FILE, known)
@@ -92,6 +111,7 @@ def load_settings(environ: Mapping[str, str] = os.environ, root: Path = ROOT) ->
         as_of=as_of,
         full_refresh=full_refresh,
         refit=refit,
+        allow=allow,
         target=build_target(environ),
         variables=variables,
         defaults=defaults_of(known),
@@ -178,6 +198,17 @@ def parse_as_of(text: str, where: str) -> date | None:
     if day is None or day.isoformat() != text:
         raise SettingsError(f'{where} is "{text}"; expected a day that exists, as YYYY-MM-DD, for example 2026-11-21.')
     return day
+
+
+def parse_allow(text: str, where: str) -> frozenset[str]:
+    """The findings that `text` names, with commas or spaces between; `SettingsError` if there is no such finding."""
+    names = text.replace(",", " ").split()
+    unknown = [name for name in names if name not in FINDINGS]
+    if unknown:
+        raise SettingsError(
+            f'{where} names "{unknown[0]}"; expected some of {", ".join(FINDINGS)}, with commas between.'
+        )
+    return frozenset(names)
 
 
 def _parse_switch(text: str, where: str) -> bool:

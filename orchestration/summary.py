@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
+from itertools import groupby
 from typing import Any
 
 from orchestration.engines.engine import Ask
+from orchestration.publishing import Publication, TableFigures
 
 NOTHING = "–"
+LINES_OF_REJECTIONS = 10
+VALUES_SHOWN = 3
+WIDTH_OF_VALUES = 30
+# as macros/rejection_rules.sql words it: `status holds "done"; expected one of paid`
+_HELD = re.compile(r'(\w+) holds "(.*)"[;,] ', re.DOTALL)
 SURVEYS = (("nps", "NPS", "净推荐值"), ("csat", "CSAT", "客户满意度"), ("ces", "CES", "客户费力度"))
 
 
@@ -25,42 +33,45 @@ class Kpi:
 
 
 @dataclass(frozen=True)
-class RowCounts:
-    """What became of the rows of the raw folder, over all tables."""
+class Rejection:
+    """The rows of a raw table that were rejected for one reason, with the commonest wordings of it."""
 
-    read: int
-    accepted: int
-    rejected: int
-    superseded: int
-    rejected_by_reason: Sequence[tuple[str, str, int]]
-    """table, reason code, rows"""
+    table: str
+    reason_code: str
+    rows: int
+    wordings: int
+    """how many there are"""
+    commonest: Sequence[tuple[str, int]]
+    """wording, rows"""
 
 
-def headline_kpis(ask: Ask, currency: str) -> list[Kpi]:
+def headline_kpis(ask: Ask, currency: str, active_days: int) -> list[Kpi]:
     """The headline numbers of what is published. One that its marts do not tell is shown as a dash."""
     return [
         *_sales(ask, currency),
         *_repurchase(ask),
-        *_retention(ask),
+        *_retention(ask, active_days),
         *_satisfaction(ask),
         *_predictions(ask, currency),
         *_stages(ask),
     ]
 
 
-def row_counts(ask: Ask) -> RowCounts | None:
-    """What became of the raw rows; None if what is published does not tell."""
-    totals = ask(
-        "SELECT sum(rows_read), sum(rows_accepted), sum(rows_rejected), sum(rows_superseded) "
-        "FROM {quality}.row_reconciliation"
+def rejections(ask: Ask) -> list[Rejection]:
+    """The rejected rows by table and reason, the commonest first."""
+    rows = ask(
+        "SELECT table_name, reason_code, rows_of_reason, wordings, reason, rows_of_wording FROM ("
+        "SELECT table_name, reason_code, reason, count(*) AS rows_of_wording, "
+        "sum(count(*)) OVER (PARTITION BY table_name, reason_code) AS rows_of_reason, "
+        "count(*) OVER (PARTITION BY table_name, reason_code) AS wordings, "
+        "row_number() OVER (PARTITION BY table_name, reason_code ORDER BY count(*) DESC, reason) AS place "
+        "FROM {quality}.rejected_rows GROUP BY table_name, reason_code, reason) AS counted "
+        f"WHERE place <= {VALUES_SHOWN} ORDER BY rows_of_reason DESC, table_name, reason_code, place"
     )
-    if not totals or totals[0][0] is None:
-        return None
-    by_reason = ask(
-        "SELECT table_name, reason_code, count(*) AS rows_of_reason FROM {quality}.rejected_rows "
-        "GROUP BY table_name, reason_code ORDER BY rows_of_reason DESC, table_name, reason_code"
-    )
-    return RowCounts(*(int(total) for total in totals[0]), rejected_by_reason=by_reason)
+    return [
+        Rejection(table, code, int(count), int(wordings), [(row[4], int(row[5])) for row in of_reason])
+        for (table, code, count, wordings), of_reason in groupby(rows, key=lambda row: row[:4])
+    ]
 
 
 def _sales(ask: Ask, currency: str) -> list[Kpi]:
@@ -69,19 +80,20 @@ def _sales(ask: Ask, currency: str) -> list[Kpi]:
         ask("SELECT count(*) FILTER (WHERE is_valid), sum(net_revenue) FILTER (WHERE is_valid) FROM {marts}.orders"), 2
     )
     return [
-        Kpi("Customers", "客户数", count_text(customers)),
-        Kpi("Valid orders", "有效订单数", count_text(orders)),
-        Kpi("Net revenue", "净收入", money_text(net_revenue, currency)),
+        Kpi("Customers known, buyers or not", "已知客户数（含未购买）", count_text(customers)),
+        Kpi("Valid orders, neither cancelled nor refunded", "有效订单数（未取消且未全额退款）", count_text(orders)),
+        Kpi("Net revenue of the valid orders", "有效订单净收入", money_text(net_revenue, currency)),
     ]
 
 
 def _repurchase(ask: Ask) -> list[Kpi]:
-    rates = dict(
-        ask(
-            "SELECT window_days, repurchase_rate FROM {marts}.repurchase_rates "
+    rates = {
+        days: (rate, buyers)
+        for days, rate, buyers in ask(
+            "SELECT window_days, repurchase_rate, buyers FROM {marts}.repurchase_rates "
             "WHERE dimension = 'all' AND as_of_date = (SELECT max(as_of_date) FROM {marts}.repurchase_rates)"
         )
-    )
+    }
     median = ask(
         "SELECT min(days) FROM {marts}.time_to_second_purchase "
         "WHERE dimension = 'all' AND repurchase_probability >= 0.5"
@@ -90,13 +102,22 @@ def _repurchase(ask: Ask) -> list[Kpi]:
     # the middle one and the longest
     shown = sorted({windows[(len(windows) - 1) // 2], windows[-1]}) if windows else []
     return [
-        *(Kpi(f"Repurchase rate, {days} days", f"{days} 天复购率", rate_text(rates[days])) for days in shown),
+        *(_repurchase_in(days, *rates[days]) for days in shown),
         *([] if shown else [Kpi("Repurchase rate", "复购率", NOTHING)]),
-        Kpi("Median days to second purchase", "第二次购买的中位天数", count_text(_one(median))),
+        Kpi("Days until half of the buyers have bought again", "半数客户再次购买所需天数", count_text(_one(median))),
     ]
 
 
-def _retention(ask: Ask) -> list[Kpi]:
+def _repurchase_in(days: int, rate: float | None, buyers: int) -> Kpi:
+    """Said with its buyers: those of a longer window are others, so that its rate can be the lower one."""
+    return Kpi(
+        f"Bought on 2 days or more, of the {count_text(buyers)} buyers of the last {days} days",
+        f"近 {days} 天的 {count_text(buyers)} 位买家中，购买两天及以上者",
+        rate_text(rate),
+    )
+
+
+def _retention(ask: Ask, active_days: int) -> list[Kpi]:
     month, active, rate = _row(
         ask(
             "SELECT month, active_customers, retention_rate FROM {marts}.retention_monthly "
@@ -104,10 +125,14 @@ def _retention(ask: Ask) -> list[Kpi]:
         ),
         3,
     )
-    when = f" ({month:%Y-%m})" if isinstance(month, date) else ""
+    if not isinstance(month, date):
+        return [Kpi("Retention of active customers", "活跃客户留存率", NOTHING)]
     return [
-        Kpi(f"Active customers{when}", f"活跃客户数{when}", count_text(active)),
-        Kpi(f"Retention{when}", f"留存率{when}", rate_text(rate)),
+        Kpi(
+            f"Bought in the {active_days} days from {month} on, of the {count_text(active)} who did in those before",
+            f"{month} 前 {active_days} 天内购买的 {count_text(active)} 位客户中，其后 {active_days} 天内再次购买者",
+            rate_text(rate),
+        ),
     ]
 
 
@@ -146,11 +171,15 @@ def _predictions(ask: Ask, currency: str) -> list[Kpi]:
     predicted, customers = _row(at_risk, 2)
     if not predicted:
         return []
-    ahead = "" if days is None else f", next {days} days"
+    ahead = "" if days is None else f" in the next {days} days"
     ahead_zh = "" if days is None else f"未来 {days} 天"
     return [
-        Kpi(f"Predicted value{ahead}", f"{ahead_zh}预期客户价值", money_text(value, currency) + between),
-        Kpi("High-value customers at risk", "高价值流失预警客户数", count_text(customers)),
+        Kpi(
+            f"Predicted value of all buyers{ahead}{between and ', with its 95% interval'}",
+            f"{ahead_zh}全部买家的预期价值{between and '及 95% 区间'}",
+            money_text(value, currency) + between,
+        ),
+        Kpi("Valuable customers who may leave and can be saved", "可挽回的高价值流失预警客户数", count_text(customers)),
     ]
 
 
@@ -160,7 +189,7 @@ def _stages(ask: Ask) -> list[Kpi]:
         "GROUP BY stage_rank, lifecycle_stage_en, lifecycle_stage_zh ORDER BY stage_rank NULLS LAST, lifecycle_stage_en"
     )
     return [
-        Kpi(f"Lifecycle: {label_en}", f"生命周期：{label_zh}", count_text(customers))
+        Kpi(f"Customers in the stage: {label_en}", f"所处阶段：{label_zh}", count_text(customers))
         for label_en, label_zh, customers in counts
     ]
 
@@ -186,23 +215,121 @@ def rate_text(value: float | None) -> str:
 
 
 def kpi_lines(kpis: Sequence[Kpi]) -> list[str]:
-    """The numbers as a table of three columns that is straight in both languages."""
-    english = max((_width(kpi.label_en) for kpi in kpis), default=0)
-    chinese = max((_width(kpi.label_zh) for kpi in kpis), default=0)
+    """The numbers, each right beside its labels, in columns that are straight in both languages."""
     values = max((len(kpi.value) for kpi in kpis), default=0)
+    english = max((_width(kpi.label_en) for kpi in kpis), default=0)
+    return [f"{kpi.value:>{values}}  {_padded(kpi.label_en, english)}  {kpi.label_zh}" for kpi in kpis]
+
+
+def row_count_lines(tables: Mapping[str, TableFigures]) -> list[str]:
+    """What became of the raw rows of all tables; nothing where no row was read."""
+    read, accepted, rejected, superseded = (
+        sum(getattr(table, name) for table in tables.values())
+        for name in ("rows_read", "rows_accepted", "rows_rejected", "rows_superseded")
+    )
+    if not read:
+        return []
     return [
-        f"{_padded(kpi.label_en, english)}  {_padded(kpi.label_zh, chinese)}  {kpi.value:>{values}}" for kpi in kpis
+        f"{read:,} rows read = {accepted:,} accepted + {rejected:,} rejected "
+        f"+ {superseded:,} superseded by a newer version"
     ]
 
 
-def row_count_lines(counts: RowCounts) -> list[str]:
-    """What became of the raw rows, and why some were rejected."""
-    lines = [
-        f"{counts.read:,} read = {counts.accepted:,} accepted + {counts.rejected:,} rejected "
-        f"+ {counts.superseded:,} superseded by a newer version"
+def table_lines(tables: Mapping[str, TableFigures]) -> list[str]:
+    """The same by table, for those that have a file."""
+    return [
+        f"{name}: {table.rows_read:,} read = {table.rows_accepted:,} accepted + {table.rows_rejected:,} rejected "
+        f"+ {table.rows_superseded:,} superseded"
+        for name, table in tables.items()
+        if table.files
     ]
-    lines += [f"rejected: {rows:,} of {table} ({reason})" for table, reason, rows in counts.rejected_by_reason]
+
+
+def rejection_lines(
+    found: Sequence[Rejection], tables: Mapping[str, TableFigures], kept_in: str = "quality.rejected_rows"
+) -> list[str]:
+    """The rejected rows by table and reason in at most ten lines, with their share of the table and common values.
+
+    `kept_in` says where they stand one by one.
+    """
+    if not found:
+        return []
+    shown = found if len(found) < LINES_OF_REJECTIONS else found[: LINES_OF_REJECTIONS - 2]
+    lines = [f"Rejected rows (one by one in {kept_in}):"]
+    lines += [f"  {_rejection_line(rejection, tables.get(rejection.table))}" for rejection in shown]
+    if len(shown) < len(found):
+        rest = found[len(shown) :]
+        lines.append(f"  and {sum(rejection.rows for rejection in rest):,} rows for {len(rest)} more reasons")
     return lines
+
+
+def _rejection_line(rejection: Rejection, figures: TableFigures | None) -> str:
+    share = f" of {figures.rows_read:,} ({rejection.rows / figures.rows_read:.1%})" if figures else ""
+    wordings = [f"{_short(reason)} ({rows:,})" for reason, rows in rejection.commonest]
+    if rejection.wordings > len(wordings):
+        wordings.append(f"{rejection.wordings - len(wordings):,} other values")
+    return f"{rejection.table}: {rejection.rows:,}{share} {rejection.reason_code}: {', '.join(wordings)}"
+
+
+def _short(reason: str) -> str:
+    """The wording of a reason without what was expected, which stands in quality.rejected_rows."""
+    held = _HELD.match(reason)
+    if held is None:
+        return reason
+    column, value = held.groups()
+    return f'{column} "{value if len(value) <= WIDTH_OF_VALUES else value[: WIDTH_OF_VALUES - 1] + "…"}"'
+
+
+def change_lines(publication: Publication, last: Publication | None, replaced: str | None, seen: int) -> list[str]:
+    """What is other than in the last publication of the company.
+
+    Args:
+        publication: what is published now.
+        last: the last one of the same company; None if this is the first.
+        replaced: the other company whose publication gave way to this one.
+        seen: files that hold what the last publication had not read.
+    """
+    lines = [] if replaced is None else [f"{publication.company_id} replaces company {replaced}."]
+    if last is None:
+        return [*lines, f"The first publication of {publication.company_id}: it was compared with none."]
+    files = f"files {_total(last.files_by_table):,} → {_total(publication.files_by_table):,} ({seen:,} new or changed)"
+    changes = [files, *_change("orders", last.rows_by_table, publication.rows_by_table, "{:,}")]
+    changes += _change("orders", last.revenue_by_table, publication.revenue_by_table, "{:,.2f}", "revenue of orders")
+    since = f"Since {last.publication_id} (as of {last.as_of_date}): "
+    return [*lines, since + ", ".join(changes)]
+
+
+def _change(
+    table: str, before: Mapping[str, float], now: Mapping[str, float], form: str, name: str | None = None
+) -> list[str]:
+    old, new = before.get(table), now.get(table)
+    if not old and not new:
+        return []
+    share = f" ({(new or 0) / old - 1:+.1%})" if old else ""
+    return [f"{name or table} {form.format(old or 0)} → {form.format(new or 0)}{share}"]
+
+
+def _total(by_table: Mapping[str, int]) -> int:
+    return sum(by_table.values())
+
+
+def empty_mart_lines(empty: Mapping[str, Sequence[str]], absent: Sequence[str]) -> list[str]:
+    """The marts that have no rows, by the absent tables that would fill them; then the tables absent beside these.
+
+    Args:
+        empty: by mart, the absent tables that it is empty without.
+        absent: every table of the contract without a file.
+    """
+    marts: dict[tuple[str, ...], list[str]] = {}
+    for mart, tables in empty.items():
+        marts.setdefault(tuple(tables), []).append(mart)
+    lines = [
+        f"Marts that stay empty because {' and '.join(tables)} {'is' if len(tables) == 1 else 'are'} absent: "
+        f"{', '.join(names)}"
+        for tables, names in sorted(marts.items())
+    ]
+    rest = [name for name in absent if not any(name in tables for tables in marts)]
+    return [*lines, f"Also absent: {', '.join(rest)}"] if rest else lines
 
 
 def _padded(label: str, width: int) -> str:

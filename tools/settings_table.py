@@ -28,10 +28,14 @@ def settings_table(known: Mapping[str, CompanySetting]) -> str:
     """A Markdown table with a row for each setting."""
     lines = ["| setting | default | may be | what it says | 含义 |", "| --- | --- | --- | --- | --- |"]
     lines += [
-        f"| `{name}` | {setting.default} | {setting.expected} | {setting.text_en} | {setting.text_zh} |"
+        f"| `{name}` | {_default(setting, known)} | {setting.expected} | {setting.text_en} | {setting.text_zh} |"
         for name, setting in known.items()
     ]
     return "".join(f"{line}\n" for line in lines)
+
+
+def _default(setting: CompanySetting, known: Mapping[str, CompanySetting]) -> str:
+    return f"as `{setting.default}`" if setting.default in known else str(setting.default)
 
 
 def main(document: Path = DOCUMENT) -> None:

@@ -9,14 +9,35 @@ from dagster import AssetExecutionContext, AssetsDefinition, MaterializeResult, 
 from dagster_dbt import get_asset_key_for_model
 
 from orchestration.assets.refresh import WRITER_POOL, RefreshConfig, raised_as_failure
-from orchestration.dbt_project import code_version, primary_keys, published_models, read_json, relation, target_folder
+from orchestration.build_figures import ask_build, built_tables, files_seen_since
+from orchestration.contract import load_contract
+from orchestration.dbt_project import (
+    code_version,
+    primary_keys,
+    published_models,
+    read_json,
+    relation,
+    source_relation,
+    target_folder,
+)
 from orchestration.engines.engine import Engine
 from orchestration.engines.registry import load_engine
 from orchestration.errors import PublicationError, StickinessError
 from orchestration.failure_report import Outcome, outcome
 from orchestration.progress import announce
-from orchestration.publishing import PublicationFacts
-from orchestration.settings import Settings
+from orchestration.publication_guard import (
+    Limits,
+    allowed_lines,
+    build_findings,
+    judge,
+    refuse,
+    replaced_company,
+    warning_lines,
+)
+from orchestration.publishing import Publication, PublicationFacts, last_of_company
+from orchestration.run_tables import company_id
+from orchestration.settings import REJECTED_ROWS, Settings
+from orchestration.summary import change_lines, rejection_lines, rejections
 
 
 def build_published(dbt_models: AssetsDefinition, manifest: Mapping[str, Any], target: str) -> AssetsDefinition:
@@ -39,9 +60,14 @@ def build_published(dbt_models: AssetsDefinition, manifest: Mapping[str, Any], t
             result = _outcome(manifest, settings)
             keys = primary_keys(manifest)
             engine = load_engine(settings.target, settings.warehouse)
+            facts, is_as_of_asked_for = _facts(manifest, settings, result, engine)
+            last = last_of_company(engine.events(), company_id(settings))
+            told = _guard(manifest, settings, engine, facts, last, is_as_of_asked_for)
+            replaced = replaced_company(engine.current(), company_id(settings))
+            seen = 0 if last is None else files_seen_since(engine, manifest, last.published_at)
             publication = engine.publish(
                 {table: keys.get(unique_id, ()) for unique_id, table in models.items()},
-                _facts(manifest, settings, result, engine),
+                facts,
                 keep=int(settings.variable("publications_kept")),
             )
         announce("published", f"{publication.tables:>3} tables", time.monotonic() - begin)
@@ -50,10 +76,38 @@ def build_published(dbt_models: AssetsDefinition, manifest: Mapping[str, Any], t
                 "publication_id": publication.publication_id,
                 "tables": publication.tables,
                 "dagster/row_count": publication.rows,
+                "guard": told,
+                "changes": change_lines(publication, last, replaced, seen),
             }
         )
 
     return published
+
+
+def _guard(
+    manifest: Mapping[str, Any],
+    settings: Settings,
+    engine: Engine,
+    facts: PublicationFacts,
+    last: Publication | None,
+    is_as_of_asked_for: bool,
+) -> list[str]:
+    """What the guard says of a build that may be published; PublicationError where it may not."""
+    limits = Limits.of(settings)
+    contract = load_contract(settings.root)
+    findings = build_findings(
+        facts.tables, last, limits, contract, settings.allow, facts.as_of_date, is_as_of_asked_for
+    )
+    judgement = judge(findings, settings.allow)
+    company = company_id(settings)
+    if any(finding.name == REJECTED_ROWS for finding in judgement.refused):
+        reasons = rejection_lines(
+            rejections(ask_build(engine, manifest)), facts.tables, "quality.rejected_rows of the build"
+        )
+    else:
+        reasons = []
+    refuse(judgement, f"This build of {company} looks wrong, so it was not published.", last, reasons)
+    return [*allowed_lines(judgement), *warning_lines(facts.tables, limits)]
 
 
 def _outcome(manifest: Mapping[str, Any], settings: Settings) -> Outcome:
@@ -73,24 +127,35 @@ def _outcome(manifest: Mapping[str, Any], settings: Settings) -> Outcome:
     return result
 
 
-def _facts(manifest: Mapping[str, Any], settings: Settings, result: Outcome, engine: Engine) -> PublicationFacts:
-    as_of_date, started_at = _read_run(manifest, engine)
-    return PublicationFacts(
+def _facts(
+    manifest: Mapping[str, Any], settings: Settings, result: Outcome, engine: Engine
+) -> tuple[PublicationFacts, bool]:
+    """What the publication tells of the build, and whether somebody asked for its as-of date."""
+    as_of_date, started_at, requested = _read_run(manifest, engine)
+    facts = PublicationFacts(
         as_of_date=as_of_date,
         code_version=code_version(settings.root),
         tests_passed=result.tests_passed,
         tests_warned=len(result.warnings),
         started_at=started_at,
+        company_id=company_id(settings),
+        tables=built_tables(engine, manifest),
     )
+    return facts, requested is not None
 
 
-def _read_run(manifest: Mapping[str, Any], engine: Engine) -> tuple[date | None, datetime]:
-    """The as-of date that the models used, and when the run started (UTC)."""
+def _read_run(manifest: Mapping[str, Any], engine: Engine) -> tuple[date | None, datetime, date | None]:
+    """The as-of date that the models used, when the run started (UTC), and the as-of date that was asked for."""
+    context = ".".join(relation(manifest, "run_context"))
+    parameters = ".".join(source_relation(manifest, "operations", "run_parameters"))
     try:
-        _, rows = engine.read_build(f"SELECT as_of_date, started_at FROM {'.'.join(relation(manifest, 'run_context'))}")
+        _, rows = engine.read_build(
+            f"SELECT context.as_of_date, context.started_at, parameters.requested_as_of_date "
+            f"FROM {context} AS context CROSS JOIN {parameters} AS parameters"
+        )
     except StickinessError as error:
         raise PublicationError(f"The build does not say what it is a build of: {error}") from error
     if len(rows) != 1:
         raise PublicationError(f"run_context has {len(rows)} rows; expected one. Run the whole refresh.")
-    as_of_date, started_at = rows[0]
-    return as_of_date, started_at.replace(tzinfo=UTC)
+    as_of_date, started_at, requested = rows[0]
+    return as_of_date, started_at.replace(tzinfo=UTC), requested

@@ -7,10 +7,16 @@ from datetime import UTC, datetime
 from dagster import AssetExecutionContext, AssetsDefinition, AssetSpec, MaterializeResult, multi_asset
 
 from orchestration.assets.refresh import WRITER_POOL, RefreshConfig, raised_as_failure
+from orchestration.build_figures import landed_tables
 from orchestration.contract import Contract
+from orchestration.engines.engine import Engine
 from orchestration.engines.registry import load_engine
 from orchestration.landing.land import Landing, clear_landing, land
 from orchestration.progress import announce
+from orchestration.publication_guard import allowed_lines, judge, missing_tables, refuse
+from orchestration.publishing import last_of_company
+from orchestration.run_tables import company_id
+from orchestration.settings import Settings
 
 RUN_PARAMETERS = ["operations", "run_parameters"]
 COMPANY_SETTINGS = ["operations", "company_settings"]
@@ -40,16 +46,28 @@ def build_raw_tables(contract: Contract, target: str) -> AssetsDefinition:
             if settings.full_refresh:
                 clear_landing(settings.landing_dir)
             landing = land(settings.raw_dir, settings.landing_dir, contract, settings.dialects)
-            load_engine(settings.target, settings.warehouse).register(
-                landing, settings, contract, context.run.run_id, started_at
-            )
+            engine = load_engine(settings.target, settings.warehouse)
+            engine.register(landing, settings, contract, context.run.run_id, started_at)
+            allowed = _guard(landing, settings, contract, engine)
         announce("raw tables", f"{len(landing.files):>3} files", time.monotonic() - begin)
-        yield from _results(landing, contract)
+        yield from _results(landing, contract, allowed)
 
     return raw_tables
 
 
-def _results(landing: Landing, contract: Contract) -> Iterator[MaterializeResult]:
+def _guard(landing: Landing, settings: Settings, contract: Contract, engine: Engine) -> list[str]:
+    """Refuse a folder that lacks what it should hold, before a minute is spent on building from it.
+
+    The rows are registered by then, so that dbt by hand finds the files that the warehouse holds now.
+    """
+    company = company_id(settings)
+    last = last_of_company(engine.events(), company)
+    judgement = judge(missing_tables(landed_tables(landing, contract), last, landing.unread), settings.allow)
+    refuse(judgement, f"Files of {company} are missing in {settings.raw_dir}, so nothing was built.", last)
+    return allowed_lines(judgement)
+
+
+def _results(landing: Landing, contract: Contract, allowed: list[str]) -> Iterator[MaterializeResult]:
     for name in contract.tables:
         files = [landed for landed in landing.files if landed.table == name]
         yield MaterializeResult(
@@ -70,5 +88,6 @@ def _results(landing: Landing, contract: Contract) -> Iterator[MaterializeResult
             "dagster/row_count": len(landing.files),
             "absent_tables": list(landing.absent_tables),
             "notices": list(landing.notices),
+            "guard": allowed,
         },
     )

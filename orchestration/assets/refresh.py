@@ -8,7 +8,7 @@ from pathlib import Path
 from dagster import ConfigurableResource, Failure, InitResourceContext
 
 from orchestration.errors import StickinessError
-from orchestration.settings import ROOT, Settings, load_settings, parse_as_of, warehouse_folder
+from orchestration.settings import ROOT, Settings, load_settings, parse_allow, parse_as_of, warehouse_folder
 from orchestration.warehouse_lock import warehouse_lock
 
 # the DuckDB file of the build has one writer at a time
@@ -21,6 +21,7 @@ class RefreshConfig(ConfigurableResource):
     as_of: str | None = None
     full_refresh: bool = False
     refit: bool = False
+    allow: str = ""
     root: str = str(ROOT)
 
     @contextlib.contextmanager
@@ -36,6 +37,7 @@ class RefreshConfig(ConfigurableResource):
             as_of=parse_as_of(self.as_of, "as_of in the run's configuration") if self.as_of else settings.as_of,
             full_refresh=self.full_refresh or settings.full_refresh,
             refit=self.refit or settings.refit,
+            allow=parse_allow(self.allow, "allow in the run's configuration") | settings.allow,
         )
 
 

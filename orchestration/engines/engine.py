@@ -11,7 +11,7 @@ import numpy as np
 
 from orchestration.contract import Contract
 from orchestration.landing.land import Landing
-from orchestration.publishing import Publication, PublicationFacts, Table
+from orchestration.publishing import Event, Publication, PublicationFacts, Table
 from orchestration.settings import Settings
 
 Answer = tuple[tuple[str, ...], list[tuple[Any, ...]]]
@@ -50,6 +50,9 @@ class Engine(Protocol):
 
     def current(self) -> Publication | None:
         """What is published now; None if nothing is."""
+
+    def events(self) -> list[Event]:
+        """Every publication and rollback, oldest first."""
 
     def read_published(self) -> AbstractContextManager[Ask]:
         """Ask what is published."""

@@ -28,10 +28,13 @@ class RawFile:
 
 @dataclass
 class Discovery:
-    """What a raw folder holds: the files by table in contract order, then by name."""
+    """What a raw folder holds: the files by table in contract order, then by name.
+
+    `unread` has a sentence for each file or folder that belongs to no table.
+    """
 
     files: list[RawFile] = field(default_factory=list)
-    notices: list[str] = field(default_factory=list)
+    unread: list[str] = field(default_factory=list)
     problems: list[FileProblem] = field(default_factory=list)
 
 
@@ -78,11 +81,11 @@ def _discover_top_level(entry: Path, raw_dir: Path, contract: Contract, discover
         if entry.name in contract.tables:
             _discover_folder(entry, raw_dir, entry.name, discovery)
         else:
-            discovery.notices.append(_unknown(entry.name, contract, "folder"))
+            discovery.unread.append(_unknown(entry.name, contract, "folder"))
     elif file_format is not None and stem in contract.tables:
         _add_file(entry, raw_dir, stem, file_format, discovery)
     elif not _is_silent(entry.name):
-        discovery.notices.append(_unknown(entry.name, contract, "file"))
+        discovery.unread.append(_unknown(entry.name, contract, "file"))
 
 
 def _is_silent(name: str) -> bool:

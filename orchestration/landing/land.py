@@ -54,11 +54,15 @@ class LandedFile:
 
 @dataclass(frozen=True)
 class Landing:
-    """What a raw folder holds: files by table in contract order, then by name; tables without a file; sentences."""
+    """What a raw folder holds: files by table in contract order, then by name; tables without a file; sentences.
+
+    `unread` are those of the sentences that are about a file or folder which belongs to no table.
+    """
 
     files: tuple[LandedFile, ...]
     absent_tables: tuple[str, ...]
     notices: tuple[str, ...]
+    unread: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -107,8 +111,8 @@ def land(raw_dir: Path, landing_dir: Path, contract: Contract, dialects: Sequenc
         _land_new(connection, folder, candidates, plans, manifest, landing_dir, problems)
         _refuse(raw_dir, problems)
     _forget_all_but(candidates, manifest, landing_dir)
-    notices = [*discovery.notices, *_general_notices(manifest, dialects, candidates)]
-    return _landing(candidates, manifest, contract, landing_dir, notices)
+    notices = _general_notices(manifest, dialects, candidates)
+    return _landing(candidates, manifest, contract, landing_dir, discovery.unread, list(notices))
 
 
 def clear_landing(landing_dir: Path) -> None:
@@ -338,6 +342,7 @@ def _landing(
     manifest: Manifest,
     contract: Contract,
     landing_dir: Path,
+    unread: Sequence[str],
     notices: Sequence[str],
 ) -> Landing:
     facts = [manifest.facts[candidate.fingerprint] for candidate in candidates]
@@ -348,7 +353,8 @@ def _landing(
             for candidate, known in zip(candidates, facts, strict=True)
         ),
         absent_tables=tuple(name for name in contract.tables if name not in present),
-        notices=(*notices, *(notice for known in facts for notice in known.notices)),
+        notices=(*unread, *notices, *(notice for known in facts for notice in known.notices)),
+        unread=tuple(unread),
     )
 
 

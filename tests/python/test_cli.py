@@ -2,6 +2,7 @@
 
 import fcntl
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 from types import SimpleNamespace
@@ -10,11 +11,13 @@ import duckdb
 import pytest
 
 from orchestration import cli, summary
+from orchestration.build_figures import table_figures
+from orchestration.empty_marts import empty_marts
 from orchestration.engines.duckdb.engine import DuckDbEngine
 from orchestration.engines.duckdb.publication import current, publish
 from orchestration.errors import BuildError, ProjectError
 from orchestration.landing.broken_files import RawFolderError
-from orchestration.publishing import PublicationFacts
+from orchestration.publishing import Publication, PublicationFacts
 
 
 @pytest.fixture
@@ -24,7 +27,14 @@ def raw(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("STICKINESS_RAW_DIR", str(raw))
     monkeypatch.setenv("STICKINESS_WAREHOUSE_DIR", str(tmp_path / "dw"))
     # what the commands set for the processes that they start
-    for name in ("STICKINESS_AS_OF", "STICKINESS_FULL_REFRESH", "DAGSTER_HOME", "DAGSTER_DISABLE_TELEMETRY"):
+    for name in (
+        "STICKINESS_AS_OF",
+        "STICKINESS_FULL_REFRESH",
+        "STICKINESS_REFIT",
+        "STICKINESS_ALLOW",
+        "DAGSTER_HOME",
+        "DAGSTER_DISABLE_TELEMETRY",
+    ):
         monkeypatch.setenv(name, "")
     return raw
 
@@ -241,9 +251,9 @@ MARTS = (
     "CREATE TABLE marts.orders AS SELECT * FROM (VALUES (true, 1000.5), (true, 234.06), (false, 99)) "
     "AS v(is_valid, net_revenue)",
     "CREATE TABLE marts.repurchase_rates AS SELECT * FROM (VALUES "
-    "(DATE '2026-10-31', 90, 'all', 0.9), (DATE '2026-11-21', 90, 'all', 0.25), "
-    "(DATE '2026-11-21', 365, 'all', 0.4567), (DATE '2026-11-21', 90, 'region', 0.8)) "
-    "AS v(as_of_date, window_days, dimension, repurchase_rate)",
+    "(DATE '2026-10-31', 90, 'all', 0.9, 10), (DATE '2026-11-21', 90, 'all', 0.25, 400), "
+    "(DATE '2026-11-21', 365, 'all', 0.4567, 1000), (DATE '2026-11-21', 90, 'region', 0.8, 5)) "
+    "AS v(as_of_date, window_days, dimension, repurchase_rate, buyers)",
     "CREATE TABLE marts.time_to_second_purchase AS SELECT * FROM (VALUES "
     "('all', 10, 0.2), ('all', 45, 0.5), ('all', 60, 0.7), ('region', 5, 0.9)) "
     "AS v(dimension, days, repurchase_probability)",
@@ -254,51 +264,57 @@ MARTS = (
     "CREATE TABLE marts.customer_lifecycle AS SELECT * FROM (VALUES "
     "(4, 'Loyal', '忠诚客户'), (2, 'New', '新客户'), (4, 'Loyal', '忠诚客户'), (NULL, 'dormant', 'dormant')) "
     "AS v(stage_rank, lifecycle_stage_en, lifecycle_stage_zh)",
-    "CREATE TABLE quality.row_reconciliation AS SELECT * FROM (VALUES (10, 7, 2, 1), (5, 4, 1, 0)) "
-    "AS v(rows_read, rows_accepted, rows_rejected, rows_superseded)",
+    "CREATE TABLE quality.row_reconciliation AS SELECT * FROM (VALUES "
+    "('orders', 2, 10, 6, 3, 1), ('tickets', 1, 5, 4, 1, 0), ('products', 0, 0, 0, 0, 0)) "
+    "AS v(table_name, files, rows_read, rows_accepted, rows_rejected, rows_superseded)",
     "CREATE TABLE quality.rejected_rows AS SELECT * FROM (VALUES "
-    "('orders', 'missing_key'), ('orders', 'missing_key'), ('tickets', 'out_of_domain')) AS v(table_name, reason_code)",
+    "('orders', 'missing_key', 'order_id is part of the key and is empty'), "
+    "('orders', 'missing_key', 'order_id is part of the key and is empty'), "
+    "('orders', 'unparseable_value', 'order_amount holds \"1,5\", which is no number'), "
+    "('tickets', 'out_of_domain', 'priority holds \"so-\"called\"\"; expected one of low, high')) "
+    "AS v(table_name, reason_code, reason)",
 )
 
 
 def kpis(warehouse: Path) -> dict[str, str]:
     with DuckDbEngine(warehouse).read_published() as ask:
-        found = summary.headline_kpis(ask, "EUR")
+        found = summary.headline_kpis(ask, "EUR", active_days=90)
     return {kpi.label_en: kpi.value for kpi in found}
 
 
-def row_counts(warehouse: Path) -> summary.RowCounts | None:
+def row_lines(warehouse: Path) -> list[str]:
     with DuckDbEngine(warehouse).read_published() as ask:
-        return summary.row_counts(ask)
+        tables = table_figures(ask)
+        return [*summary.row_count_lines(tables), *summary.rejection_lines(summary.rejections(ask), tables)]
 
 
 def test_the_headline_numbers_are_those_of_the_published_marts(warehouse: Path) -> None:
     published(warehouse, *MARTS)
     assert kpis(warehouse) == {
-        "Customers": "1,234",
-        "Valid orders": "2",
-        "Net revenue": "EUR 1,234.56",
-        "Repurchase rate, 90 days": "25.0%",
-        "Repurchase rate, 365 days": "45.7%",
-        "Median days to second purchase": "45",
-        "Active customers (2026-08)": "90",
-        "Retention (2026-08)": "62.3%",
-        "Lifecycle: New": "1",
-        "Lifecycle: Loyal": "2",
-        "Lifecycle: dormant": "1",
+        "Customers known, buyers or not": "1,234",
+        "Valid orders, neither cancelled nor refunded": "2",
+        "Net revenue of the valid orders": "EUR 1,234.56",
+        "Bought on 2 days or more, of the 400 buyers of the last 90 days": "25.0%",
+        "Bought on 2 days or more, of the 1,000 buyers of the last 365 days": "45.7%",
+        "Days until half of the buyers have bought again": "45",
+        "Bought in the 90 days from 2026-08-01 on, of the 90 who did in those before": "62.3%",
+        "Customers in the stage: New": "1",
+        "Customers in the stage: Loyal": "2",
+        "Customers in the stage: dormant": "1",
     }
 
 
 def test_lifecycle_stages_stand_in_the_order_of_a_life_under_the_labels_of_the_mart(warehouse: Path) -> None:
     published(warehouse, *MARTS)
     with DuckDbEngine(warehouse).read_published() as ask:
-        found = summary.headline_kpis(ask, "EUR")
-    assert [kpi.label_zh for kpi in found[-3:]] == ["生命周期：新客户", "生命周期：忠诚客户", "生命周期：dormant"]
+        found = summary.headline_kpis(ask, "EUR", active_days=90)
+    assert [kpi.label_zh for kpi in found[-3:]] == ["所处阶段：新客户", "所处阶段：忠诚客户", "所处阶段：dormant"]
 
 
 @pytest.mark.parametrize(
     ("is_reliable", "saved", "shown"),
-    [(True, True, {"High-value customers at risk": "1"}), (True, False, {"High-value customers at risk": "0"})]
+    [(True, True, {"Valuable customers who may leave and can be saved": "1"})]
+    + [(True, False, {"Valuable customers who may leave and can be saved": "0"})]
     + [(False, True, {})],
 )
 def test_who_is_at_risk_is_who_can_be_saved(
@@ -313,7 +329,7 @@ def test_who_is_at_risk_is_who_can_be_saved(
         *MARTS,
         *(f"CREATE TABLE {name} AS SELECT * FROM (VALUES {values}) AS v({names})" for name, names, values in tables),
     )
-    assert {name: value for name, value in kpis(warehouse).items() if "risk" in name} == shown
+    assert {name: value for name, value in kpis(warehouse).items() if "saved" in name} == shown
 
 
 # neither months, nor the quarter before, nor the running one, nor `all` counts
@@ -335,7 +351,7 @@ CHANGES = (
 def test_flagged_changes_of_satisfaction_are_those_of_the_newest_complete_quarter(warehouse: Path) -> None:
     published(warehouse, *MARTS, *CHANGES)
     with DuckDbEngine(warehouse).read_published() as ask:
-        found = [kpi for kpi in summary.headline_kpis(ask, "EUR") if "flagged" in kpi.label_en]
+        found = [kpi for kpi in summary.headline_kpis(ask, "EUR", active_days=90) if "flagged" in kpi.label_en]
     assert found == [
         summary.Kpi("Changes of NPS flagged (2026-Q3)", "净推荐值已确认的变化（2026 年第 3 季度）", "2 / 3"),
     ]
@@ -344,54 +360,111 @@ def test_flagged_changes_of_satisfaction_are_those_of_the_newest_complete_quarte
 def test_marts_that_are_empty_show_a_dash_or_nothing(warehouse: Path) -> None:
     published(warehouse, *MARTS, *(f"DELETE FROM {statement.split()[2]}" for statement in MARTS))
     assert kpis(warehouse) == {
-        "Customers": "0",
-        "Valid orders": "0",
-        "Net revenue": "–",
+        "Customers known, buyers or not": "0",
+        "Valid orders, neither cancelled nor refunded": "0",
+        "Net revenue of the valid orders": "–",
         "Repurchase rate": "–",
-        "Median days to second purchase": "–",
-        "Active customers": "–",
-        "Retention": "–",
+        "Days until half of the buyers have bought again": "–",
+        "Retention of active customers": "–",
     }
-    assert row_counts(warehouse) is None
+    assert row_lines(warehouse) == []
 
 
 def test_the_repurchase_rates_shown_are_of_the_middle_and_the_longest_window(warehouse: Path) -> None:
     windows = "UPDATE marts.repurchase_rates SET window_days = window_days + 1"
     published(warehouse, *MARTS, windows)
     shown = kpis(warehouse)
-    assert (shown["Repurchase rate, 91 days"], shown["Repurchase rate, 366 days"]) == ("25.0%", "45.7%")
+    assert shown["Bought on 2 days or more, of the 400 buyers of the last 91 days"] == "25.0%"
+    assert shown["Bought on 2 days or more, of the 1,000 buyers of the last 366 days"] == "45.7%"
 
 
 def test_marts_that_are_absent_show_a_dash(warehouse: Path) -> None:
     published(warehouse)
     assert set(kpis(warehouse).values()) == {"–"}
-    assert row_counts(warehouse) is None
+    assert row_lines(warehouse) == []
 
 
 def test_a_median_that_is_never_reached_shows_a_dash(warehouse: Path) -> None:
     published(warehouse, *MARTS, "DELETE FROM marts.time_to_second_purchase WHERE repurchase_probability >= 0.5")
-    assert kpis(warehouse)["Median days to second purchase"] == "–"
+    assert kpis(warehouse)["Days until half of the buyers have bought again"] == "–"
 
 
-def test_the_row_counts_are_summed_over_the_tables_and_rejections_told_by_reason(warehouse: Path) -> None:
+def test_the_row_counts_are_summed_over_the_tables_and_rejections_told_with_share_and_values(warehouse: Path) -> None:
     published(warehouse, *MARTS)
-    counts = row_counts(warehouse)
-    assert summary.row_count_lines(counts) == [
-        "15 read = 11 accepted + 3 rejected + 1 superseded by a newer version",
-        "rejected: 2 of orders (missing_key)",
-        "rejected: 1 of tickets (out_of_domain)",
+    assert row_lines(warehouse) == [
+        "15 rows read = 10 accepted + 4 rejected + 1 superseded by a newer version",
+        "Rejected rows (one by one in quality.rejected_rows):",
+        "  orders: 2 of 10 (20.0%) missing_key: order_id is part of the key and is empty (2)",
+        '  orders: 1 of 10 (10.0%) unparseable_value: order_amount "1,5" (1)',
+        '  tickets: 1 of 5 (20.0%) out_of_domain: priority "so-"called"" (1)',
     ]
 
 
-def test_every_number_has_a_label_in_both_languages_in_straight_columns() -> None:
-    lines = summary.kpi_lines([summary.Kpi("Customers", "客户数", "1,234"), summary.Kpi("AOV", "客单价（元）", "5")])
-    assert lines == [
-        "Customers  客户数        1,234",
-        "AOV        客单价（元）      5",
+def test_of_many_values_the_commonest_are_told(warehouse: Path) -> None:
+    """Five values of one column: 3 x paid?, 2 x a long one, and 3 others once each."""
+    statuses = ["paid?"] * 3 + ["waiting for the goods to come back"] * 2 + ["b", "c", "a"]
+    reasons = ", ".join(
+        f"('orders', 'out_of_domain', 'status holds \"{status}\"; expected one of paid')" for status in statuses
+    )
+    emptied = "DELETE FROM quality.rejected_rows"
+    published(warehouse, *MARTS, emptied, f"INSERT INTO quality.rejected_rows VALUES {reasons}")
+    assert row_lines(warehouse)[2:] == [
+        '  orders: 8 of 10 (80.0%) out_of_domain: status "paid?" (3), status "waiting for the goods to come…" (2), '
+        'status "a" (1), 2 other values'
     ]
 
 
-def test_what_was_ignored_or_absent_in_the_raw_folder_is_told() -> None:
+@pytest.mark.parametrize(("kinds", "lines"), [(0, 0), (1, 2), (9, 10), (10, 10), (46, 10)])
+def test_reasons_for_rejection_take_ten_lines_at_most_and_no_row_is_left_out(kinds: int, lines: int) -> None:
+    found = [summary.Rejection(f"t{kind}", "missing_key", 2, 1, [("empty", 2)]) for kind in range(kinds)]
+    told = summary.rejection_lines(found, {})
+    assert len(told) == lines
+    if kinds > 9:
+        assert told[-1] == f"  and {2 * (kinds - 8)} rows for {kinds - 8} more reasons"
+
+
+def test_marts_stay_empty_because_of_the_tables_that_are_absent() -> None:
+    empty = {"nps": ["survey_responses"], "csat": ["survey_responses"], "customers": ["customers", "orders"]}
+    assert summary.empty_mart_lines(empty, ["customers", "orders", "products", "survey_responses"]) == [
+        "Marts that stay empty because customers and orders are absent: customers",
+        "Marts that stay empty because survey_responses is absent: nps, csat",
+        "Also absent: products",
+    ]
+    assert summary.empty_mart_lines({}, []) == []
+
+
+def test_only_marts_without_rows_are_said_to_stay_empty(warehouse: Path) -> None:
+    published(warehouse, *MARTS, "CREATE TABLE marts.nps AS SELECT 1 AS nps WHERE false")
+    with DuckDbEngine(warehouse).read_published() as ask:
+        assert empty_marts(ask, {"nps": ["survey_responses"], "customers": ["customers"]}) == {
+            "nps": ["survey_responses"]
+        }
+        assert empty_marts(ask, {}) == {}
+
+
+def told_publication(publication_id: str, files: int, orders: int, revenue: float) -> Publication:
+    moment = datetime(2026, 11, 21, 8)
+    whole = Publication(publication_id, moment, date(2026, 11, 21), "abc123", 4, 6, 7, 0, 1.0)
+    by_table = {"files_by_table": {"orders": files, "tickets": 1}, "rows_by_table": {"orders": orders, "tickets": 3}}
+    return replace(whole, company_id="Shop", revenue_by_table={"orders": revenue}, **by_table)
+
+
+def test_what_changed_is_told_beside_the_last_publication_of_the_company() -> None:
+    last, now = told_publication("first", 2, 1000, 50000.0), told_publication("second", 3, 1100, 45000.0)
+    assert summary.change_lines(now, last, None, seen=2) == [
+        "Since first (as of 2026-11-21): files 3 → 4 (2 new or changed), orders 1,000 → 1,100 (+10.0%), "
+        "revenue of orders 50,000.00 → 45,000.00 (-10.0%)"
+    ]
+
+
+def test_a_first_publication_says_so_and_which_company_gives_way() -> None:
+    assert summary.change_lines(told_publication("first", 1, 1, 1.0), None, "Tea", seen=0) == [
+        "Shop replaces company Tea.",
+        "The first publication of Shop: it was compared with none.",
+    ]
+
+
+def test_columns_that_were_ignored_are_told() -> None:
     def materialised(path: list[str], **metadata: object) -> SimpleNamespace:
         entries = {name: SimpleNamespace(value=value) for name, value in metadata.items()}
         return SimpleNamespace(asset_key=SimpleNamespace(path=path), materialization=SimpleNamespace(metadata=entries))
@@ -402,9 +475,6 @@ def test_what_was_ignored_or_absent_in_the_raw_folder_is_told() -> None:
         materialised(["operations", "raw_files"], absent_tables=["tickets"], notices=["custmers.csv was not read."]),
         materialised(["marts", "orders"]),
     ]
-    result = SimpleNamespace(get_asset_materialization_events=lambda: events)
-    assert cli._row_lines(None, result) == [
-        "ignored columns of orders: colour, shoe size",
-        "absent tables: tickets",
-        "custmers.csv was not read.",
-    ]
+    told = cli._metadata(SimpleNamespace(get_asset_materialization_events=lambda: events))
+    assert cli._ignored_lines(told) == ["ignored columns of orders: colour, shoe size"]
+    assert told["operations", "raw_files"]["notices"] == ["custmers.csv was not read."]

@@ -2,15 +2,18 @@
 
 import fcntl
 import json
+import re
 import shutil
 import signal
 import subprocess
 import sys
 from dataclasses import replace
-from datetime import datetime
+from datetime import date, datetime
+from decimal import Decimal
 from pathlib import Path
 from textwrap import dedent
 from types import SimpleNamespace
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import duckdb
@@ -28,13 +31,18 @@ from dagster import (
 from orchestration import dbt_project
 from orchestration import definitions as dagster_definitions
 from orchestration.assets import dbt_models, model_fits, published, raw_tables
+from orchestration.build_figures import built_tables
 from orchestration.definitions import build_definitions
+from orchestration.engines.duckdb.build import open_build
+from orchestration.engines.duckdb.engine import DuckDbEngine
 from orchestration.engines.duckdb.publication import current, published_database
+from orchestration.engines.duckdb.publication_ledger import Ledger
 from orchestration.engines.registry import ADAPTERS
 from orchestration.errors import BuildError, ProjectError, PublicationError
 from orchestration.landing.broken_files import RawFolderError
+from orchestration.publishing import Event, Publication, PublicationFacts, TableFigures
 from orchestration.schedules import build_schedules
-from orchestration.settings import ROOT, Settings
+from orchestration.settings import ROOT, Settings, defaults_of, read_company_settings
 
 # the tests of this module share one parsed project
 pytestmark = pytest.mark.xdist_group("definitions")
@@ -51,7 +59,13 @@ FILES = {
         vars:
           settings:
             company_name: {kind: text, default: Shop, text_en: Name, text_zh: 名称}
+            company_id: {kind: text, default: company_name, text_en: Id, text_zh: 标识}
             business_timezone: {kind: time_zone, default: UTC, text_en: Zone, text_zh: 时区}
+            rows_fall_limit: {kind: share, minimum: 0, maximum: 1, default: 0.1, text_en: Rows, text_zh: 行数}
+            revenue_fall_limit: {kind: share, minimum: 0, maximum: 1, default: 0.1, text_en: Revenue, text_zh: 收入}
+            rejected_share_limit: {kind: share, minimum: 0, maximum: 1, default: 0.05, text_en: Share, text_zh: 占比}
+            rejected_rows_limit: {kind: count, minimum: 0, maximum: 999, default: 100, text_en: Rows, text_zh: 行数}
+            rejected_share_warning: {kind: share, minimum: 0, maximum: 1, default: 0.01, text_en: Share, text_zh: 占比}
             publications_kept: {kind: count, minimum: 1, maximum: 9, default: 2, text_en: Kept, text_zh: 保留}
             active_days: {kind: count, minimum: 1, maximum: 999, default: 90, text_en: Days, text_zh: 天数}
         models:
@@ -200,6 +214,167 @@ def test_a_raw_folder_that_cannot_be_landed_fails_the_run_with_its_message_befor
     assert failure.step_key == "raw_tables"
     assert "orders.csv" in failure.step_failure_data.user_failure_data.description
     assert not (tmp_path / "dw" / "build").exists()
+
+
+def publish_before(warehouse: Path, company: str, **rows: int) -> None:
+    """As if a publication of a company had been made: what the guard compares with is the ledger alone."""
+    moment = datetime(2026, 3, 31)
+    last = Publication(
+        "20260331T000000Z-aaaa",
+        moment,
+        date(2026, 3, 31),
+        "abc",
+        1,
+        1,
+        1,
+        0,
+        1.0,
+        company_id=company,
+        rows_by_table=rows,
+    )
+    warehouse.mkdir(exist_ok=True)
+    Ledger(warehouse).append(Event("published", moment, last.publication_id, None, last))
+
+
+def land_only(definitions: Definitions, allow: str = ""):
+    """Run the first step of the job alone."""
+    keys = [["raw", "orders"], ["raw", "tickets"]]
+    keys += [["operations", name] for name in ("run_parameters", "company_settings", "raw_files")]
+    with DagsterInstance.ephemeral() as instance:
+        return definitions.resolve_job_def("refresh").execute_in_process(
+            instance=instance,
+            raise_on_error=False,
+            asset_selection=[AssetKey(key) for key in keys],
+            run_config={
+                "loggers": {"console": {"config": {"log_level": "CRITICAL"}}},
+                "resources": {"refresh": {"config": {"allow": allow}}},
+            },
+        )
+
+
+def report_of(result: Any) -> str:
+    [failure] = [event for event in result.all_events if event.is_step_failure]
+    return failure.step_failure_data.user_failure_data.description
+
+
+def test_a_misnamed_file_is_refused_before_dbt_is_started_and_let_pass_by_the_flag_of_the_message(
+    definitions: Definitions, raw: Path, tmp_path: Path
+) -> None:
+    publish_before(tmp_path / "dw", "Shop", orders=3, tickets=2)
+    (raw / "company.yml").write_text("company_id: Shop\n")
+    (raw / "order.csv").write_text("order_id,amount\nO1,3.5\n")
+    result = refresh(definitions)
+    report = report_of(result)
+    assert report.splitlines()[1:3] == [
+        "  orders_absent: No file holds rows of orders, of which the last publication has 3 rows. order.csv is not a "
+        "table of the raw contract and was not read; did you mean orders?",
+        "  table_gone: No file holds the table tickets, of which the last publication has 2 rows.",
+    ]
+    assert not (tmp_path / "dw" / "build" / "target" / "run_results.json").exists()
+    [flag] = re.findall(r"ALLOW=(\S+)", report)
+
+    result = land_only(definitions, allow=flag)
+    assert result.success
+    [files] = [
+        event.materialization
+        for event in result.get_asset_materialization_events()
+        if event.asset_key == AssetKey(["operations", "raw_files"])
+    ]
+    assert [line.split(":")[0] for line in files.metadata["guard"].value] == [
+        "let pass (orders_absent)",
+        "let pass (table_gone)",
+    ]
+
+
+def test_what_another_company_had_is_not_missed(definitions: Definitions, raw: Path, tmp_path: Path) -> None:
+    publish_before(tmp_path / "dw", "Tea", orders=3, tickets=2)
+    (raw / "orders.csv").write_text("order_id,amount\nO1,3.5\n")
+    assert land_only(definitions).success
+    # the id goes with the company, whatever it is called and wherever its files are
+    (raw / "company.yml").write_text("company_id: Tea\n")
+    assert "table_gone: No file holds the table tickets" in report_of(land_only(definitions))
+
+
+def test_what_may_be_allowed_is_known(definitions: Definitions, raw: Path) -> None:
+    assert 'allow in the run\'s configuration names "everything"' in report_of(land_only(definitions, "everything"))
+
+
+JUDGED = {
+    "nodes": {
+        name: {"resource_type": "model", "name": name, "schema": schema, "alias": name}
+        for name, schema in (
+            ("base_orders", "staging"),
+            ("base_order_items", "staging"),
+            ("row_reconciliation", "quality"),
+            ("rejected_rows", "quality"),
+        )
+    }
+}
+
+
+@pytest.fixture
+def judged(tmp_path: Path) -> DuckDbEngine:
+    """A build of 200 orders, the fifth rejected, worth 1 each, ten of them cancelled; and of two lines."""
+    engine = DuckDbEngine(tmp_path / "dw")
+    with open_build(engine.build_db) as connection:
+        for statement in (
+            "CREATE SCHEMA staging",
+            "CREATE SCHEMA quality",
+            "CREATE TABLE staging.base_orders AS SELECT CAST(1 AS DECIMAL(18, 4)) AS order_amount, "
+            "CASE WHEN range < 10 THEN 'cancelled' ELSE 'paid' END AS status, "
+            "CASE WHEN range % 5 = 4 THEN 'rejected' ELSE 'accepted' END AS row_status FROM range(200)",
+            "CREATE TABLE staging.base_order_items AS SELECT * FROM (VALUES "
+            "(2.5, 'accepted'), (4.0, 'superseded'), (8.0, 'accepted')) AS v(line_amount, row_status)",
+            "CREATE TABLE quality.row_reconciliation AS SELECT * FROM (VALUES ('orders', 2, 200, 160, 40, 0), "
+            "('order_items', 1, 3, 2, 0, 1), ('tickets', 0, 0, 0, 0, 0)) "
+            "AS v(table_name, files, rows_read, rows_accepted, rows_rejected, rows_superseded)",
+            "CREATE TABLE quality.rejected_rows AS SELECT 'orders' AS table_name, 'missing_value' AS reason_code, "
+            "'customer_id is required and is empty' AS reason FROM range(40)",
+        ):
+            connection.execute(statement)
+    return engine
+
+
+def test_the_figures_of_a_build_are_those_of_its_accepted_rows(judged: DuckDbEngine) -> None:
+    """Of 200 orders 160 are accepted; 8 of the ten cancelled ones among them, so that 152 are worth 1."""
+    assert built_tables(judged, JUDGED) == {
+        "order_items": TableFigures(1, 3, 2, 0, 1, Decimal("10.5")),
+        "orders": TableFigures(2, 200, 160, 40, 0, Decimal(152)),
+        "tickets": TableFigures(),
+    }
+    # a project that does not judge rows has none
+    assert built_tables(judged, {"nodes": {}}) == {}
+
+
+def test_a_build_is_refused_for_its_rejected_rows_with_their_reasons_and_let_pass_by_the_flag(
+    judged: DuckDbEngine, shop: Path, tmp_path: Path
+) -> None:
+    settings = Settings(
+        root=shop,
+        raw_dir=tmp_path,
+        warehouse=tmp_path / "dw",
+        variables={"rejected_rows_limit": 39},
+        defaults=defaults_of(read_company_settings(shop)),
+    )
+    facts = PublicationFacts(date(2026, 3, 31), "abc", 1, 0, datetime(2026, 4, 1), "Shop", built_tables(judged, JUDGED))
+    with pytest.raises(PublicationError) as refusal:
+        published._guard(JUDGED, settings, judged, facts, None, False)
+    assert str(refusal.value).splitlines()[:4] == [
+        "This build of Shop looks wrong, so it was not published.",
+        "  rejected_rows: 40 of 200 rows of orders were rejected (20.0%), more than 5.0% (rejected_share_limit) and "
+        "39 rows (rejected_rows_limit).",
+        "Rejected rows (one by one in quality.rejected_rows of the build):",
+        "  orders: 40 of 200 (20.0%) missing_value: customer_id is required and is empty (40)",
+    ]
+    allowed = replace(settings, allow=frozenset({"rejected_rows"}))
+    assert published._guard(JUDGED, allowed, judged, facts, None, False)[0].startswith(
+        "let pass (rejected_rows): 40 of"
+    )
+    # a hundred rows is the default: forty are only warned of
+    usual = replace(settings, variables={})
+    assert published._guard(JUDGED, usual, judged, facts, None, False)[0].startswith(
+        "warning: 40 of 200 rows of orders"
+    )
 
 
 def test_an_as_of_that_is_no_day_fails_the_run_with_its_message(definitions: Definitions, raw: Path) -> None:

@@ -7,7 +7,9 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
 from pathlib import Path
 
 import duckdb
@@ -28,7 +30,7 @@ from orchestration.engines.duckdb.publication import (
 from orchestration.engines.duckdb.publication_ledger import Ledger
 from orchestration.engines.duckdb.write_published_files import STORAGE_VERSION
 from orchestration.errors import PublicationError
-from orchestration.publishing import PublicationFacts
+from orchestration.publishing import PublicationFacts, TableFigures
 from orchestration.settings import ROOT
 
 Rows = list[tuple]
@@ -179,6 +181,48 @@ def test_publications_lists_every_publication_and_this_one(warehouse: Path) -> N
         (second.publication_id, second.published_at, date(2026, 11, 21), "abc123", 4, 5, 7, 2, second.duration_seconds),
     ]
     assert 90 <= first.duration_seconds < 150
+
+
+def test_publications_tell_whose_build_it_is_and_what_it_has_of_each_raw_table(warehouse: Path) -> None:
+    tables = {
+        "orders": TableFigures(2, 10, 7, 2, 1, Decimal("1234.50")),
+        "tickets": TableFigures(1, 5, 5),
+        # no file of it came
+        "products": TableFigures(),
+    }
+    publish(build(warehouse, "O1"), warehouse, replace(facts(), company_id="O'Hara 小店", tables=tables))
+    found = read(
+        published_database(warehouse),
+        "SELECT company_id, files_by_table, rows_by_table, revenue_by_table, rows_by_table ->> '$.tickets' "
+        "FROM published.quality.publications",
+    )
+    assert found == [
+        ("O'Hara 小店", '{"orders": 2, "tickets": 1}', '{"orders": 7, "tickets": 5}', '{"orders": 1234.5}', "5")
+    ]
+    assert Ledger(warehouse).publications() == [current(warehouse)]
+
+
+def test_publications_of_an_earlier_release_stay_with_nothing_to_tell(warehouse: Path) -> None:
+    """Its ledger and its facts lack what that release did not know."""
+    first, second = published(warehouse, "O1"), published(warehouse, "O2")
+    added = {"company_id", "files_by_table", "rows_by_table", "revenue_by_table"}
+    ledger = warehouse / "publications.jsonl"
+    events = [json.loads(line) for line in ledger.read_text().splitlines()]
+    for event in events:
+        event["publication"] = {key: value for key, value in event["publication"].items() if key not in added}
+    ledger.write_text("".join(json.dumps(event) + "\n" for event in events))
+    for told in (warehouse / "versions").glob("*/publication.json"):
+        kept = {key: value for key, value in json.loads(told.read_text()).items() if key not in added}
+        told.write_text(json.dumps(kept))
+
+    assert current(warehouse).company_id is None
+    rollback(warehouse)
+    published(warehouse, "O3")
+    found = read(
+        published_database(warehouse),
+        "SELECT publication_id, company_id, rows_by_table FROM published.quality.publications ORDER BY published_at",
+    )
+    assert found[:2] == [(first, None, "{}"), (second, None, "{}")]
 
 
 def test_the_same_build_gives_the_same_parquet_files(warehouse: Path) -> None:

@@ -247,6 +247,21 @@ def test_every_setting_of_the_project_accepts_its_own_default(raw: Path) -> None
     assert settings_with(ROOT, raw, lines).variables == defaults
 
 
+def test_a_default_that_names_another_setting_is_what_holds_for_that_one(raw: Path) -> None:
+    assert settings_with(ROOT, raw, "company_name: 小店\n").variable("company_id") == "小店"
+    assert settings_with(ROOT, raw, "company_name: 小店\ncompany_id: shop-1\n").variable("company_id") == "shop-1"
+    assert settings_with(ROOT, raw, "active_days: 91\n").variable("company_id") == "Company"
+
+
+def test_findings_that_are_allowed_are_named_in_the_environment(raw: Path) -> None:
+    environ = {"STICKINESS_RAW_DIR": str(raw)}
+    assert load_settings(environ).allow == frozenset()
+    allowed = load_settings({**environ, "STICKINESS_ALLOW": "fewer_rows, table_gone"}).allow
+    assert allowed == {"fewer_rows", "table_gone"}
+    with pytest.raises(SettingsError, match='STICKINESS_ALLOW names "rows"; expected some of orders_absent'):
+        load_settings({**environ, "STICKINESS_ALLOW": "fewer_rows,rows"})
+
+
 # Companies
 
 

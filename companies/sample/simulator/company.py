@@ -103,7 +103,10 @@ class _Simulation:
         self.writer.write(raw / "products.parquet", raw_tables.products_table())
         self.writer.write(raw / "campaigns.parquet", raw_tables.campaigns_table(self.config))
         self.writer.write(raw / "coupons" / "public.parquet", raw_tables.public_coupons_table())
-        shutil.copyfile(COMPANY_FILE, raw / COMPANY_FILE.name)
+        # in one warehouse a company of another size is another company, not a fall of the sample's rows
+        own = f"company_id: sample of {self.config.customers} customers, seed {self.config.seed}\n"
+        text = COMPANY_FILE.read_text(encoding="utf-8") + own
+        (raw / COMPANY_FILE.name).write_text(text, encoding="utf-8")
         known.mkdir()
         for parts in sorted((self.folder / PARTS).iterdir()):
             self.writer.join_files(parts, known / f"{parts.name}.parquet")

@@ -14,10 +14,11 @@ import numpy as np
 from orchestration.contract import Contract
 from orchestration.duckdb_sql import text
 from orchestration.engines.duckdb import build, publication
+from orchestration.engines.duckdb.publication_ledger import Ledger
 from orchestration.engines.engine import Answer, Ask
 from orchestration.errors import WarehouseError
 from orchestration.landing.land import Landing
-from orchestration.publishing import Publication, PublicationFacts, Table
+from orchestration.publishing import Event, Publication, PublicationFacts, Table
 from orchestration.settings import Settings
 
 
@@ -68,6 +69,9 @@ class DuckDbEngine:
 
     def current(self) -> Publication | None:
         return publication.current(self.warehouse)
+
+    def events(self) -> list[Event]:
+        return Ledger(self.warehouse).events()
 
     @contextlib.contextmanager
     def read_published(self) -> Iterator[Ask]:

@@ -6,7 +6,6 @@ import contextlib
 import os
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict
 from pathlib import Path
 
 import duckdb
@@ -121,7 +120,7 @@ def add_publications(connection: duckdb.DuckDBPyConnection, publications: Sequen
     table = identifier("published", *PUBLICATIONS)
     connection.execute(f"CREATE TABLE {table} ({columns})")
     connection.executemany(
-        f"INSERT INTO {table} VALUES ({marks})", [list(asdict(publication).values()) for publication in publications]
+        f"INSERT INTO {table} VALUES ({marks})", [list(publication.values()) for publication in publications]
     )
     return len(publications)
 

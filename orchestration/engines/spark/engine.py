@@ -16,7 +16,7 @@ from orchestration.engines.spark import publication, raw_tables
 from orchestration.engines.spark.connection import SparkSettings, session
 from orchestration.errors import SparkError
 from orchestration.landing.land import Landing
-from orchestration.publishing import PUBLISHED_SCHEMAS, Publication, PublicationFacts, Table
+from orchestration.publishing import PUBLISHED_SCHEMAS, Event, Publication, PublicationFacts, Table
 from orchestration.settings import Settings
 
 
@@ -61,6 +61,9 @@ class SparkEngine:
 
     def current(self) -> Publication | None:
         return publication.current(self.settings)
+
+    def events(self) -> list[Event]:
+        return publication.events(self.settings)
 
     @contextlib.contextmanager
     def read_published(self) -> Iterator[Ask]:

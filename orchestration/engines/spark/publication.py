@@ -19,7 +19,7 @@ import contextlib
 import json
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from orchestration.engines.spark import sql
@@ -133,9 +133,14 @@ def rollback(spark: SparkSettings, to: str | None = None, settle_seconds: float 
 
 def current(spark: SparkSettings) -> Publication | None:
     """What is published now; None if nothing is. `SparkError` if Spark cannot say."""
+    known = events(spark)
+    return _facts(known)[known[-1].publication_id] if known else None
+
+
+def events(spark: SparkSettings) -> list[Event]:
+    """Every publication and rollback, oldest first. `SparkError` if Spark cannot say."""
     with session(spark) as opened:
-        events = _events(opened)
-    return _facts(events)[events[-1].publication_id] if events else None
+        return _events(opened)
 
 
 def recover(opened: Session) -> State:
@@ -266,7 +271,7 @@ def _copy(opened: Session, publication_id: str, tables: Sequence[Table]) -> dict
 
 def _add_publications(opened: Session, publication_id: str, publications: Sequence[Publication]) -> int:
     """Add quality.publications to the version; return its number of rows."""
-    rows = sql.rows(PUBLICATION_COLUMNS, [tuple(asdict(publication).values()) for publication in publications])
+    rows = sql.rows(PUBLICATION_COLUMNS, [publication.values() for publication in publications])
     opened.execute(f"create table {_relation(opened, publication_id, PUBLICATIONS)} using iceberg as {rows}")
     return len(publications)
 
