@@ -1,6 +1,7 @@
 {#-
     Intervals. Arguments are SQL expressions of counts, sums or doubles; results are doubles, null where an argument is null.
-    All are two-sided at 95%: of proportions (Wilson), counts (Poisson), weighted means, and differences. Those of predicted totals are in btyd.sql.
+    All are two-sided at 95%: of proportions (Wilson), counts (Poisson), weighted means, and differences. Those of predicted totals are
+    in btyd.sql.
 -#}
 
 {#- The 97.5% quantile of the standard normal distribution: two-sided 95% intervals. -#}

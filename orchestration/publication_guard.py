@@ -171,7 +171,7 @@ def refuse(judgement: Judgement, heading: str, last: Publication | None, details
         *(f"  {finding.name}: {finding.text}" for finding in judgement.refused),
         *details,
         "Put the files right and refresh again. If all of this is as it should be, let it pass once: "
-        f"ALLOW={judgement.flag} behind make run (the variable {ALLOW}; `allow` in the configuration of a run in "
+        f"ALLOW={judgement.flag} after make run (the variable {ALLOW}; `allow` in the configuration of a run in "
         f"Dagster).",
     ]
     raise PublicationError("\n".join(lines))

@@ -229,7 +229,7 @@ def test_one_message_names_all_that_is_wrong_and_the_one_flag_that_lets_it_pass(
     assert lines[0] == ("This build looks wrong. It was compared with 20260331T000000Z-aaaa, the last of this company.")
     assert [line.split(":")[0] for line in lines[1:4]] == ["  fewer_rows", "  rejected_rows", "orders"]
     # what is allowed already, for a finding of these figures or of the files, is named again: the flag can be copied
-    assert "ALLOW=fewer_rows,less_revenue,rejected_rows,table_gone behind make run" in lines[4]
+    assert "ALLOW=fewer_rows,less_revenue,rejected_rows,table_gone after make run" in lines[4]
     refuse(judge(wrong_figures(tables, publication(), LIMITS), FINDINGS), "Nothing.", publication())
 
 
