@@ -167,7 +167,7 @@ bench-fits: ## measure fitting and scoring a million customers, beside lifetimes
 
 clean: ## remove what a run can make again; published versions and your own raw folders stay
 	@$(IN_ROOT) && { \
-		for made in target logs warehouse/build warehouse/landing .pytest_cache .ruff_cache .hypothesis; do \
+		for made in target logs warehouse/build warehouse/landing warehouse/check .pytest_cache .ruff_cache .hypothesis; do \
 			if [ -e "$$made" ]; then echo "removing $$made"; rm -rf -- "$$made"; fi; \
 		done; \
 		for recipe in companies/*/prepare.py; do \

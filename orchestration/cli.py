@@ -136,6 +136,8 @@ def _show(sections: Sequence[Sequence[str]]) -> None:
 
 def _dev(options: argparse.Namespace) -> NoReturn:
     _enter(load_settings())
+    # what is let pass is let pass once, in the configuration of a run; the server would let it pass every night
+    os.environ.pop(ALLOW, None)
     os.chdir(ROOT)
     # takes the place of this process, so that it is the one that Ctrl-C and kill reach
     os.execv(sys.executable, [sys.executable, "-m", "dagster", "dev", "--module-name", "orchestration.definitions"])

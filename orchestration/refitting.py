@@ -87,11 +87,14 @@ def refused_ahead(engine: Engine, manifest: Mapping[str, Any], settings: Setting
     # raw columns are text; what is no ISO day counts as any day
     day = "substring(ordered_at, 1, 10)"
     is_day = f"{day} LIKE '____-__-__'"
+    # the as-of date is that of the last order, a cancelled one too
+    is_valid = "lower(trim(coalesce(status, ''))) <> 'cancelled'"
     until = f"AND (NOT {is_day} OR {day} <= '{settings.as_of + timedelta(days=1)}') " if settings.as_of else ""
     _, ((customers, first, last, unknown),) = engine.read_build(
-        f"SELECT count(DISTINCT customer_id), min(CASE WHEN {is_day} THEN {day} END), "
+        f"SELECT count(DISTINCT CASE WHEN {is_valid} THEN customer_id END), "
+        f"min(CASE WHEN {is_valid} AND {is_day} THEN {day} END), "
         f"max(CASE WHEN {is_day} THEN {day} END), sum(CASE WHEN {is_day} THEN 0 ELSE 1 END) FROM {orders} "
-        f"WHERE lower(trim(coalesce(status, ''))) <> 'cancelled' AND ordered_at IS NOT NULL {until}"
+        f"WHERE ordered_at IS NOT NULL {until}"
     )
     limits = model_limits()
     if customers < limits.minimum_customers:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from orchestration.company import COMPANY_FILE
 from orchestration.contract import Contract
 
 from .broken_files import FileProblem, RawFolderError
@@ -84,13 +85,28 @@ def _discover_top_level(entry: Path, raw_dir: Path, contract: Contract, discover
             discovery.unread.append(_unknown(entry.name, contract, "folder"))
     elif file_format is not None and stem in contract.tables:
         _add_file(entry, raw_dir, stem, file_format, discovery)
+    elif _is_misnamed_settings(entry.name):
+        discovery.problems.append(
+            FileProblem(
+                _printable(entry.name),
+                f"the settings of the company in {COMPANY_FILE}",
+                "settings under another name, which nothing reads",
+                f"Rename it to {COMPANY_FILE}, or begin its name with _ to leave it out.",
+            )
+        )
     elif not _is_silent(entry.name):
         discovery.unread.append(_unknown(entry.name, contract, "file"))
 
 
+def _is_misnamed_settings(name: str) -> bool:
+    """Whether the name is what editors and systems make of company.yml: without it the company would be another."""
+    likely = {f"company{ending}" for ending in (".yml", ".yaml", ".yml.txt", ".yaml.txt")}
+    return name != COMPANY_FILE and name.lower() in likely
+
+
 def _is_silent(name: str) -> bool:
     lower = name.lower()
-    return lower == "company.yml" or lower.startswith(("readme", "license")) or lower.endswith(".md")
+    return lower == COMPANY_FILE or lower.startswith(("readme", "license")) or lower.endswith(".md")
 
 
 def _unknown(name: str, contract: Contract, kind: str) -> str:

@@ -119,7 +119,7 @@ def _refit(
 
 
 def _season_wins(learnt: Learnt, btyd_model: str) -> bool:
-    """Whether the seasons are applied: only where they make past predictions of purchases better."""
+    """Whether the seasons are applied: unless they make past predictions of purchases worse, as backtests prove."""
 
     def scores(is_seasonal: bool) -> rules.Scores:
         tests = (test for test in learnt.tests if test.model_name == btyd_model and test.is_seasonal == is_seasonal)

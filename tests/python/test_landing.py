@@ -189,6 +189,14 @@ def test_documents_and_company_yml_are_silent(company):
     assert company.land().notices == ()
 
 
+@pytest.mark.parametrize("name", ["company.yaml", "Company.yml", "company.yml.txt"])
+def test_settings_under_another_name_would_make_it_another_company_and_are_an_error(company, name):
+    company.put("orders.csv", ORDERS_HEADER)
+    company.put(name, "company_name: Lanting Tea")
+    with pytest.raises(RawFolderError, match="Rename it to company.yml"):
+        company.land()
+
+
 def test_a_raw_folder_without_tables_is_allowed_and_an_empty_table_folder_is_an_absent_table(company):
     (company.raw / "orders" / "day").mkdir(parents=True)
     landed = company.land()

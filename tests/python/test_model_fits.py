@@ -113,6 +113,9 @@ def test_no_features_are_built_for_a_shorter_history_than_a_fit_needs(settings: 
     # a day that is not understood may be any day
     land_orders(settings, 500, "2025-09-05", ("c1", "5.9.2019", "completed"))
     assert refusal(settings) is None
+    # the last order says what day it is, though it was cancelled
+    land_orders(settings, 500, "2025-09-05", ("c1", "2026-12-01", "cancelled"))
+    assert refusal(settings) is None
     land_orders(settings, 500, "2025-01-01")
     assert refusal(replace(settings, as_of=date(2025, 3, 1))) == "history_too_short"
 

@@ -128,6 +128,14 @@ def test_what_the_figures_of_a_table_show(orders: TableFigures, found: list[str]
     assert names(wrong_figures({"orders": orders, "tickets": table(200)}, publication(), LIMITS)) == found
 
 
+def test_a_table_of_which_a_header_is_left_has_fewer_rows() -> None:
+    figures = {"orders": table(1000, revenue=50000), "tickets": table(0)}
+    assert names(wrong_figures(figures, publication(), LIMITS)) == ["fewer_rows"]
+    assert wrong_figures(figures, None, LIMITS) == []
+    # orders without a row are told by the files alone
+    assert wrong_figures({"orders": table(0, revenue=0)}, publication(), LIMITS) == []
+
+
 def test_the_first_publication_is_compared_with_none_but_judged_by_its_own_rejected_rows() -> None:
     tables = {"orders": table(1000, rejected=300, revenue=1)}
     assert names(wrong_figures(tables, None, LIMITS)) == ["rejected_rows"]

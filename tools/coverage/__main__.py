@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
 import os
 import tempfile
@@ -25,6 +26,7 @@ from tools.coverage.simulated import INPUTS
 
 SEEDS_SETTING = "STICKINESS_SAMPLE_SEEDS"
 REPORT = ROOT / "docs" / "coverage.md"
+SOURCES = ("orchestration/predictive", "companies/sample/simulator", "tools/coverage")
 
 
 def main(environ: Mapping[str, str] = os.environ) -> int:
@@ -36,7 +38,9 @@ def main(environ: Mapping[str, str] = os.environ) -> int:
     parser.add_argument("--sorts", nargs="+", choices=[*SORTS], default=[*SORTS])
     parser.add_argument("--to", type=Path, default=REPORT)
     parser.add_argument(
-        "--kept", type=Path, help="a folder of measured companies: those in it are read, others are added to it"
+        "--kept",
+        type=Path,
+        help="a folder of measured companies: those that this code has measured are read, others are added",
     )
     asked = parser.parse_args()
     started = time.monotonic()
@@ -52,6 +56,14 @@ def main(environ: Mapping[str, str] = os.environ) -> int:
     asked.to.write_text(report(outcomes, SORTS, AS_OF_DATES, cpu_seconds / 60), encoding="utf-8")
     print(f"{asked.to}: {len(tasks)} companies")
     return 0
+
+
+def _fingerprint(models: CompiledModels) -> str:
+    """A name for what measures: the compiled SQL, the seeds, the refit, the simulator and this tool."""
+    sources = [file for folder in SOURCES for file in sorted((ROOT / folder).glob("*.py"))]
+    parts = [*models.statements.values(), *(file.read_text(encoding="utf-8") for file in sources)]
+    parts += [seed.file.read_text(encoding="utf-8") for seed in models.seeds]
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:12]
 
 
 @dataclass(frozen=True)
@@ -77,6 +89,8 @@ def _measured(tasks: Sequence[tuple[str, int]], kept: Path | None) -> Iterator[M
     """What each task gives, in their order."""
     with tempfile.TemporaryDirectory(prefix="stickiness-coverage-") as folder:
         models = compile_models(MARTS, INPUTS, Path(folder))
+    if kept:
+        kept /= _fingerprint(models)
     with ProcessPoolExecutor(initializer=_begin, initargs=(models, kept)) as pool:
         yield from pool.map(_measure, tasks)
 

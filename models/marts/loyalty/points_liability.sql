@@ -19,8 +19,11 @@ buckets as (
         expiry_month,
         count(*) as lots,
         sum(points) as points,
-        -- points of which one lot is unknown are unknown
-        case when count(redemption_rate) = count(*) then sum(cast(points as double) * redemption_rate) end as redeemed_points
+        -- points of which one lot is unknown are unknown; where all are redeemed, rounding may not make more of them
+        case
+            when count(redemption_rate) = count(*)
+                then least(sum(cast(points as double) * redemption_rate), cast(sum(points) as double))
+        end as redeemed_points
     from open_lots
     group by expiry_bucket, is_past_expiry, expiry_month
 ),
@@ -64,7 +67,12 @@ expected as (
         -- members who tell as much as these do; where the rate is none or all their number, by the points of each
         coalesce(
             buckets.redeemed_points * (cast(buckets.points as double) - buckets.redeemed_points)
-            / nullif(member_spread.variance + rate_spread.standard_error * rate_spread.standard_error, 0e0),
+            / case
+                -- what is smaller than that is rounding, and the rate none or all
+                when member_spread.variance + rate_spread.standard_error * rate_spread.standard_error
+                    > 1e-9 * cast(buckets.points as double) * cast(buckets.points as double)
+                    then member_spread.variance + rate_spread.standard_error * rate_spread.standard_error
+            end,
             {{ effective_size('cast(buckets.points as double)', 'member_spread.squared_points') }}
         ) as effective_members
     from buckets
