@@ -154,10 +154,11 @@ class TestFiles:
         # what does not depend on customers
         assert same == {
             "raw/campaigns.parquet",
-            "raw/company.yml",
             "raw/coupons/public.parquet",
             "raw/products.parquet",
         }
+        # in one warehouse the guard of publications must tell them apart
+        assert one["raw/company.yml"].endswith(b"\ncompany_id: sample of 150 customers, seed 5\n")
 
     def test_a_chunk_depends_on_the_seed_and_its_place_alone(self, tmp_path: Path) -> None:
         simulate(tmp_path / "one", config=Config(150, seed=3, chunk_customers=150))
