@@ -6,8 +6,6 @@ are those of every other; so it changes neither what a refresh has landed nor wh
 
 from __future__ import annotations
 
-import os
-import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -15,7 +13,7 @@ from pathlib import Path
 
 from orchestration.build_figures import ask_build, built_tables, landed_tables
 from orchestration.contract import load_contract
-from orchestration.dbt_project import dbt_environment, dbt_executable, load_manifest, share_parse, target_folder
+from orchestration.dbt_project import load_manifest, run_dbt, share_parse, target_folder
 from orchestration.engines.registry import load_engine
 from orchestration.errors import BuildError
 from orchestration.landing.land import Landing, land
@@ -87,16 +85,7 @@ def _build(root: Path, folder: Path) -> None:
     """Build what judges the rows, without tests."""
     target = target_folder(folder)
     share_parse(root, default_target(), target)
-    command = [dbt_executable(), "--quiet", "--no-use-colors", "build", "--target", default_target()]
-    arguments = ["--exclude-resource-type", "test", "unit_test", "--select", *JUDGED]
-    paths = {"DBT_TARGET_PATH": target, "DBT_LOG_PATH": target, "DBT_PROFILES_DIR": root, WAREHOUSE_DIR: folder}
-    done = subprocess.run(
-        [*command, *arguments],
-        cwd=root,
-        env={**os.environ, **dbt_environment(), **{name: str(path) for name, path in paths.items()}},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    what = ["--exclude-resource-type", "test", "unit_test", "--select", *JUDGED]
+    done = run_dbt(root, target, ["build", "--target", default_target(), *what], {WAREHOUSE_DIR: str(folder)})
     if done.returncode != 0:
         raise BuildError(f"The rows could not be judged:\n{(done.stdout + done.stderr).strip()}")

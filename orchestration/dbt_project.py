@@ -9,7 +9,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -79,19 +79,28 @@ def share_parse(root: Path, target: str, folder: Path) -> None:
 
 def _parse(root: Path, target: str, folder: Path) -> None:
     # from nothing: a partial parse forgets the description and the settings of a singular test whose SQL has changed
-    command = [dbt_executable(), "--quiet", "--no-use-colors", "--no-partial-parse", "parse", "--target", target]
+    done = run_dbt(root, folder, ["--no-partial-parse", "parse", "--target", target])
+    if done.returncode != 0:
+        said = (done.stdout + done.stderr).strip() or f"dbt ended with status {done.returncode} and said nothing"
+        raise ProjectError(f"The dbt project in {root} cannot be parsed, so nothing was built:\n{said}{_hint(said)}")
+
+
+def run_dbt(
+    root: Path, folder: Path, arguments: Sequence[str], environ: Mapping[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
+    """Run dbt on the project, quietly, in a process of its own; `folder` is where it writes about it.
+
+    `environ` is added to the environment that there is. What it said, and its status, are for the caller to judge.
+    """
     paths = {"DBT_TARGET_PATH": str(folder), "DBT_LOG_PATH": str(folder), "DBT_PROFILES_DIR": str(root)}
-    done = subprocess.run(
-        command,
+    return subprocess.run(
+        [dbt_executable(), "--quiet", "--no-use-colors", *arguments],
         cwd=root,
-        env={**os.environ, **dbt_environment(), **paths},
+        env={**os.environ, **dbt_environment(), **paths, **(environ or {})},
         capture_output=True,
         text=True,
         check=False,
     )
-    if done.returncode != 0:
-        said = (done.stdout + done.stderr).strip() or f"dbt ended with status {done.returncode} and said nothing"
-        raise ProjectError(f"The dbt project in {root} cannot be parsed, so nothing was built:\n{said}{_hint(said)}")
 
 
 def _hint(said: str) -> str:

@@ -18,9 +18,9 @@ NOTHING = "–"
 LINES_OF_REJECTIONS = 10
 VALUES_SHOWN = 3
 WIDTH_OF_VALUES = 30
-# as macros/rejection_rules.sql words it: `status holds "done"; expected one of paid`
 # an address or a phone number may stand in the wrong column, where the models do not mask it
 _LIKE_A_DETAIL = re.compile(r"@|\d{11}")
+# as macros/rejection_rules.sql words it: `status holds "done"; expected one of paid`
 _HELD = re.compile(r'(\w+) holds "(.*)"[;,] ', re.DOTALL)
 SURVEYS = (("nps", "NPS", "净推荐值"), ("csat", "CSAT", "客户满意度"), ("ces", "CES", "客户费力度"))
 
@@ -279,12 +279,15 @@ def _short(reason: str) -> str:
     if held is None:
         return reason
     column, value = held.groups()
-    value = (
-        "***"
-        if _LIKE_A_DETAIL.search(value)
-        else "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in value)
-    )
-    return f'{column} "{value if len(value) <= WIDTH_OF_VALUES else value[: WIDTH_OF_VALUES - 1] + "…"}"'
+    return f'{column} "{_shown(value)}"'
+
+
+def _shown(value: str) -> str:
+    """A value of a raw row as a terminal may show it: masked, printable and short."""
+    if _LIKE_A_DETAIL.search(value):
+        return "***"
+    printable = "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in value)
+    return printable if len(printable) <= WIDTH_OF_VALUES else printable[: WIDTH_OF_VALUES - 1] + "…"
 
 
 def change_lines(publication: Publication, last: Publication | None, replaced: str | None, seen: int) -> list[str]:

@@ -106,7 +106,7 @@ def _is_misnamed_settings(name: str) -> bool:
 
 def _is_silent(name: str) -> bool:
     lower = name.lower()
-    return lower == COMPANY_FILE or lower.startswith(("readme", "license")) or lower.endswith(".md")
+    return name == COMPANY_FILE or lower.startswith(("readme", "license")) or lower.endswith(".md")
 
 
 def _unknown(name: str, contract: Contract, kind: str) -> str:

@@ -8,6 +8,7 @@ import secrets
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -48,7 +49,7 @@ class World:
     # what dbt made of each node: its status by name
     statuses: dict[str, str]
 
-    @property
+    @cached_property
     def as_of(self) -> date:
         return self.rows("select as_of_date from intermediate.run_context")[0][0]
 

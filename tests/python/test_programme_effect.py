@@ -273,8 +273,6 @@ def test_the_balance_is_that_of_the_occasions_and_pairs(
     world: World, pairs: pd.DataFrame, bought: dict[str, Days], enrolled_on: dict[str, date]
 ) -> None:
     balance = world.mart("programme_balance").set_index(["trait", "horizon_days"])
-    # asked for once: each question opens the warehouse
-    as_of = world.as_of
     for horizon in HORIZONS:
         chosen = pairs[pairs.horizon_days == horizon]
         matched = set(chosen.member_customer_id)
@@ -283,7 +281,7 @@ def test_the_balance_is_that_of_the_occasions_and_pairs(
             enrolled = enrolled_on.get(customer_id, date.max)
             for place, day in enumerate(history.days):
                 # members enrol on the day of a purchase here
-                if day > enrolled or day + timedelta(days=horizon) > as_of:
+                if day > enrolled or day + timedelta(days=horizon) > world.as_of:
                     continue
                 side = ("matched" if customer_id in matched else "unmatched") if day == enrolled else "candidate"
                 sides[side].append(traits(history, place))

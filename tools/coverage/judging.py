@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import norm, t
 
-Floats = NDArray[np.float64]
+from orchestration.predictive.arrays import Floats
 
 _Z = float(norm.ppf(0.975))
 # an estimate keeps its promise where the interval of its coverage includes a value between these, and its width and

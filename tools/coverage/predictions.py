@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime, timedelta
 
 import duckdb
@@ -16,7 +16,7 @@ from orchestration.predictive.fit_limits import Horizons
 from orchestration.predictive.refit import Options, Refit, refit
 from orchestration.predictive.seasonality import Activity
 from orchestration.predictive.snapshots import Outcome, Snapshot
-from orchestration.predictive.tables import TABLES
+from orchestration.predictive.tables import TABLES, Row
 from orchestration.seeds import holiday_calendar, model_limits, prediction_horizons
 from tools.coverage.simulated import Purchases, company_settings
 
@@ -38,19 +38,17 @@ def fit_predictions(purchases: Purchases, as_of: date) -> Refit:
 
 def store(connection: duckdb.DuckDBPyConnection, inputs: Mapping[str, str], result: Refit) -> None:
     """Make the two inputs of the models that come from a refit."""
-    columns = TABLES["parameters"]
-    rows = [tuple(row[name] for name in columns) for row in result.parameters]
+    champions = [row for row in result.champions if row["target"] != "churn"]
+    _make(connection, inputs["stg_model_parameters"], TABLES["parameters"], result.parameters)
+    _make(connection, inputs["int_model_champions_current"], TABLES["champions"], champions)
+
+
+def _make(connection: duckdb.DuckDBPyConnection, table: str, columns: Mapping[str, str], rows: Sequence[Row]) -> None:
     declared = ", ".join(f"{name} {kind}" for name, kind in columns.items())
-    connection.execute(f"create or replace table {inputs['stg_model_parameters']} ({declared})")
+    connection.execute(f"create or replace table {table} ({declared})")
     connection.executemany(
-        f"insert into {inputs['stg_model_parameters']} values ({', '.join('?' for _ in columns)})", rows
-    )
-    columns = TABLES["champions"]
-    declared = ", ".join(f"{name} {kind}" for name, kind in columns.items())
-    connection.execute(f"create or replace table {inputs['int_model_champions_current']} ({declared})")
-    connection.executemany(
-        f"insert into {inputs['int_model_champions_current']} values ({', '.join('?' for _ in columns)})",
-        [tuple(row[name] for name in columns) for row in result.champions if row["target"] != "churn"],
+        f"insert into {table} values ({', '.join('?' for _ in columns)})",
+        [tuple(row[name] for name in columns) for row in rows],
     )
 
 

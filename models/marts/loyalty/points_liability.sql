@@ -60,26 +60,30 @@ rate_spread as (
     group by expiry_bucket, is_past_expiry
 ),
 
-expected as (
+spread as (
     select
         buckets.*,
-        buckets.redeemed_points / cast(buckets.points as double) as expected_rate,
-        -- members who tell as much as these do; where the rate is none or all their number, by the points of each
-        coalesce(
-            buckets.redeemed_points * (cast(buckets.points as double) - buckets.redeemed_points)
-            / case
-                -- what is smaller than that is rounding, and the rate none or all
-                when member_spread.variance + rate_spread.standard_error * rate_spread.standard_error
-                    > 1e-9 * cast(buckets.points as double) * cast(buckets.points as double)
-                    then member_spread.variance + rate_spread.standard_error * rate_spread.standard_error
-            end,
-            {{ effective_size('cast(buckets.points as double)', 'member_spread.squared_points') }}
-        ) as effective_members
+        cast(buckets.points as double) as all_points,
+        member_spread.squared_points,
+        member_spread.variance + rate_spread.standard_error * rate_spread.standard_error as variance
     from buckets
     inner join member_spread
         on buckets.expiry_bucket = member_spread.expiry_bucket and buckets.is_past_expiry = member_spread.is_past_expiry
     inner join rate_spread
         on buckets.expiry_bucket = rate_spread.expiry_bucket and buckets.is_past_expiry = rate_spread.is_past_expiry
+),
+
+expected as (
+    select
+        *,
+        redeemed_points / all_points as expected_rate,
+        -- members who tell as much as these do; where the rate is none or all their number, by the points of each: what is smaller than
+        -- that is rounding
+        coalesce(
+            redeemed_points * (all_points - redeemed_points) / case when variance > 1e-9 * all_points * all_points then variance end,
+            {{ effective_size('all_points', 'squared_points') }}
+        ) as effective_members
+    from spread
 ),
 
 redeemable as (
@@ -90,11 +94,11 @@ redeemable as (
         cast(case when is_past_expiry then 0 else redeemed_points end as decimal(18, 4)) as expected_redeemed_points,
         cast(case
             when is_past_expiry then 0
-            else cast(points as double) * {{ wilson_low('expected_rate * effective_members', 'effective_members') }}
+            else all_points * {{ wilson_low('expected_rate * effective_members', 'effective_members') }}
         end as decimal(18, 4)) as redeemed_points_low,
         cast(case
             when is_past_expiry then 0
-            else cast(points as double) * {{ wilson_high('expected_rate * effective_members', 'effective_members') }}
+            else all_points * {{ wilson_high('expected_rate * effective_members', 'effective_members') }}
         end as decimal(18, 4)) as redeemed_points_high
     from expected
 ),
