@@ -75,8 +75,10 @@ customers as (
         features.net_revenue_365d,
         features.days_since_last_purchase >= run_context.lapsed_days as is_lapsed,
         -- more likely gone than not; without a model to rely on the days alone tell
-        features.days_since_last_purchase >= run_context.lapsed_days or coalesce(values_ahead.is_reliable and values_ahead.p_alive < 0.5e0, false)
-            as has_probably_left,
+        (
+            features.days_since_last_purchase >= run_context.lapsed_days
+            or coalesce(values_ahead.is_reliable and values_ahead.p_alive < 0.5e0, false)
+        ) as has_probably_left,
         coalesce(scores.is_high_value, false) as is_high_value,
         coalesce(scores.is_top_value, false) as is_top_value,
         coalesce(scores.is_high_value or scores.is_top_value, false) as is_valuable,
