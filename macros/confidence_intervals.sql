@@ -11,24 +11,28 @@
 
 {#-
     Bounds of the 95% Wilson score interval of a proportion (Wilson 1927): `successes` of `trials`, both counts.
-    Doubles in 0..1; null where there were no trials. Never of zero width.
+    Doubles in 0..1; null where there were no trials. Never of zero width; exactly 0 of none, and exactly 1 of all.
 -#}
 {% macro wilson_low(successes, trials) -%}
-    {{ _wilson_bound(successes, trials, '-') }}
+    {{ _wilson_distance(successes, trials) }}
 {%- endmacro %}
 
 {% macro wilson_high(successes, trials) -%}
-    {{ _wilson_bound(successes, trials, '+') }}
+    (1e0 - {{ _wilson_distance('(' ~ trials ~ ') - (' ~ successes ~ ')', trials) }})
 {%- endmacro %}
 
-{% macro _wilson_bound(successes, trials, sign) -%}
+{#-
+    How far the interval of `count` of `trials` stays from 0, and that of its complement from 1. The bounds are the roots of a quadratic
+    equation; this is the lesser one, as the product of both over the greater: their difference would leave a rounding error below 0.
+-#}
+{% macro _wilson_distance(count, trials) -%}
     {%- set n = "nullif(cast(" ~ trials ~ " as double), 0e0)" -%}
-    {%- set p = "(cast(" ~ successes ~ " as double) / " ~ n ~ ")" -%}
+    {%- set p = "(cast(" ~ count ~ " as double) / " ~ n ~ ")" -%}
     {%- set z = z_95() -%}
-    (
-        ({{ p }} + {{ z }} * {{ z }} / (2e0 * {{ n }}))
-        {{ sign }} {{ z }} * sqrt({{ p }} * (1e0 - {{ p }}) / {{ n }} + {{ z }} * {{ z }} / (4e0 * {{ n }} * {{ n }}))
-    ) / (1e0 + {{ z }} * {{ z }} / {{ n }})
+    ({{ p }} * {{ p }} / (
+        {{ p }} + {{ z }} * {{ z }} / (2e0 * {{ n }})
+        + {{ z }} * sqrt({{ p }} * (1e0 - {{ p }}) / {{ n }} + {{ z }} * {{ z }} / (4e0 * {{ n }} * {{ n }}))
+    ))
 {%- endmacro %}
 
 {#-
@@ -39,7 +43,7 @@
 {% macro poisson_low(events) -%}
     case
         when {{ events }} > 0
-            then {{ events }} * power(1e0 - 1e0 / (9e0 * {{ events }}) - {{ z_95() }} / (3e0 * sqrt({{ events }})), 3e0)
+            then {{ events }} * power(greatest(1e0 - 1e0 / (9e0 * {{ events }}) - {{ z_95() }} / (3e0 * sqrt({{ events }})), 0e0), 3e0)
         when {{ events }} = 0 then 0e0
     end
 {%- endmacro %}

@@ -273,6 +273,23 @@
     inner join errors on {{ _same_group('judged', 'errors', groups) }}
 {%- endmacro %}
 
+{#-
+    Bounds of the 95% interval of the effect of a left-joined row of clustered_effects. Where `is_share` holds, an effect is the difference of
+    two shares, and its interval ends at -1 and 1.
+-#}
+{% macro effect_low(estimates, is_share) -%}
+    {{ _effect_bound(estimates, '-', is_share) }}
+{%- endmacro %}
+
+{% macro effect_high(estimates, is_share) -%}
+    {{ _effect_bound(estimates, '+', is_share) }}
+{%- endmacro %}
+
+{% macro _effect_bound(estimates, sign, is_share) -%}
+    {%- set bound = '(' ~ estimates ~ '.effect ' ~ sign ~ ' ' ~ z_95() ~ ' * ' ~ estimates ~ '.standard_error)' -%}
+    case when {{ is_share }} then {{ bounded(bound, '-1e0', '1e0') }} else {{ bound }} end
+{%- endmacro %}
+
 {#- The reason of a left-joined row of clustered_effects; where there is none, there is no pair. -#}
 {% macro unreliable_effect_reason(estimates) -%}
     case when {{ estimates }}.matched_pairs is null then 'too_few_pairs' else {{ estimates }}.unreliable_reason end

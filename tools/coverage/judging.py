@@ -174,9 +174,10 @@ def share_interval(share: float, error: float, quantile: float, clusters: int) -
     variance = share * (1 - share)
     size = variance / error**2 if variance > 0 and error > 0 else float(clusters)
     squared = quantile**2 / size
-    centre = (share + squared / 2) / (1 + squared)
-    distance = quantile / (1 + squared) * np.sqrt(variance / size + squared / size / 4)
-    return float(max(0.0, centre - distance)), float(min(1.0, centre + distance))
+    spread = squared / 2 + quantile * np.sqrt(variance / size + squared / size / 4)
+    # the lesser root as the product of both over the greater: exactly 0 of nothing, and 1 of everything
+    low, left = (float(part**2 / (part + spread)) for part in (share, 1 - share))
+    return low, 1.0 - left
 
 
 def against_population(outcomes: Iterable[Outcome]) -> list[Outcome]:

@@ -348,14 +348,16 @@ def effect_of_pairs(
     variance = residuals @ shares_a_customer @ residuals
     clusters = len(set(other_customer))
     error = math.sqrt(variance * clusters / (clusters - 1)) / len(pairs)
+    # a difference of two shares
+    furthest = 1.0 if metric == "repurchase" else math.inf
     return {
         "matched_pairs": len(pairs),
         "matched_customers": clusters,
         "ticket_value": own.mean(),
         "matched_value": other.mean(),
         "effect": effect,
-        "effect_low": effect - Z * error,
-        "effect_high": effect + Z * error,
+        "effect_low": max(effect - Z * error, -furthest),
+        "effect_high": min(effect + Z * error, furthest),
     }
 
 
