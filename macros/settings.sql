@@ -27,6 +27,7 @@
         'text': dbt.type_string(),
         'time_zone': dbt.type_string(),
         'choice': dbt.type_string(),
+        'boolean': 'boolean',
         'count': 'integer',
         'share': 'decimal(9, 6)',
         'amount': 'decimal(18, 4)',
@@ -84,6 +85,9 @@
             and (entry.kind != 'choice' or value in entry.choices)
         ) }}
     {%- endif -%}
+    {%- if entry.kind == 'boolean' -%}
+        {{ return(value is boolean) }}
+    {%- endif -%}
     {{ return(
         (value is integer or (value is float and entry.kind != 'count'))
         and entry.minimum <= value and value <= entry.maximum
@@ -96,6 +100,7 @@
         'text': 'text (in quotes if it looks like a number or a date)',
         'time_zone': 'the IANA name of a time zone, such as Asia/Shanghai or Europe/Berlin',
         'choice': entry.choices | default([]) | join(' or '),
+        'boolean': 'true or false',
         'count': 'a whole number ' ~ bounds,
         'share': 'a share ' ~ bounds ~ ', such as 0.3',
     }.get(entry.kind, 'a number ' ~ bounds ~ ', without quotes or separators')) }}

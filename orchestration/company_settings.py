@@ -11,12 +11,12 @@ from zoneinfo import ZoneInfo
 
 from orchestration.errors import SettingsError
 
-Value = str | int | float
+Value = str | int | float | bool
 
 # macros/settings.sql holds how each is stored, and checks --vars as `accepts` checks a company.yml
-TEXT, TIME_ZONE, CHOICE, COUNT, SHARE = "text", "time_zone", "choice", "count", "share"
+TEXT, TIME_ZONE, CHOICE, BOOLEAN, COUNT, SHARE = "text", "time_zone", "choice", "boolean", "count", "share"
 NUMBERS = (COUNT, SHARE, "amount", "unit_amount", "number")
-KINDS = (TEXT, TIME_ZONE, CHOICE, *NUMBERS)
+KINDS = (TEXT, TIME_ZONE, CHOICE, BOOLEAN, *NUMBERS)
 
 
 @dataclass(frozen=True)
@@ -49,6 +49,7 @@ class CompanySetting:
             TEXT: "text (in quotes if it looks like a number or a date)",
             TIME_ZONE: "the IANA name of a time zone, such as Asia/Shanghai or Europe/Berlin",
             CHOICE: " or ".join(self.choices),
+            BOOLEAN: "true or false",
             COUNT: f"a whole number {bounds}",
             SHARE: f"a share {bounds}, such as 0.3",
         }
@@ -58,6 +59,8 @@ class CompanySetting:
         """Whether the setting may be this value, as YAML gives it."""
         if self.kind in NUMBERS:
             return self._is_number(value) and self.minimum <= value <= self.maximum
+        if self.kind == BOOLEAN:
+            return isinstance(value, bool)
         if not isinstance(value, str) or not value.strip():
             return False
         if self.kind == TIME_ZONE:

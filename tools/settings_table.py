@@ -35,6 +35,8 @@ def settings_table(known: Mapping[str, CompanySetting]) -> str:
 
 
 def _default(setting: CompanySetting, known: Mapping[str, CompanySetting]) -> str:
+    if isinstance(setting.default, bool):
+        return str(setting.default).lower()
     return f"as `{setting.default}`" if setting.default in known else str(setting.default)
 
 

@@ -165,7 +165,8 @@ class Purchases:
         of: dict[str, dict[date, Decimal]] = {}
         for order in past.orders:
             amount, refund = order["order_amount"], order["refund_amount"] or Decimal(0)
-            if order["status"] == "cancelled" or (amount > 0 and refund >= amount):
+            # what was free, or paid back in full, is no purchase
+            if order["status"] == "cancelled" or refund >= amount:
                 continue
             days = of.setdefault(order["customer_id"], {})
             day = order["ordered_at"].date()

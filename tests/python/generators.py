@@ -42,6 +42,8 @@ ORDER_COLUMNS = [
     "cost_amount",
     "refund_amount",
     "refunded_at",
+    "shipping_amount",
+    "tax_amount",
     "channel",
     "store_id",
 ]
@@ -299,6 +301,8 @@ def _draw_order(order_id: str, customer_id: str, day: date, choices: Choices, ca
         "cost_amount": choices.one_of((None, None, Decimal("0.00"), Decimal("12.34"))),
         "refund_amount": None,
         "refunded_at": None,
+        "shipping_amount": None,
+        "tax_amount": None,
         "channel": _spun((None, "store", "web", "app"), f"channel of {order_id}"),
         "store_id": _spun((None, "s1", "s2", "s3", "s4"), f"store of {order_id}"),
     }
@@ -363,6 +367,17 @@ def _just_too_late(day: date, calendar: Calendar) -> datetime:
     return calendar.utc(max(day, calendar.as_of) + timedelta(days=1), time(0, 0))
 
 
+def _returned_but_for(left: str) -> Fate:
+    """What is left is shipping and tax, of 3.00 together, and `left` beyond them."""
+
+    def fate(order: dict[str, Any], day: date, calendar: Calendar) -> dict[str, Any]:
+        refund = max(order["order_amount"] - Decimal("3.00") - Decimal(left), Decimal(0))
+        charges = {"shipping_amount": Decimal("2.00"), "tax_amount": Decimal("1.00")}
+        return charges | {"status": "returned", "refund_amount": refund, "refunded_at": _soon(day, calendar)}
+
+    return fate
+
+
 def _nobody_knows_when(_day: date, _calendar: Calendar) -> None:
     return None
 
@@ -382,6 +397,8 @@ FATES: tuple[Fate, ...] = (
     _refunded("1", _nobody_knows_when),
     _paid_back_more,
     _nothing_paid_back,
+    _returned_but_for("0.00"),
+    _returned_but_for("0.01"),
 )
 
 
@@ -396,7 +413,9 @@ def write_raw_folder(company: Company, folder: Path, variables: dict[str, Any] |
     _write_csv(folder / "order_items.csv", ORDER_ITEM_COLUMNS, company.order_items)
     _write_csv(folder / "products.csv", PRODUCT_COLUMNS, list(PRODUCTS))
     if variables:
-        lines = [f"{name}: {value}\n" for name, value in variables.items()]
+        lines = [
+            f"{name}: {str(value).lower() if isinstance(value, bool) else value}\n" for name, value in variables.items()
+        ]
         (folder / "company.yml").write_text("".join(lines), encoding="utf-8")
     return folder
 

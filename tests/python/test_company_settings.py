@@ -166,6 +166,7 @@ class TestModels:
     def test_every_setting_is_a_column_of_the_type_of_its_kind(self, warehouse: Path) -> None:
         types = {
             **dict.fromkeys(("text", "time_zone", "choice"), "VARCHAR"),
+            "boolean": "BOOLEAN",
             "count": "INTEGER",
             "share": "DECIMAL(9,6)",
             "amount": "DECIMAL(18,4)",
@@ -182,6 +183,14 @@ class TestModels:
         build_context(dbt, warehouse, "{active_days: 30, default_margin_rate: 0.125, company_name: Shop 'n' 店}")
         names = ("active_days", "lapsed_days", "default_margin_rate", "company_name")
         assert context(warehouse, *names) == (30, 200, Decimal("0.125"), "Shop 'n' 店")
+
+    @pytest.mark.parametrize(("company", "asked", "expected"), [(True, None, True), (True, False, False)])
+    def test_a_yes_or_no_of_the_company_and_of_vars_is_one_in_sql(
+        self, dbt: Dbt, warehouse: Path, contract: Contract, company: bool, asked: bool | None, expected: bool
+    ) -> None:
+        land_nothing(warehouse, contract, {"free_orders_are_purchases": company})
+        build_context(dbt, warehouse, "{}" if asked is None else f"{{free_orders_are_purchases: {asked}}}")
+        assert context(warehouse, "free_orders_are_purchases") == (expected,)
 
     def test_a_command_says_whose_settings_it_builds_with(self, dbt: Dbt, warehouse: Path, contract: Contract) -> None:
         land_nothing(warehouse, contract, COMPANY)
@@ -207,6 +216,8 @@ class TestModels:
             ("company_name", "' '", '" "'),
             ("business_timezone", "Asia/Shangai", '"Asia/Shangai"'),
             ("btyd_model", "pareto_nbd", '"pareto_nbd"'),
+            ("free_orders_are_purchases", "'true'", '"true"'),
+            ("free_orders_are_purchases", "1", "1"),
         ],
     )
     def test_vars_refuse_what_a_company_yml_may_not_set_in_the_same_words(

@@ -161,12 +161,12 @@ class Built:
 
     @property
     def purchases(self) -> dict[str, Purchases]:
-        """Of valid orders: not cancelled, not paid back in full; a refund here has no date and counts at once."""
+        """Of valid orders: not cancelled, free or paid back in full; a refund here has no date and counts at once."""
         frame = self.frame
         spent: dict[str, dict[date, Decimal]] = defaultdict(lambda: defaultdict(Decimal))
         for order in self.tables["orders"]:
             amount, refund = order["order_amount"], order["refund_amount"] or Decimal(0)
-            is_valid = order["status"] != "cancelled" and not (amount > 0 and refund >= amount)
+            is_valid = order["status"] != "cancelled" and refund < amount
             if is_valid and frame.knows(order["ordered_at"]):
                 spent[frame.customer(order["customer_id"])][frame.day(order["ordered_at"])] += amount - refund
         return {customer: Purchases(sorted(days), days) for customer, days in spent.items()}

@@ -34,6 +34,9 @@ def test_an_order_counts_until_local_midnight_ends_the_as_of_day() -> None:
     assert [counted.order_id for counted in facts.orders] == ["o1"]
 
 
+RETURNED = {"status": "returned", "shipping_amount": "1.50", "tax_amount": "0.50"}
+
+
 @pytest.mark.parametrize(
     ("amount", "fields", "is_valid", "net_revenue"),
     [
@@ -47,16 +50,40 @@ def test_an_order_counts_until_local_midnight_ends_the_as_of_day() -> None:
         ("10.00", {"refund_amount": "10.00"}, False, "0.00"),
         ("10.00", {"refund_amount": "10.00", "refunded_at": "2024-04-01T00:00:00"}, True, "10.00"),
         ("10.00", {"refund_amount": "12.50"}, False, "-2.50"),
-        ("0.00", {}, True, "0.00"),
-        ("0.00", {"refund_amount": "0.00"}, True, "0.00"),
-        ("0.00", {"refund_amount": "3.00"}, True, "-3.00"),
+        # of 10.00, shipping and tax are 2.00 together
+        ("10.00", RETURNED | {"refund_amount": "8.00"}, False, "2.00"),
+        ("10.00", RETURNED | {"refund_amount": "7.99"}, True, "2.01"),
+        ("10.00", RETURNED | {"refund_amount": "10.00"}, False, "0.00"),
+        ("10.00", RETURNED | {"refund_amount": "8.00", "refunded_at": "2024-04-01T00:00:00"}, True, "10.00"),
+        ("10.00", RETURNED | {"refund_amount": "8.00", "status": "completed"}, True, "2.00"),
+        ("10.00", {"status": "returned", "refund_amount": "9.99"}, True, "0.01"),
+        # nobody knows what went back
+        ("2.00", RETURNED, True, "2.00"),
+        ("2.00", RETURNED | {"refund_amount": "0.00"}, True, "2.00"),
     ],
 )
-def test_an_order_is_valid_unless_cancelled_or_fully_refunded_by_then(
+def test_an_order_is_valid_unless_cancelled_returned_or_fully_refunded_by_then(
     amount: str, fields: dict[str, str], is_valid: bool, net_revenue: str
 ) -> None:
     facts = facts_of([order("ann", "2024-03-01", amount, **fields)], "2024-03-31")
     assert (facts.orders[0].is_valid, facts.orders[0].net_revenue) == (is_valid, Decimal(net_revenue))
+
+
+@pytest.mark.parametrize(
+    ("fields", "is_valid"),
+    [
+        ({}, True),
+        ({"refund_amount": "0.00"}, True),
+        ({"refund_amount": "3.00"}, True),
+        ({"status": "cancelled"}, False),
+        ({"status": "returned"}, True),
+        ({"status": "returned", "refund_amount": "3.00"}, False),
+    ],
+)
+def test_a_free_order_is_a_purchase_only_where_the_company_says_so(fields: dict[str, str], is_valid: bool) -> None:
+    free = [order("ann", "2024-03-01", "0.00", **fields)]
+    assert not facts_of(free, "2024-03-31").orders[0].is_valid
+    assert facts_of(free, "2024-03-31", free_orders_are_purchases=True).orders[0].is_valid is is_valid
 
 
 def test_orders_of_one_day_share_the_number_of_the_purchase_day() -> None:

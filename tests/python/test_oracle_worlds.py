@@ -95,6 +95,7 @@ NEW_YORK = RandomCompanies(
     Variables(
         business_timezone="America/New_York",
         default_margin_rate=Decimal("0.25"),
+        free_orders_are_purchases=True,
         high_value_annual_amount=Decimal("99.95"),
         top_value_share=Decimal("0.35"),
         cadence_prior_intervals=3,

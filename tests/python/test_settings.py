@@ -28,6 +28,7 @@ vars:
     high_value_annual_amount: {kind: amount, minimum: 0, maximum: 1000000, default: 5000, text_en: e, text_zh: z}
     points_usage_target: {kind: share, minimum: 0, maximum: 1, default: 0.5, text_en: e, text_zh: z}
     active_days: {kind: count, minimum: 1, maximum: 3650, default: 90, text_en: e, text_zh: z}
+    free_orders_are_purchases: {kind: boolean, default: false, text_en: e, text_zh: z}
     btyd_model: {kind: choice, choices: [mbg_nbd, bg_nbd], default: mbg_nbd, text_en: e, text_zh: z}
     publications_kept: {kind: count, minimum: 1, maximum: 1000, default: 5, text_en: e, text_zh: z}
 """
@@ -185,6 +186,8 @@ def test_an_unknown_setting_is_an_error_that_names_file_setting_and_the_nearest_
         ("publications_kept: -1", "expected a whole number from 1 to 1000"),
         ("points_usage_target: 50", "50 (whole number); expected a share from 0 to 1"),
         ("btyd_model: pareto_nbd", "expected mbg_nbd or bg_nbd"),
+        ("free_orders_are_purchases: 'yes'", '"yes"; expected true or false'),
+        ("free_orders_are_purchases: 1", "1 (whole number); expected true or false"),
         ("high_value_annual_amount: -5", "expected a number from 0 to 1000000"),
         ("high_value_annual_amount: 5,000", "expected a number from 0 to 1000000"),
     ],

@@ -9,7 +9,7 @@ aliases as (
 ),
 
 run_context as (
-    select as_of_date, business_timezone, default_margin_rate from {{ ref('run_context') }}
+    select as_of_date, business_timezone, default_margin_rate, free_orders_are_purchases from {{ ref('run_context') }}
 ),
 
 dated_orders as (
@@ -25,11 +25,13 @@ dated_orders as (
         orders.coupon_id,
         orders.order_amount,
         coalesce(orders.discount_amount, 0) as discount_amount,
+        coalesce(orders.shipping_amount, 0) + coalesce(orders.tax_amount, 0) as shipping_and_tax_amount,
         orders.cost_amount,
         orders.refund_amount,
         {{ business_day('orders.refunded_at', 'run_context.business_timezone') }} as refunded_on,
         run_context.as_of_date,
-        run_context.default_margin_rate
+        run_context.default_margin_rate,
+        run_context.free_orders_are_purchases
     from orders
     cross join run_context
     left join aliases on orders.customer_id = aliases.alias_id
@@ -47,6 +49,16 @@ known_orders as (
     where ordered_on <= as_of_date
 ),
 
+judged_orders as (
+    select
+        *,
+        order_amount > 0 and known_refund_amount >= order_amount as is_fully_refunded,
+        -- what went back is not bought, though its shipping was paid; without a refund nobody knows what went back
+        status = 'returned' and known_refund_amount > 0 and order_amount - known_refund_amount <= shipping_and_tax_amount
+            as is_returned_in_full
+    from known_orders
+),
+
 final as (
     select
         order_id,
@@ -55,7 +67,10 @@ final as (
         ordered_at_local,
         ordered_on,
         status,
-        status != 'cancelled' and not (order_amount > 0 and known_refund_amount >= order_amount) as is_valid,
+        status != 'cancelled'
+        and not is_fully_refunded
+        and not is_returned_in_full
+        and (order_amount > 0 or free_orders_are_purchases) as is_valid,
         channel,
         store_id,
         coupon_id,
@@ -67,7 +82,7 @@ final as (
             when cost_amount is not null then {{ money('order_amount - known_refund_amount - cost_amount') }}
             else {{ money('(order_amount - known_refund_amount) * default_margin_rate') }}
         end as margin_amount
-    from known_orders
+    from judged_orders
 )
 
 select * from final

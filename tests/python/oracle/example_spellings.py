@@ -18,6 +18,7 @@ BANDS = ((0.0, "early"), (0.5, "due"), (0.8, "overdue"), (0.95, "lapsed"))
 SETTINGS = {
     "business_timezone": "UTC",
     "default_margin_rate": Decimal("0.30"),
+    "free_orders_are_purchases": False,
     "high_value_annual_amount": Decimal("5000"),
     "top_value_share": Decimal("0.2"),
     "cadence_prior_intervals": 2,

@@ -114,10 +114,10 @@ def read_facts(
 ) -> Facts:
     """Facts as of the end of the business day `as_of`, from accepted raw rows.
 
-    `orders`: order_id, customer_id, ordered_at, status, order_amount; refund_amount, refunded_at, cost_amount, channel
-    and store_id may be absent. `customers`: customer_id; registered_at and the attributes may be absent. Moments are
-    UTC without an offset. `dimensions`: those of the first purchase, and columns of `customers`; all of the latter
-    where none are given. Raises ValueError where an id occurs twice.
+    `orders`: order_id, customer_id, ordered_at, status, order_amount; refund_amount, refunded_at, shipping_amount,
+    tax_amount, cost_amount, channel and store_id may be absent. `customers`: customer_id; registered_at and the
+    attributes may be absent. Moments are UTC without an offset. `dimensions`: those of the first purchase, and columns
+    of `customers`; all of the latter where none are given. Raises ValueError where an id occurs twice.
     """
     for frame, key in ((orders, "order_id"), (customers, "customer_id")):
         if frame[key].duplicated().any():
@@ -142,15 +142,11 @@ def _read_order(row: Mapping[str, Any], as_of: date, variables: Variables) -> Or
     if ordered_on is None or ordered_on > as_of:
         return None
     amount = as_decimal(row["order_amount"]) or Decimal(0)
-    refunded_on = business_day(row.get("refunded_at"), variables.zone)
-    refund = as_decimal(row.get("refund_amount")) or Decimal(0)
-    if refunded_on is not None and refunded_on > as_of:
-        refund = Decimal(0)
+    refund = known_refund(row, as_of, variables)
     net_revenue = amount - refund
     cost = as_decimal(row.get("cost_amount"))
     margin = net_revenue * variables.default_margin_rate if cost is None else net_revenue - cost
-    is_fully_refunded = amount > 0 and refund >= amount
-    is_valid = row["status"] != "cancelled" and not is_fully_refunded
+    is_valid = _counts(row, amount, refund, variables)
     channel, store_id = (None if pd.isna(row.get(name)) else row[name] for name in ("channel", "store_id"))
     return Order(
         row["order_id"],
@@ -163,6 +159,25 @@ def _read_order(row: Mapping[str, Any], as_of: date, variables: Variables) -> Or
         channel,
         store_id,
     )
+
+
+def known_refund(row: Mapping[str, Any], as_of: date, variables: Variables) -> Decimal:
+    """What of an order was paid back by the end of `as_of`; a refund without a date was."""
+    refunded_on = business_day(row.get("refunded_at"), variables.zone)
+    if refunded_on is not None and refunded_on > as_of:
+        return Decimal(0)
+    return as_decimal(row.get("refund_amount")) or Decimal(0)
+
+
+def _counts(row: Mapping[str, Any], amount: Decimal, refund: Decimal, variables: Variables) -> bool:
+    """Whether an order is valid: one that was paid (or may be free), and was neither cancelled nor undone."""
+    if amount == 0 and not variables.free_orders_are_purchases:
+        return False
+    left = amount - refund
+    if row["status"] == "returned" and refund > 0:
+        for_nothing = sum(as_decimal(row.get(name)) or Decimal(0) for name in ("shipping_amount", "tax_amount"))
+        return left > for_nothing
+    return row["status"] != "cancelled" and (left > 0 or amount == 0)
 
 
 def _read_customers(

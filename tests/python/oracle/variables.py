@@ -23,6 +23,7 @@ class Variables:
 
     business_timezone: str = _default("business_timezone")
     default_margin_rate: Decimal = Decimal(str(_default("default_margin_rate")))
+    free_orders_are_purchases: bool = _default("free_orders_are_purchases")
     high_value_annual_amount: Decimal = Decimal(str(_default("high_value_annual_amount")))
     top_value_share: Decimal = Decimal(str(_default("top_value_share")))
     cadence_prior_intervals: float = _default("cadence_prior_intervals")
