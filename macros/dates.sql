@@ -120,6 +120,14 @@
     cast({{ to_local_time(timestamp, timezone) }} as date)
 {%- endmacro %}
 
+{#-
+    Whether a timestamp falls on the business day of `moment`, or on one before it; both in UTC. A timestamp that is not later than the
+    moment need not be asked for its day, which takes an engine ten times as long as the comparison.
+-#}
+{% macro is_by_business_day(timestamp, moment, timezone) -%}
+    ({{ timestamp }} <= {{ moment }} or {{ business_day(timestamp, timezone) }} <= {{ business_day(moment, timezone) }})
+{%- endmacro %}
+
 {#- Day of the week, 1 = Monday to 7 = Sunday (integer), as ISO 8601 counts. -#}
 {% macro iso_weekday(day) -%}
     {{ return(adapter.dispatch('iso_weekday')(day)) }}

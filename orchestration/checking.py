@@ -21,10 +21,10 @@ from orchestration.publication_guard import Judgement, Limits, build_findings, j
 from orchestration.publishing import Publication, TableFigures, last_of_company
 from orchestration.run_tables import company_id
 from orchestration.settings import WAREHOUSE_DIR, Settings, default_target
-from orchestration.summary import Rejection, rejections
+from orchestration.summary import OrderWarning, Rejection, order_warnings, rejections
 from orchestration.warehouse_lock import warehouse_lock
 
-JUDGED = ("+rejected_rows", "+row_reconciliation")
+JUDGED = ("+rejected_rows", "+row_reconciliation", "+order_warnings")
 
 
 @dataclass(frozen=True)
@@ -33,6 +33,7 @@ class Check:
 
     tables: Mapping[str, TableFigures]
     rejections: Sequence[Rejection]
+    order_warnings: Sequence[OrderWarning]
     judgement: Judgement
     warnings: Sequence[str]
     folder: Path
@@ -68,13 +69,14 @@ def judge_landed(landing: Landing, settings: Settings) -> Check:
         engine.register(landing, settings, contract, "check", datetime.now(UTC))
         manifest = load_manifest(settings.root, default_target())
         _build(settings.root, folder)
-        tables, found = built_tables(engine, manifest), rejections(ask_build(engine, manifest))
+        ask = ask_build(engine, manifest)
+        tables, found, warned = built_tables(engine, manifest), rejections(ask), order_warnings(ask)
     limits, last = Limits.of(settings), _last(settings)
     findings = [
         *missing_tables(landed_tables(landing, contract), last, landing.unread),
         *build_findings(tables, last, limits, contract, settings.allow),
     ]
-    return Check(tables, found, judge(findings, settings.allow), warning_lines(tables, limits), folder)
+    return Check(tables, found, warned, judge(findings, settings.allow), warning_lines(tables, limits), folder)
 
 
 def _last(settings: Settings) -> Publication | None:

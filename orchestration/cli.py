@@ -118,6 +118,7 @@ def _check(options: argparse.Namespace) -> int:
     sections = [
         summary.table_lines(check.tables),
         summary.rejection_lines(check.rejections, check.tables, kept_in),
+        summary.order_warning_lines(check.order_warnings, settings.as_of is not None),
         [*allowed_lines(check.judgement), *check.warnings],
         [f"{finding.name}: {finding.text}" for finding in check.judgement.refused],
     ]
@@ -278,9 +279,11 @@ def _report(settings: Settings, run: Run, seconds: float) -> None:
         )
         tables = table_figures(ask)
         rows = [*summary.row_count_lines(tables), *summary.rejection_lines(summary.rejections(ask), tables)]
+        warned = summary.order_warning_lines(summary.order_warnings(ask), settings.as_of is not None)
         empty = empty_marts(ask, marts_empty_without(manifest, absent))
     sections = [
         [*rows, *_ignored_lines(told), *files.get("notices", [])],
+        warned,
         summary.empty_mart_lines(empty, absent),
         _warning_lines(settings.warehouse),
         deprecation_lines(deprecations(manifest)),

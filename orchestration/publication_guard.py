@@ -112,7 +112,7 @@ def earlier_as_of(as_of: date | None, is_asked_for: bool, last: Publication | No
     if is_asked_for or last is None or as_of is None or last.as_of_date is None or as_of >= last.as_of_date:
         return []
     text = (
-        f"The newest day of the data is {as_of}, before {last.as_of_date}, the as-of date of the last publication. To "
+        f"The as-of date that the run found is {as_of}, before {last.as_of_date}, that of the last publication. To "
         f"look back on purpose, name the day: AS_OF={as_of}."
     )
     return [Finding(EARLIER_AS_OF, text)]

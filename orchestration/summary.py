@@ -15,6 +15,8 @@ from orchestration.engines.engine import Ask
 from orchestration.publishing import Publication, TableFigures
 
 NOTHING = "–"
+# of quality.order_warnings
+AFTER_AS_OF_DATE = "after_as_of_date"
 LINES_OF_REJECTIONS = 10
 VALUES_SHOWN = 3
 WIDTH_OF_VALUES = 30
@@ -47,6 +49,16 @@ class Rejection:
     """wording, rows"""
 
 
+@dataclass(frozen=True)
+class OrderWarning:
+    """Orders of a kind that deserves a look; the codes are those of quality.order_warnings."""
+
+    code: str
+    as_of: date
+    orders: int
+    newest_on: date
+
+
 def headline_kpis(ask: Ask, currency: str, active_days: int) -> list[Kpi]:
     """The headline numbers of what is published. One that its marts do not tell is shown as a dash."""
     return [
@@ -76,6 +88,17 @@ def rejections(ask: Ask) -> list[Rejection]:
     ]
 
 
+def order_warnings(ask: Ask) -> list[OrderWarning]:
+    """What is told of accepted orders, where there are any of its kind."""
+    return [
+        OrderWarning(*row)
+        for row in ask(
+            "SELECT warning_code, as_of_date, orders, newest_ordered_on "
+            "FROM {quality}.order_warnings WHERE orders > 0 ORDER BY warning_code"
+        )
+    ]
+
+
 def _sales(ask: Ask, currency: str) -> list[Kpi]:
     customers = _one(ask("SELECT count(*) FROM {marts}.customers"))
     orders, net_revenue = _row(
@@ -83,7 +106,7 @@ def _sales(ask: Ask, currency: str) -> list[Kpi]:
     )
     return [
         Kpi("Customers known, buyers or not", "已知客户数（含未购买）", count_text(customers)),
-        Kpi("Valid orders, neither cancelled nor refunded", "有效订单数（未取消且未全额退款）", count_text(orders)),
+        Kpi("Valid orders, which count as purchases", "有效订单数（计为购买的订单）", count_text(orders)),
         Kpi("Net revenue of the valid orders", "有效订单净收入", money_text(net_revenue, currency)),
     ]
 
@@ -263,6 +286,26 @@ def rejection_lines(
         rest = found[len(shown) :]
         lines.append(f"  and {sum(rejection.rows for rejection in rest):,} rows for {len(rest)} more reasons")
     return lines
+
+
+def order_warning_lines(found: Sequence[OrderWarning], is_as_of_asked_for: bool) -> list[str]:
+    """A line for each kind; orders after an as-of date that somebody asked for are as they should be."""
+    return [_order_warning_line(warning, is_as_of_asked_for) for warning in found]
+
+
+def _order_warning_line(warning: OrderWarning, is_as_of_asked_for: bool) -> str:
+    one = warning.orders == 1
+    orders = "1 order" if one else f"{warning.orders:,} orders"
+    if warning.code != AFTER_AS_OF_DATE:
+        return f"warning: {orders} {'is' if one else 'are'} returned without a refund and count{'s' * one} as bought."
+    after = f"{orders} {'lies' if one else 'lie'} after the as-of date {warning.as_of} (newest {warning.newest_on})"
+    if is_as_of_asked_for:
+        return f"{after}, which was asked for, and {'is' if one else 'are'} not counted."
+    it_is, its_date = ("It is", "its date") if one else ("They are", "their dates")
+    return (
+        f"warning: {after}: after the run's own day, or more than 30 days after all others. {it_is} not counted. "
+        f"Put {its_date} right, or name the day that you want: AS_OF=<day>."
+    )
 
 
 def _rejection_line(rejection: Rejection, figures: TableFigures | None) -> str:

@@ -1,5 +1,9 @@
 with
 
+run_parameters as (
+    select * from {{ ref('stg_run_parameters') }}
+),
+
 -- a campaign is a plan and may start in the future, so it is no event
 events as (
     {% for model, column in [
@@ -18,7 +22,10 @@ events as (
         ('stg_web_events', 'occurred_at'),
         ('stg_social_mentions', 'posted_at'),
     ] -%}
-    select max({{ column }}) as event_at from {{ ref(model) }}
+    select max({{ column }}) as event_at
+    from {{ ref(model) }}
+    cross join run_parameters
+    where {{ is_by_business_day(column, 'run_parameters.started_at', 'run_parameters.business_timezone') }}
     {% if not loop.last %}union all{% endif %}
     {% endfor %}
 ),

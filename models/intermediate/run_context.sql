@@ -5,10 +5,10 @@ run_parameters as (
 ),
 
 latest_order as (
-    select max(ordered_at) as event_at from {{ ref('stg_orders') }}
+    select ordered_on from {{ ref('int_orders_latest') }}
 ),
 
--- only asked where there is no order at all
+-- only asked where there is no order by the run's own day
 latest_event as (
     select event_at from {{ ref('int_events_latest') }}
 ),
@@ -19,7 +19,7 @@ final as (
         run_parameters.started_at,
         coalesce(
             run_parameters.requested_as_of_date,
-            {{ business_day('latest_order.event_at', 'run_parameters.business_timezone') }},
+            latest_order.ordered_on,
             {{ business_day('latest_event.event_at', 'run_parameters.business_timezone') }},
             run_parameters.yesterday
         ) as as_of_date,

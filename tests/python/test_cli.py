@@ -267,6 +267,10 @@ MARTS = (
     "CREATE TABLE quality.row_reconciliation AS SELECT * FROM (VALUES "
     "('orders', 2, 10, 6, 3, 1), ('tickets', 1, 5, 4, 1, 0), ('products', 0, 0, 0, 0, 0)) "
     "AS v(table_name, files, rows_read, rows_accepted, rows_rejected, rows_superseded)",
+    "CREATE TABLE quality.order_warnings AS SELECT * FROM (VALUES "
+    "('after_as_of_date', DATE '2026-03-31', 3, DATE '2031-01-01'), "
+    "('returned_without_refund', DATE '2026-03-31', 1200, DATE '2026-03-30')) "
+    "AS v(warning_code, as_of_date, orders, newest_ordered_on)",
     "CREATE TABLE quality.rejected_rows AS SELECT * FROM (VALUES "
     "('orders', 'missing_key', 'order_id is part of the key and is empty'), "
     "('orders', 'missing_key', 'order_id is part of the key and is empty'), "
@@ -292,7 +296,7 @@ def test_the_headline_numbers_are_those_of_the_published_marts(warehouse: Path) 
     published(warehouse, *MARTS)
     assert kpis(warehouse) == {
         "Customers known, buyers or not": "1,234",
-        "Valid orders, neither cancelled nor refunded": "2",
+        "Valid orders, which count as purchases": "2",
         "Net revenue of the valid orders": "EUR 1,234.56",
         "Bought on 2 days or more, of the 400 buyers of the last 90 days": "25.0%",
         "Bought on 2 days or more, of the 1,000 buyers of the last 365 days": "45.7%",
@@ -361,7 +365,7 @@ def test_marts_that_are_empty_show_a_dash_or_nothing(warehouse: Path) -> None:
     published(warehouse, *MARTS, *(f"DELETE FROM {statement.split()[2]}" for statement in MARTS))
     assert kpis(warehouse) == {
         "Customers known, buyers or not": "0",
-        "Valid orders, neither cancelled nor refunded": "0",
+        "Valid orders, which count as purchases": "0",
         "Net revenue of the valid orders": "–",
         "Repurchase rate": "–",
         "Days until half of the buyers have bought again": "–",
@@ -398,6 +402,35 @@ def test_the_row_counts_are_summed_over_the_tables_and_rejections_told_with_shar
         '  orders: 1 of 10 (10.0%) unparseable_value: order_amount "1,5" (1)',
         '  tickets: 1 of 5 (20.0%) out_of_domain: priority "so-"called"" (1)',
     ]
+
+
+def warning_lines(warehouse: Path, *, is_as_of_asked_for: bool = False) -> list[str]:
+    with DuckDbEngine(warehouse).read_published() as ask:
+        return summary.order_warning_lines(summary.order_warnings(ask), is_as_of_asked_for)
+
+
+def test_orders_after_the_as_of_date_and_returns_without_a_refund_are_told(warehouse: Path) -> None:
+    published(warehouse, *MARTS)
+    returned = "warning: 1,200 orders are returned without a refund and count as bought."
+    assert warning_lines(warehouse) == [
+        "warning: 3 orders lie after the as-of date 2026-03-31 (newest 2031-01-01): after the run's own day, or more "
+        "than 30 days after all others. They are not counted. Put their dates right, or name the day that you want: "
+        "AS_OF=<day>.",
+        returned,
+    ]
+    assert warning_lines(warehouse, is_as_of_asked_for=True) == [
+        "3 orders lie after the as-of date 2026-03-31 (newest 2031-01-01), which was asked for, and are not counted.",
+        returned,
+    ]
+
+
+def test_a_warning_of_one_order_is_told_in_the_singular_and_one_of_none_is_not_told(warehouse: Path) -> None:
+    published(warehouse, *MARTS, "UPDATE quality.order_warnings SET orders = 1")
+    first, second = warning_lines(warehouse)
+    assert first.startswith("warning: 1 order lies after the as-of date") and "It is not counted. Put its date" in first
+    assert second == "warning: 1 order is returned without a refund and counts as bought."
+    published(warehouse, *MARTS, "UPDATE quality.order_warnings SET orders = 0")
+    assert warning_lines(warehouse) == []
 
 
 def test_of_many_values_the_commonest_are_told(warehouse: Path) -> None:

@@ -196,7 +196,7 @@ class TestModels:
         land_nothing(warehouse, contract, COMPANY)
         told = run_read_settings(dbt, warehouse, "--vars", "{active_days: 30}")
         assert (
-            "Settings of O'Hara 小店, recorded 2026-01-02 03:04 UTC: active_days from --vars, "
+            "Settings of O'Hara 小店, recorded 2026-07-01 03:04 UTC: active_days from --vars, "
             "company_name, lapsed_days from its company.yml of then, all others by default" in told
         )
 

@@ -18,6 +18,7 @@ from oracle import Facts, Seeds, Variables, compute_marts, read_facts, read_seed
 from oracle.comparison import assert_frames_equal
 from oracle.first_purchases import read_lines
 from oracle.marts import COHORT_CLV, MARTS
+from oracle.orders import order_warnings
 from oracle.seeds import age_band
 from oracle.value import Spread
 
@@ -60,6 +61,7 @@ class Compared:
     facts: Facts
     expected: dict[str, pd.DataFrame]
     raw_folder: Path | None = None
+    orders: pd.DataFrame | None = None
 
     def assert_agrees(self, name: str, without: Sequence[str] = ()) -> None:
         actual, expected = (
@@ -145,7 +147,7 @@ def random_companies(
         seeds.dimensions_of("customers"),
         read_lines(company.order_items_frame, company.products_frame),
     )
-    return Compared(world, facts, compute_marts(facts, seeds), folder)
+    return Compared(world, facts, compute_marts(facts, seeds), folder, company.orders_frame)
 
 
 @pytest.mark.parametrize("name", sorted(MARTS))
@@ -155,6 +157,13 @@ def test_a_mart_of_random_companies_agrees_with_the_oracle(random_companies: Com
 
 def test_the_next_purchase_is_expected_when_it_has_come_with_even_chances(random_companies: Compared) -> None:
     random_companies.assert_agrees("customer_cadence")
+
+
+def test_the_warnings_of_random_companies_agree_with_the_oracle(random_companies: Compared) -> None:
+    expected = order_warnings(random_companies.facts, random_companies.orders)
+    assert (expected["orders"] > 0).all()
+    actual = random_companies.world.frame("select * from quality.order_warnings")
+    assert_frames_equal(actual, expected, ["warning_code"], name="order_warnings")
 
 
 @pytest.mark.parametrize(("name", "count"), ROWS_OF_NOTHING.items())

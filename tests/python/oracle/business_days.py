@@ -1,6 +1,9 @@
 """Days and months as the business sees them."""
 
+from collections import Counter
+from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
+from itertools import pairwise
 from zoneinfo import ZoneInfo
 
 import pandas as pd
@@ -46,3 +49,18 @@ def period_start(day: date, grain: str) -> date:
     """The first day of the month, quarter or year of `day`. Raises KeyError for another grain."""
     months = {"month": 1, "quarter": 3, "year": 12}[grain]
     return date(day.year, (day.month - 1) // months * months + 1, 1)
+
+
+def newest_day_with_orders(moments: Sequence[datetime], today: date, zone: ZoneInfo) -> date | None:
+    """The newest day with an order (UTC without an offset), up to `today`, that is no slip; None where there is none.
+
+    Orders are slips where more than 30 days lie before them, and they are five or fewer, and one in 1,000 or fewer of
+    all up to `today`.
+    """
+    counts = Counter(day for moment in moments if (day := business_day(moment, zone)) <= today)
+    days = sorted(counts)
+    for day, following in pairwise(days):
+        after = sum(counts[each] for each in days if each > day)
+        if (following - day).days > 30 and after <= 5 and after / counts.total() <= 0.001:
+            return day
+    return max(days, default=None)

@@ -8,8 +8,8 @@ from itertools import product
 
 import pandas as pd
 
-from oracle.business_days import period_start
-from oracle.order_history import Facts
+from oracle.business_days import business_day, period_start
+from oracle.order_history import Facts, known_refund
 
 ORDER_COLUMNS = [
     "order_id",
@@ -30,6 +30,7 @@ CUSTOMER_COLUMNS = [
     "orders",
     "net_revenue",
 ]
+WARNING_COLUMNS = ["warning_code", "as_of_date", "orders", "first_ordered_on", "newest_ordered_on"]
 FREQUENCY_COLUMNS = [
     "period_grain",
     "period_start",
@@ -94,6 +95,34 @@ def customers(facts: Facts) -> pd.DataFrame:
         for customer in facts.customers
     ]
     return pd.DataFrame(rows, columns=CUSTOMER_COLUMNS, dtype=object)
+
+
+def order_warnings(facts: Facts, raw: pd.DataFrame) -> pd.DataFrame:
+    """A row of orders after the as-of date, and one of returned orders that count for want of a refund.
+
+    `raw`: the rows that the facts were read from.
+    """
+    rows = raw.to_dict("records")
+    days = [business_day(row["ordered_at"], facts.variables.zone) for row in rows]
+    unpaid = {
+        row["order_id"]
+        for row in rows
+        if row["status"] == "returned" and known_refund(row, facts.as_of, facts.variables) == 0
+    }
+    found = {
+        "after_as_of_date": [day for day in days if day > facts.as_of],
+        "returned_without_refund": [
+            order.ordered_on for order in facts.orders if order.is_valid and order.order_id in unpaid
+        ],
+    }
+    return pd.DataFrame(
+        [
+            (code, facts.as_of, len(days), min(days, default=None), max(days, default=None))
+            for code, days in found.items()
+        ],
+        columns=WARNING_COLUMNS,
+        dtype=object,
+    )
 
 
 @dataclass

@@ -86,6 +86,9 @@ COMPUTED: dict[str, Held] = {
     **_computed(
         "test_oracle_worlds.py", "test_a_mart_of_random_companies_agrees_with_the_oracle", "orders.customer_clv"
     ),
+    **_computed(
+        "test_oracle_worlds.py", "test_the_warnings_of_random_companies_agree_with_the_oracle", "orders.order_warnings"
+    ),
     # who stands for whom, and who is in conflict
     "customer_identities": Held(
         "test_identities.py", "test_every_id_stands_for_whom_the_claims_in_order_say", "identities.resolve"
