@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, time, timedelta
+from functools import cache
 from zoneinfo import ZoneInfo
 
 import duckdb
@@ -21,7 +22,7 @@ MODELS = ("int_orders_latest", "run_context")
 ZONE = ZoneInfo("Asia/Shanghai")
 TODAY = date(2026, 6, 30)
 LAST_OF_MANY = date(2026, 3, 31)
-COMPANIES = 400
+COMPANIES = 150
 
 
 class Found:
@@ -67,6 +68,7 @@ def at_noon(*days: date) -> list[datetime]:
     return [datetime.combine(day, time(12), tzinfo=ZONE).astimezone(UTC).replace(tzinfo=None) for day in days]
 
 
+@cache
 def many(count: int) -> list[datetime]:
     """Orders of ever the same 90 days, the last of them 31 March."""
     return at_noon(*(LAST_OF_MANY - timedelta(days=place % 90) for place in range(count)))
@@ -122,7 +124,7 @@ def test_random_companies_have_the_day_of_the_definition(found: Found) -> None:
     generator = np.random.default_rng(20260630)
     slips = 0
     for _ in range(COMPANIES):
-        count = int(generator.choice([1, 3, 999, 1000, 1001, 1999, 2000, 4995, 4999, 5000, 6000]))
+        count = int(generator.choice([1, 3, 995, 998, 999, 1000, 1995, 1999, 2000, 4995]))
         gaps = generator.choice([0, 0, 1, 29, 30, 31, 32, 60], size=int(generator.integers(0, 9)))
         later = [LAST_OF_MANY + timedelta(days=int(days)) for days in np.cumsum(gaps)]
         today = LAST_OF_MANY + timedelta(days=int(generator.choice([-1, 0, 31, 45, 90, 400])))

@@ -8,6 +8,7 @@ import duckdb
 import numpy as np
 import pandas as pd
 import pytest
+from conftest import World
 from jinja2 import Environment
 from scipy import stats
 
@@ -122,3 +123,16 @@ def test_the_interval_of_an_effect_on_a_share_ends_at_minus_1_and_1(
         )
         found = connection.execute(f"select {bounds} from estimates").fetchone()
     assert found == (low if low is None else pytest.approx(low), high if high is None else pytest.approx(high))
+
+
+@pytest.mark.worlds
+@pytest.mark.xdist_group("sample")
+def test_every_interval_of_a_share_in_the_marts_lies_between_0_and_1(sample_world: World) -> None:
+    bounds = sample_world.rows(
+        "select table_name, column_name from information_schema.columns "
+        "where table_schema = 'marts' and regexp_matches(column_name, '(rate|share|probability)_(low|high)$')"
+    )
+    assert len(bounds) > 30
+    for mart, column in bounds:
+        [(lowest, highest)] = sample_world.rows(f"select min({column}), max({column}) from marts.{mart}")
+        assert lowest is None or (lowest >= 0 and highest <= 1), f"{mart}.{column}: {lowest!r} to {highest!r}"
