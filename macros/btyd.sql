@@ -119,7 +119,8 @@
     Bounds of the 95% interval of a total of predictions: what customers do differs from what is expected of each
     (`dispersion`, the variance per unit expected), which is chance and evens out; and all of them may do more or less than
     expected (`relative_error`, the standard deviation of the log of that), which is a factor, so that the interval reaches
-    further up than down. The distances of both add up as squares (Zou and Donner 2008). Never below zero.
+    further up than down. The distances of both add up as squares (Zou and Donner 2008). Never below zero, and open upwards (null)
+    where the shared error is 10 or more: a factor of hundreds of millions says that nothing is known.
 -#}
 {% macro prediction_low(total, dispersion, relative_error) -%}
     {%- set share = "(1e0 - exp(-" ~ z_95() ~ " * " ~ relative_error ~ "))" -%}
@@ -129,7 +130,7 @@
 
 {% macro prediction_high(total, dispersion, relative_error) -%}
     {%- set share = "(exp(" ~ z_95() ~ " * " ~ relative_error ~ ") - 1e0)" -%}
-    {{ total }} + {{ _prediction_distance(total, dispersion, share) }}
+    case when {{ relative_error }} < 10e0 then {{ total }} + {{ _prediction_distance(total, dispersion, share) }} end
 {%- endmacro %}
 
 {% macro _prediction_distance(total, dispersion, share) -%}

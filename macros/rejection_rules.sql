@@ -201,18 +201,20 @@ select * from final
     {%- set value = 'typed_rows.' ~ column.name -%}
     {%- if meta.get('values') -%}
         {{ value }} not in ('{{ meta['values'] | join("', '") }}')
-    {%- elif meta.get('minimum') is not none -%}
-        {{ value }} < {{ meta.minimum }}
     {%- elif meta.get('scale') -%}
         {%- for kind, range in meta.scale.items() if kind != 'column' -%}
         {{ ' or ' if not loop.first -}}
         (typed_rows.{{ meta.scale.column }} = '{{ kind }}' and {{ value }} not between {{ range[0] }} and {{ range[1] }})
         {%- endfor -%}
-    {%- elif meta.get('sign') -%}
-        {%- for kind, sign in meta.sign.items() if kind != 'column' -%}
-        {{ ' or ' if not loop.first -}}
-        (typed_rows.{{ meta.sign.column }} = '{{ kind }}' and {{ value }} {{ '<= 0' if sign == 'positive' else '>= 0' }})
+    {%- else -%}
+        {%- set beyond = [] -%}
+        {%- do beyond.append(value ~ ' < ' ~ meta.minimum) if meta.get('minimum') is not none -%}
+        {%- do beyond.append(value ~ ' > ' ~ meta.maximum) if meta.get('maximum') is not none -%}
+        {%- for kind, sign in meta.get('sign', {}).items() if kind != 'column' -%}
+            {%- set wrong = '<= 0' if sign == 'positive' else '>= 0' -%}
+            {%- do beyond.append('(typed_rows.' ~ meta.sign.column ~ " = '" ~ kind ~ "' and " ~ value ~ ' ' ~ wrong ~ ')') -%}
         {%- endfor -%}
+        {{ beyond | join(' or ') }}
     {%- endif -%}
 {%- endmacro %}
 
@@ -222,18 +224,23 @@ select * from final
     {%- set meta = column.config.meta -%}
     {%- if meta.get('values') -%}
         one of {{ meta['values'] | join(', ') }}
-    {%- elif meta.get('minimum') is not none -%}
-        {{ meta.minimum }} or more
     {%- elif meta.get('scale') -%}
         {%- for kind, range in meta.scale.items() if kind != 'column' -%}
         {{ ', ' if not loop.first }}{{ range[0] }} to {{ range[1] }} for {{ kind }}
         {%- endfor -%}
-    {%- elif meta.get('sign') -%}
-        {%- for kind, sign in meta.sign.items() if kind != 'column' -%}
-        {{ ', ' if not loop.first }}{{ sign }} for {{ kind }}
-        {%- endfor -%}
     {%- elif meta.get('seed') -%}
         a value of the seed {{ meta.seed }}
+    {%- else -%}
+        {%- set expected = [] -%}
+        {%- if meta.get('maximum') is not none -%}
+            {%- do expected.append('{:,} to {:,}'.format(meta.minimum, meta.maximum)) -%}
+        {%- elif meta.get('minimum') is not none -%}
+            {%- do expected.append(meta.minimum ~ ' or more') -%}
+        {%- endif -%}
+        {%- for kind, sign in meta.get('sign', {}).items() if kind != 'column' -%}
+            {%- do expected.append(sign ~ ' for ' ~ kind) -%}
+        {%- endfor -%}
+        {{ expected | join(', ') }}
     {%- endif -%}
 {%- endmacro %}
 

@@ -9,7 +9,7 @@
 
 {#- An amount of money in whole units after its currency: CNY 1200. -#}
 {% macro worded_amount(currency, amount) -%}
-    {{ currency }} || ' ' || cast(cast(round({{ amount }}, 0) as bigint) as {{ dbt.type_string() }})
+    {{ currency }} || ' ' || cast(cast({{ amount }} as decimal(38, 0)) as {{ dbt.type_string() }})
 {%- endmacro %}
 
 {#-

@@ -16,7 +16,7 @@ DATA_TYPES = ("text", "timestamp", "date", "boolean", "number", "integer")
 SIGNS = ("positive", "negative")
 
 _TABLE_META = {"key", "references"}
-_COLUMN_META = {"required", "values", "minimum", "scale", "sign", "seed", "personal"}
+_COLUMN_META = {"required", "values", "minimum", "maximum", "scale", "sign", "seed", "personal"}
 
 
 class ContractError(StickinessError):
@@ -61,6 +61,7 @@ class RawColumn:
     personal: bool = False
     values: tuple[str, ...] = ()
     minimum: Decimal | None = None
+    maximum: Decimal | None = None
     scale: Scale | None = None
     sign: Sign | None = None
     seed: str | None = None
@@ -176,6 +177,7 @@ def _column(entry: Mapping[str, Any], where: str) -> RawColumn:
         personal=_boolean(meta, "personal", where),
         values=_texts(meta.get("values") or (), where),
         minimum=None if meta.get("minimum") is None else _number(meta["minimum"], where),
+        maximum=None if meta.get("maximum") is None else _number(meta["maximum"], where),
         scale=_scale(meta["scale"], where) if meta.get("scale") else None,
         sign=_sign(meta["sign"], where) if meta.get("sign") else None,
         seed=meta.get("seed"),
@@ -243,6 +245,8 @@ def _check_column(table: RawTable, column: RawColumn) -> None:
         raise ContractError(f"{where}: data_type {column.data_type!r}; expected one of {', '.join(DATA_TYPES)}")
     if column.name.startswith("_"):
         raise ContractError(f"{where}: a name that begins with _ is kept for what landing adds")
+    if column.maximum is not None and (column.minimum is None or column.minimum > column.maximum):
+        raise ContractError(f"{where}: maximum {column.maximum} without a minimum below it; expected both")
     for rule in (column.scale, column.sign):
         if rule is not None and rule.column not in table.column_names:
             raise ContractError(f"{where}: depends on {rule.column}, which is no column of {table.name}")

@@ -161,6 +161,8 @@ def _notes(table: RawTable, column: RawColumn) -> Iterator[str]:
         yield ", ".join(f"`{value}`" for value in column.values)
     if column.seed:
         yield f"one of the seed `{column.seed}`"
+    if column.maximum is not None:
+        yield f"{f'{column.minimum:,} to' if column.minimum else '≤'} {column.maximum:,}"
     if column.scale:
         yield ", ".join(f"`{kind}` {low}–{high}" for kind, (low, high) in column.scale.ranges.items())
     if column.sign:

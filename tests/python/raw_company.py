@@ -237,6 +237,10 @@ FAR_EDGES: dict[str, tuple[str, ...]] = {
         "9999-12-31T23:59:59.999999+01:00",
     ),
     "number": (
+        "999999999999.99994",
+        "999999999999.99995",
+        "1e12",
+        "1000000000000.0001",
         "99999999999999.9999",
         "99999999999999.99994",
         "99999999999999.99995",
@@ -484,6 +488,8 @@ def _outside(column: RawColumn) -> Iterator[dict[str, str | None]]:
         yield {column.name: "wooden"}
     if column.minimum is not None:
         yield {column.name: str(column.minimum - 1)}
+    if column.maximum is not None:
+        yield {column.name: str(column.maximum + 1)}
     if column.scale is not None:
         for kind, (low, high) in column.scale.ranges.items():
             yield {column.scale.column: kind, column.name: str(low - 1)}

@@ -61,7 +61,8 @@ def test_a_table_has_its_key_columns_and_references():
 def test_a_column_has_its_type_and_rules():
     tables = load_contract(ROOT).tables
     amount = tables["orders"].column("order_amount")
-    assert (amount.data_type, amount.required, amount.minimum, amount.personal) == ("number", True, Decimal(0), False)
+    assert (amount.data_type, amount.required, amount.personal) == ("number", True, False)
+    assert (amount.minimum, amount.maximum) == (Decimal(0), Decimal(10) ** 12)
     assert tables["customers"].column("gender").values == ("female", "male", "other", "unknown")
     assert tables["customers"].column("birth_date").personal
     assert tables["memberships"].column("tier").seed == "loyalty_tiers"
@@ -69,6 +70,18 @@ def test_a_column_has_its_type_and_rules():
     assert tables["survey_responses"].column("score").scale == Scale("survey_type", ranges)
     signs = {"earn": "positive", "redeem": "negative", "expire": "negative"}
     assert tables["points_transactions"].column("points").sign == Sign("type", signs)
+
+
+def test_every_number_that_is_counted_or_added_up_has_a_maximum():
+    """One digit too many would end a refresh; only the number of a line names and counts nothing."""
+    tables = load_contract(ROOT).tables.values()
+    numbers = [
+        (table.name, column.name)
+        for table in tables
+        for column in table.columns
+        if column.data_type in ("number", "integer") and column.maximum is None and column.scale is None
+    ]
+    assert numbers == [("order_items", "line_number")]
 
 
 def test_a_column_that_does_not_exist_is_an_error():
@@ -99,6 +112,14 @@ def test_a_column_that_does_not_exist_is_an_error():
             "references sales.id, which the contract does not have",
         ),
         (table_text(GOOD_COLUMN, "key: [order_id], references: {order_id: sales}"), "expected table.column"),
+        (
+            table_text("{name: order_id, data_type: number, config: {meta: {maximum: 5}}}"),
+            "maximum 5 without a minimum below it",
+        ),
+        (
+            table_text("{name: order_id, data_type: number, config: {meta: {minimum: 6, maximum: 5}}}"),
+            "maximum 5 without a minimum below it",
+        ),
         (
             table_text("{name: order_id, data_type: text, config: {meta: {sign: {column: order_id, a: up}}}}"),
             "expected positive or negative",

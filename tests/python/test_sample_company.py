@@ -394,6 +394,8 @@ def _breaches(column: RawColumn) -> Iterator[str]:
         yield f"{column.name} not in {column.values}"
     if column.minimum is not None:
         yield f"{column.name} < {column.minimum}"
+    if column.maximum is not None:
+        yield f"{column.name} > {column.maximum}"
     if column.seed:
         with (ROOT / "seeds" / f"{column.seed}.csv").open(encoding="utf-8", newline="") as file:
             yield f"{column.name} not in {tuple(row[column.name] for row in csv.DictReader(file))}"

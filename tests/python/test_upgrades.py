@@ -104,6 +104,23 @@ def test_a_column_a_mart_or_a_type_that_changes_unannounced_is_refused() -> None
     ]
 
 
+@pytest.mark.parametrize(
+    ("now", "is_kept"),
+    [
+        ("decimal(18,4)", True),
+        ("decimal(38,4)", True),
+        ("decimal(17,4)", False),
+        ("decimal(38,5)", False),
+        ("decimal(38,2)", False),
+        ("double", False),
+    ],
+)
+def test_a_decimal_may_get_more_digits_before_the_point(now: str, is_kept: bool) -> None:
+    revenue = replace(RATE, column="net_revenue", data_type="decimal(18,4)")
+    broken = broken_promises([revenue], [replace(revenue, data_type=now)], "0.2.0", TODAY)
+    assert broken == ([] if is_kept else [f"marts.csat.net_revenue was decimal(18,4) and is {now}"])
+
+
 def test_new_columns_and_marts_break_nothing() -> None:
     assert broken_promises([RATE], [RATE, OLD, RFM], "0.2.0", TODAY) == []
 

@@ -51,7 +51,7 @@ final as (
         chains.referrer_customer_id,
         chains.referred_on,
         purchases.first_purchase_on,
-        coalesce(purchases.net_revenue, {{ money('0') }}) as net_revenue,
+        coalesce(purchases.net_revenue, {{ total('0') }}) as net_revenue,
         chains.customer_id = chains.referrer_customer_id as is_self_referral,
         chains.is_circular,
         chains.is_referrer_known,

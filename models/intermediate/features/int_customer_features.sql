@@ -74,8 +74,8 @@ final as (
         coalesce(recent_purchases.purchase_days_90d, 0) as purchase_days_90d,
         coalesce(recent_purchases.purchase_days_previous_90d, 0) as purchase_days_previous_90d,
         histories.purchase_days_365d,
-        {{ money('coalesce(recent_purchases.net_revenue_90d, 0)') }} as net_revenue_90d,
-        {{ money('coalesce(recent_purchases.net_revenue_previous_90d, 0)') }} as net_revenue_previous_90d,
+        {{ total('coalesce(recent_purchases.net_revenue_90d, 0)') }} as net_revenue_90d,
+        {{ total('coalesce(recent_purchases.net_revenue_previous_90d, 0)') }} as net_revenue_previous_90d,
         histories.net_revenue_365d,
         histories.net_revenue_to_date,
         -- without the first day, as Fader and Hardie do: what a customer spends at first is not what the same one spends later

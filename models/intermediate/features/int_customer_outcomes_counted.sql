@@ -54,7 +54,7 @@ final as (
         snapshots.customer_id,
         cast(windows.horizon_days as integer) as horizon_days,
         coalesce(later_purchases.purchase_days, 0) as purchase_days,
-        {{ money('coalesce(later_purchases.net_revenue, 0)') }} as net_revenue
+        {{ total('coalesce(later_purchases.net_revenue, 0)') }} as net_revenue
     from windows
     inner join snapshots on windows.as_of_date = snapshots.snapshot_on
     left join later_purchases

@@ -28,8 +28,8 @@ final as (
         count(*) filter (where days_ago < 30) as purchase_days_30d,
         count(*) filter (where days_ago < 90) as purchase_days_90d,
         count(*) filter (where days_ago >= 90) as purchase_days_previous_90d,
-        {{ money('coalesce(sum(net_revenue) filter (where days_ago < 90), 0)') }} as net_revenue_90d,
-        {{ money('coalesce(sum(net_revenue) filter (where days_ago >= 90), 0)') }} as net_revenue_previous_90d
+        {{ total('coalesce(sum(net_revenue) filter (where days_ago < 90), 0)') }} as net_revenue_90d,
+        {{ total('coalesce(sum(net_revenue) filter (where days_ago >= 90), 0)') }} as net_revenue_previous_90d
     from recent_days
     group by as_of_date, customer_id
 )

@@ -81,7 +81,7 @@ final as (
         uses.points_transaction_id as use_id,
         uses.type as use_type,
         uses.occurred_on as used_on,
-        cast(stretches.points as decimal(18, 4)) as points
+        {{ money('stretches.points') }} as points
     from stretches
     -- no use: still outstanding; no lot: used without having been issued
     left join lots on stretches.member_id = lots.member_id and stretches.lot_number = lots.lot_number

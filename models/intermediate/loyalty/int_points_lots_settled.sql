@@ -55,8 +55,8 @@ final as (
     select
         buckets.expiry_bucket,
         buckets.is_past_expiry,
-        cast(sum(settled.points) as decimal(18, 4)) as settled_points,
-        cast(sum(settled.redeemed_points) as decimal(18, 4)) as settled_redeemed_points
+        {{ total('sum(settled.points)') }} as settled_points,
+        {{ total('sum(settled.redeemed_points)') }} as settled_redeemed_points
     from buckets
     inner join settled
         on settled.issued_days_before >= buckets.days_left

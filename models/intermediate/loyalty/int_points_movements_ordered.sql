@@ -75,11 +75,9 @@ final as (
         occurred_on,
         expires_on,
         cast(movement_number as bigint) as movement_number,
-        cast(balance_after as decimal(18, 4)) as balance_after,
+        {{ total('balance_after') }} as balance_after,
         points < 0 and balance_after < 0 as is_overdrawn,
-        cast(
-            case when points < 0 and balance_after < 0 then least(-points, -balance_after) else 0 end as decimal(18, 4)
-        ) as overdrawn_points
+        {{ money('case when points < 0 and balance_after < 0 then least(-points, -balance_after) else 0 end') }} as overdrawn_points
     from balanced_movements
 )
 

@@ -55,8 +55,8 @@ final as (
         is_member,
         count(*) as customers,
         cast(sum(purchase_days) as bigint) as purchase_days,
-        {{ money('sum(net_revenue)') }} as net_revenue,
-        {{ money('sum(discount_amount)') }} as discount_amount,
+        {{ total('sum(net_revenue)') }} as net_revenue,
+        {{ total('sum(discount_amount)') }} as discount_amount,
         count(*) filter (where purchase_days = 0) as churned_customers
     from customer_windows
     group by horizon_days, is_member

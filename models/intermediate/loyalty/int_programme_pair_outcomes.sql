@@ -105,7 +105,7 @@ final as (
             false
         ) as is_control_enrolled{% for side in ['member', 'control'] %}{% for period in periods %}{% for measure in measures %},
         {% set value = 'coalesce(summed.' ~ side ~ '_' ~ measure ~ '_' ~ period ~ ', 0)' -%}
-        {{ 'cast(' ~ value ~ ' as bigint)' if measure == 'purchase_days' else money(value) }} as {{ side }}_{{ measure }}_{{ period }}
+        {{ 'cast(' ~ value ~ ' as bigint)' if measure == 'purchase_days' else total(value) }} as {{ side }}_{{ measure }}_{{ period }}
         {%- endfor %}{% endfor %}{% endfor %}
     from observed_pairs
     -- neither may have bought in the windows

@@ -40,7 +40,7 @@ final as (
         latest_days.net_revenue_to_date,
         -- running totals make the trailing year a difference of two rows instead of a sum over the year
         latest_days.purchase_days - coalesce(days_a_year_before.purchase_number, 0) as purchase_days_365d,
-        {{ money('latest_days.net_revenue_to_date - coalesce(days_a_year_before.net_revenue_to_date, 0)') }} as net_revenue_365d
+        {{ total('latest_days.net_revenue_to_date - coalesce(days_a_year_before.net_revenue_to_date, 0)') }} as net_revenue_365d
     from latest_days
     left join purchase_days as days_a_year_before
         on latest_days.customer_id = days_a_year_before.customer_id

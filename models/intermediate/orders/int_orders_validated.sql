@@ -80,7 +80,7 @@ final as (
         {{ money('order_amount - known_refund_amount') }} as net_revenue,
         case
             when cost_amount is not null then {{ money('order_amount - known_refund_amount - cost_amount') }}
-            else {{ money('(order_amount - known_refund_amount) * default_margin_rate') }}
+            else {{ money(product('order_amount - known_refund_amount', 'default_margin_rate')) }}
         end as margin_amount
     from judged_orders
 )

@@ -10,9 +10,9 @@ final as (
         customer_id,
         ordered_on as purchase_on,
         count(*) as orders,
-        {{ money('sum(net_revenue)') }} as net_revenue,
-        {{ money('sum(margin_amount)') }} as margin_amount,
-        {{ money('sum(discount_amount)') }} as discount_amount
+        {{ total('sum(net_revenue)') }} as net_revenue,
+        {{ total('sum(margin_amount)') }} as margin_amount,
+        {{ total('sum(discount_amount)') }} as discount_amount
     from valid_orders
     group by customer_id, ordered_on
 )

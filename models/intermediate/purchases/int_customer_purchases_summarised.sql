@@ -13,8 +13,8 @@ final as (
         {{ period_start('month', 'min(purchase_on)') }} as cohort_month,
         count(*) as purchase_days,
         cast(sum(orders) as bigint) as orders,
-        {{ money('sum(net_revenue)') }} as net_revenue,
-        {{ money('sum(margin_amount)') }} as margin_amount
+        {{ total('sum(net_revenue)') }} as net_revenue,
+        {{ total('sum(margin_amount)') }} as margin_amount
     from purchase_days
     group by customer_id
 )

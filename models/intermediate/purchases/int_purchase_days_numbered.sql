@@ -58,7 +58,7 @@ final as (
         orders,
         net_revenue,
         margin_amount,
-        {{ money('net_revenue_to_date') }} as net_revenue_to_date
+        {{ total('net_revenue_to_date') }} as net_revenue_to_date
     from days_with_gaps
 )
 

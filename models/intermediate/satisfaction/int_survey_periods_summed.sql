@@ -52,10 +52,7 @@ final as (
         cast(sum(counted.score) as bigint) as score_sum,
         cast(sum(counted.score * counted.score) as bigint) as squared_score_sum,
         cast(sum(counted.weight) as double) as weight_sum,
-        -- wide enough for the greatest weight that the raw contract lets through
-        cast(
-            sum(cast(counted.weight as decimal(28, 4)) * counted.score) as double
-        ) as weighted_score_sum,
+        cast(sum({{ product('counted.weight', 'counted.score') }}) as double) as weighted_score_sum,
         {% for name, direction in [('favourable', 1), ('neutral', 0), ('unfavourable', -1)] %}
         count(*) filter (where counted.direction = {{ direction }}) as {{ name }}_responses,
         cast(sum(case when counted.direction = {{ direction }} then counted.weight else 0 end) as double) as {{ name }}_weight_sum,

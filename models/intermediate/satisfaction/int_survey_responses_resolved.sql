@@ -47,7 +47,7 @@ resolved_responses as (
         coalesce(aliases.customer_id, dated_responses.customer_id) as customer_id,
         dated_responses.survey_type,
         cast(dated_responses.score as integer) as score,
-        cast(coalesce(dated_responses.weight, 1) as decimal(18, 4)) as weight,
+        {{ money('coalesce(dated_responses.weight, 1)') }} as weight,
         response_groups.response_group,
         response_groups.direction,
         coalesce(invitations.survey_trigger, 'unknown') as survey_trigger,

@@ -42,8 +42,8 @@ final as (
         pairs.matched_customer_id,
         ticketed.repurchase,
         others.repurchase as matched_repurchase,
-        {{ money('ticketed.net_revenue') }} as net_revenue,
-        {{ money('others.net_revenue') }} as matched_net_revenue
+        {{ total('ticketed.net_revenue') }} as net_revenue,
+        {{ total('others.net_revenue') }} as matched_net_revenue
     from pairs
     -- a customer has one first ticket, so one row per pair on each side
     inner join followed_sides as ticketed

@@ -111,7 +111,7 @@ final as (
         customers.predicted_clv_365d,
         case
             when champions.is_reliable and customers.is_value_reliable
-                then {{ money(
+                then {{ total(
                     'greatest(0e0, cast(customers.predicted_clv_365d as double)) * probabilities.churn_probability_90d'
                 ) }}
         end as revenue_at_risk_365d,

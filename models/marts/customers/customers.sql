@@ -16,7 +16,7 @@ final as (
         purchases.last_purchase_on,
         coalesce(purchases.purchase_days, 0) as purchase_days,
         coalesce(purchases.orders, 0) as orders,
-        coalesce(purchases.net_revenue, {{ money('0') }}) as net_revenue,
+        coalesce(purchases.net_revenue, {{ total('0') }}) as net_revenue,
         customers.acquisition_channel,
         customers.country,
         customers.region,

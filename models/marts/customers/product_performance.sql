@@ -25,8 +25,8 @@ customer_products as (
         sum(
             case
                 when order_lines.unit_cost is not null
-                    then order_lines.line_amount - {{ money('order_lines.quantity * order_lines.unit_cost') }}
-                else {{ money('order_lines.line_amount * run_context.default_margin_rate') }}
+                    then order_lines.line_amount - {{ product('order_lines.unit_cost', 'order_lines.quantity') }}
+                else {{ product('order_lines.line_amount', 'run_context.default_margin_rate') }}
             end
         ) as margin_amount,
         min(order_lines.ordered_on) as first_sold_on,
@@ -66,10 +66,10 @@ final as (
         {{ ratio('product_totals.repeat_customers', 'product_totals.customers') }} as repurchase_rate,
         {{ wilson_low('product_totals.repeat_customers', 'product_totals.customers') }} as repurchase_rate_low,
         {{ wilson_high('product_totals.repeat_customers', 'product_totals.customers') }} as repurchase_rate_high,
-        cast(coalesce(product_totals.quantity, 0) as decimal(18, 4)) as quantity,
-        {{ money('coalesce(product_totals.line_amount, 0)') }} as line_amount,
-        {{ money('coalesce(product_totals.discount_amount, 0)') }} as discount_amount,
-        {{ money('coalesce(product_totals.margin_amount, 0)') }} as margin_amount,
+        {{ total('coalesce(product_totals.quantity, 0)') }} as quantity,
+        {{ total('coalesce(product_totals.line_amount, 0)') }} as line_amount,
+        {{ total('coalesce(product_totals.discount_amount, 0)') }} as discount_amount,
+        {{ total('coalesce(product_totals.margin_amount, 0)') }} as margin_amount,
         product_totals.first_sold_on,
         product_totals.last_sold_on
     from products

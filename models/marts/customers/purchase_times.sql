@@ -49,7 +49,7 @@ final as (
         grid.hour_of_day,
         coalesce(counted.orders, 0) as orders,
         coalesce(counted.customers, 0) as customers,
-        {{ money('coalesce(counted.net_revenue, 0)') }} as net_revenue,
+        {{ total('coalesce(counted.net_revenue, 0)') }} as net_revenue,
         totals.orders as total_orders,
         {{ ratio('coalesce(counted.orders, 0)', 'totals.orders') }} as order_share
     from grid

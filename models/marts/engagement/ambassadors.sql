@@ -24,7 +24,7 @@ referrers as (
         count(*) filter (where is_converted) as converted_customers,
         min(referred_on) as first_referred_on,
         max(referred_on) as last_referred_on,
-        {{ money('sum(net_revenue)') }} as referred_net_revenue
+        {{ total('sum(net_revenue)') }} as referred_net_revenue
     from referrals
     group by referrer_customer_id
 ),
@@ -40,7 +40,7 @@ final as (
         referrers.first_referred_on,
         referrers.last_referred_on,
         referrers.referred_net_revenue,
-        coalesce(purchases.net_revenue, {{ money('0') }}) as own_net_revenue,
+        coalesce(purchases.net_revenue, {{ total('0') }}) as own_net_revenue,
         ambassador_levels.ambassador_level,
         ambassador_levels.ambassador_level is not null as is_ambassador
     from referrers

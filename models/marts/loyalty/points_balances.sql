@@ -81,7 +81,7 @@ every_member as (
         left_over.points_expiring_later,
         left_over.points_without_expiry,
         -- nobody can redeem what is past its day
-        cast(coalesce(moved.points_left, 0) - coalesce(left_over.points_past_expiry, 0) as decimal(18, 4)) as points_outstanding
+        {{ total('coalesce(moved.points_left, 0) - coalesce(left_over.points_past_expiry, 0)') }} as points_outstanding
     from current_versions
     full outer join moved on current_versions.member_id = moved.member_id
     left join left_over on moved.member_id = left_over.member_id
@@ -93,18 +93,18 @@ final as (
         every_member.customer_id,
         coalesce(every_member.movements, 0) as movements,
         every_member.last_movement_on,
-        cast(coalesce(every_member.points_issued, 0) as decimal(18, 4)) as points_issued,
-        cast(coalesce(every_member.points_redeemed, 0) as decimal(18, 4)) as points_redeemed,
-        cast(coalesce(every_member.points_expired, 0) as decimal(18, 4)) as points_expired,
-        cast(coalesce(every_member.points_adjusted, 0) as decimal(18, 4)) as points_adjusted,
+        {{ total('coalesce(every_member.points_issued, 0)') }} as points_issued,
+        {{ total('coalesce(every_member.points_redeemed, 0)') }} as points_redeemed,
+        {{ total('coalesce(every_member.points_expired, 0)') }} as points_expired,
+        {{ total('coalesce(every_member.points_adjusted, 0)') }} as points_adjusted,
         every_member.points_outstanding,
-        cast(greatest(-every_member.points_left, 0) as decimal(18, 4)) as overdrawn_points,
+        {{ total('greatest(-every_member.points_left, 0)') }} as overdrawn_points,
         {% for column in [
             'points_past_expiry', 'points_expiring_30d', 'points_expiring_90d', 'points_expiring_later', 'points_without_expiry'
         ] -%}
-        cast(coalesce(every_member.{{ column }}, 0) as decimal(18, 4)) as {{ column }},
+        {{ total('coalesce(every_member.' ~ column ~ ', 0)') }} as {{ column }},
         {% endfor -%}
-        {{ money('every_member.points_outstanding * run_context.point_value') }} as liability_amount
+        {{ product('every_member.points_outstanding', 'run_context.point_value') }} as liability_amount
     from every_member
     cross join run_context
 )

@@ -86,30 +86,40 @@ expected as (
     from spread
 ),
 
+intervals as (
+    select
+        *,
+        all_points * {{ wilson_low('expected_rate * effective_members', 'effective_members') }} as redeemed_points_low,
+        all_points * {{ wilson_high('expected_rate * effective_members', 'effective_members') }} as redeemed_points_high
+    from expected
+),
+
 redeemable as (
     select
         *,
-        cast(case when is_past_expiry then 0 else points end as decimal(18, 4)) as outstanding_points,
-        cast(case when is_past_expiry then points else 0 end as decimal(18, 4)) as past_expiry_points,
-        cast(case when is_past_expiry then 0 else redeemed_points end as decimal(18, 4)) as expected_redeemed_points,
-        cast(case
-            when is_past_expiry then 0
-            else all_points * {{ wilson_low('expected_rate * effective_members', 'effective_members') }}
-        end as decimal(18, 4)) as redeemed_points_low,
-        cast(case
-            when is_past_expiry then 0
-            else all_points * {{ wilson_high('expected_rate * effective_members', 'effective_members') }}
-        end as decimal(18, 4)) as redeemed_points_high
-    from expected
+        {% for column in ['redeemed_points', 'redeemed_points_low', 'redeemed_points_high'] -%}
+        {{ total('case when is_past_expiry then 0e0 else ' ~ column ~ ' end') }} as rounded_{{ column }},
+        {% endfor -%}
+        {{ total('case when is_past_expiry then 0 else points end') }} as outstanding_points,
+        {{ total('case when is_past_expiry then points else 0 end') }} as past_expiry_points
+    from intervals
+),
+
+-- rounding takes points past the end that they stand for, and a double holds 15 digits of them
+redeemed as (
+    select
+        *,
+        {{ bounded('rounded_redeemed_points', '0', 'outstanding_points') }} as expected_redeemed_points
+    from redeemable
 ),
 
 bounded as (
     select
         *,
-        -- rounding takes a bound past the end that it stands for
-        {{ bounded('redeemed_points_low', '0', 'expected_redeemed_points') }} as expected_redeemed_points_low,
-        {{ bounded('redeemed_points_high', 'expected_redeemed_points', 'outstanding_points') }} as expected_redeemed_points_high
-    from redeemable
+        {{ bounded('rounded_redeemed_points_low', '0', 'expected_redeemed_points') }} as expected_redeemed_points_low,
+        {{ bounded('rounded_redeemed_points_high', 'expected_redeemed_points', 'outstanding_points') }}
+            as expected_redeemed_points_high
+    from redeemed
 ),
 
 final as (
@@ -122,15 +132,15 @@ final as (
         bounded.past_expiry_points,
         bounded.expected_rate as expected_redemption_rate,
         case when bounded.expected_rate is not null then bounded.effective_members end as effective_members,
-        bounded.expected_redeemed_points,
+        {{ total('bounded.expected_redeemed_points') }} as expected_redeemed_points,
         {% for end in ['low', 'high'] -%}
-        cast(bounded.expected_redeemed_points_{{ end }} as decimal(18, 4)) as expected_redeemed_points_{{ end }},
+        {{ total('bounded.expected_redeemed_points_' ~ end) }} as expected_redeemed_points_{{ end }},
         {% endfor -%}
-        cast(bounded.outstanding_points - bounded.expected_redeemed_points as decimal(18, 4)) as expected_breakage_points,
-        {{ money('bounded.outstanding_points * run_context.point_value') }} as liability_amount,
-        {{ money('bounded.expected_redeemed_points * run_context.point_value') }} as expected_liability_amount,
+        {{ total('bounded.outstanding_points - bounded.expected_redeemed_points') }} as expected_breakage_points,
+        {{ product('bounded.outstanding_points', 'run_context.point_value') }} as liability_amount,
+        {{ product('bounded.expected_redeemed_points', 'run_context.point_value') }} as expected_liability_amount,
         {% for end in ['low', 'high'] -%}
-        {{ money('bounded.expected_redeemed_points_' ~ end ~ ' * run_context.point_value') }} as expected_liability_amount_{{ end }},
+        {{ product('bounded.expected_redeemed_points_' ~ end, 'run_context.point_value') }} as expected_liability_amount_{{ end }},
         {% endfor -%}
         settled.settled_points,
         settled.settled_redeemed_points

@@ -90,12 +90,12 @@ final as (
             'earned', 'redeemed', 'expired', 'adjusted', 'outstanding', 'past_expiry', 'earned_to_date', 'redeemed_to_date',
             'expired_to_date', 'adjusted_to_date', 'earned_12m', 'redeemed_12m'
         ] -%}
-        cast(rated.points_{{ name }} as decimal(18, 4)) as points_{{ name }},
+        {{ total('rated.points_' ~ name) }} as points_{{ name }},
         {% endfor -%}
         rated.usage_rate,
         rated.usage_rate_12m,
         rated.breakage_rate,
-        {{ money('rated.points_outstanding * run_context.point_value') }} as liability_amount,
+        {{ product('rated.points_outstanding', 'run_context.point_value') }} as liability_amount,
         rated.usage_rate < cast(run_context.points_usage_target as double) as is_below_target,
         rated.is_complete
     from rated

@@ -77,7 +77,7 @@ final as (
         {{ ratio('retained_customers', 'cohort_customers') }} as retention_rate,
         {{ wilson_low('retained_customers', 'cohort_customers') }} as retention_rate_low,
         {{ wilson_high('retained_customers', 'cohort_customers') }} as retention_rate_high,
-        {{ money('net_revenue') }} as net_revenue,
+        {{ total('net_revenue') }} as net_revenue,
         {{ money_per('cumulative_net_revenue', 'cohort_customers') }} as cumulative_net_revenue_per_customer,
         is_complete
     from accumulated

@@ -61,7 +61,7 @@ final as (
         counted.buyers,
         counted.purchase_days,
         counted.orders,
-        {{ money('counted.net_revenue') }} as net_revenue,
+        {{ total('counted.net_revenue') }} as net_revenue,
         {{ ratio('counted.purchase_days', 'counted.buyers') }} as purchase_days_per_buyer,
         {{ ratio('counted.orders', 'counted.buyers') }} as orders_per_buyer,
         {{ money_per('counted.net_revenue', 'counted.orders') }} as average_order_value,

@@ -68,7 +68,7 @@ counted as (
         survey_followup_days as followup_days,
         count(*) as customers,
         count(*) filter (where has_repurchased) as repurchased_customers,
-        {{ money('sum(net_revenue)') }} as net_revenue
+        {{ total('sum(net_revenue)') }} as net_revenue
     from grouped_customers
     group by response_group, survey_followup_days
 ),

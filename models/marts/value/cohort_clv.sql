@@ -23,7 +23,7 @@ predictions as (
         horizons.horizon_days,
         purchases.net_revenue as historic_net_revenue,
         horizons.expected_purchases as predicted_purchases,
-        {{ money('horizons.predicted_clv') }} as predicted_clv
+        {{ total('horizons.predicted_clv') }} as predicted_clv
     from purchases
     inner join horizons on purchases.customer_id = horizons.customer_id
 ),
@@ -97,13 +97,13 @@ final as (
         spread_totals.cohort_month,
         spread_totals.horizon_days,
         cast(spread_totals.customers as bigint) as customers,
-        {{ money('spread_totals.historic_net_revenue') }} as historic_net_revenue,
+        {{ total('spread_totals.historic_net_revenue') }} as historic_net_revenue,
         spread_totals.predicted_purchases,
         {{ prediction_low('predicted_purchases', 'purchases_dispersion', 'purchases_error') }} as predicted_purchases_low,
         {{ prediction_high('predicted_purchases', 'purchases_dispersion', 'purchases_error') }} as predicted_purchases_high,
-        {{ money('spread_totals.predicted_clv') }} as predicted_clv,
-        {{ money(prediction_low('cast(predicted_clv as double)', 'clv_dispersion', 'clv_error')) }} as predicted_clv_low,
-        {{ money(prediction_high('cast(predicted_clv as double)', 'clv_dispersion', 'clv_error')) }} as predicted_clv_high,
+        {{ total('spread_totals.predicted_clv') }} as predicted_clv,
+        {{ total(prediction_low('cast(predicted_clv as double)', 'clv_dispersion', 'clv_error')) }} as predicted_clv_low,
+        {{ total(prediction_high('cast(predicted_clv as double)', 'clv_dispersion', 'clv_error')) }} as predicted_clv_high,
         spread_totals.backtest_windows,
         spread_totals.backtest_windows < 2 as is_interval_wide,
         models.is_reliable,

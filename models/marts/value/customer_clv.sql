@@ -60,11 +60,11 @@ final as (
         horizons.expected_purchases_90d,
         horizons.expected_purchases_180d,
         horizons.expected_purchases_365d,
-        {{ money('predictions.expected_spend_per_purchase') }} as expected_spend_per_purchase,
-        {{ money('horizons.predicted_clv_30d') }} as predicted_clv_30d,
-        {{ money('horizons.predicted_clv_90d') }} as predicted_clv_90d,
-        {{ money('horizons.predicted_clv_180d') }} as predicted_clv_180d,
-        {{ money('horizons.predicted_clv_365d') }} as predicted_clv_365d,
+        {{ total('predictions.expected_spend_per_purchase') }} as expected_spend_per_purchase,
+        {{ total('horizons.predicted_clv_30d') }} as predicted_clv_30d,
+        {{ total('horizons.predicted_clv_90d') }} as predicted_clv_90d,
+        {{ total('horizons.predicted_clv_180d') }} as predicted_clv_180d,
+        {{ total('horizons.predicted_clv_365d') }} as predicted_clv_365d,
         case
             when horizons.predicted_clv_365d is not null then horizons.clv_rank - 1 < 0.1e0 * horizons.customers
         end as is_predicted_top_decile,
