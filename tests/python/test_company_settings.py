@@ -81,6 +81,7 @@ REFUSED = {
     "text": [7, 2.5, True, None, "", " ", ["a"]],
     "time_zone": ["Asia/Shangai", "Asia", "", 8, None],
     "choice": ["c", "A", "", 1, None],
+    "boolean": ["true", "yes", "", 1, 0, 1.0, None],
     "count": [0, 21, 1.0, 1.5, "3", True, None, float("nan")],
     **{kind: [0.4, 20.5, -1, "3", True, None, float("nan"), float("inf")] for kind in NUMBERS if kind != COUNT},
 }
@@ -88,6 +89,7 @@ ACCEPTED = {
     "text": ["x", "90"],
     "time_zone": ["Asia/Shanghai", "UTC", "America/Argentina/Buenos_Aires"],
     "choice": ["a", "b"],
+    "boolean": [True, False],
     "count": [1, 20],
     **{kind: [0.5, 1, 20, 19.75] for kind in NUMBERS if kind != COUNT},
 }

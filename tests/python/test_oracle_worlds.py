@@ -215,7 +215,7 @@ def test_a_mart_has_the_same_rows_under_its_old_name(random_companies: Compared,
 def cdnow(cdnow_world: Any, seeds: Seeds) -> Compared:
     """CDNOW has neither refunds nor cancellations: its raw rows are those of the mart, whose totals are published."""
     customers = cdnow_world.mart("customers").rename(columns={"registered_on": "registered_at"})
-    variables = Variables()
+    variables = Variables(free_orders_are_purchases=True)
     dimensions = seeds.dimensions_of("customers")
     facts = read_facts(cdnow_world.mart("orders"), customers, cdnow_world.as_of, variables, dimensions)
     rates = dict(
