@@ -6,7 +6,7 @@ import io
 import json
 import os
 import time
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import duckdb
@@ -15,11 +15,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from orchestration.contract import Contract, RawColumn, RawTable
-from orchestration.landing import csv_files
 from orchestration.landing import land as land_module
 from orchestration.landing.broken_files import RawFolderError
-from orchestration.landing.csv_files import FileDialect
+from orchestration.landing.csv_files import FileDialect, csv_rows, inspect_csv
+from orchestration.landing.discover import RawFile
 from orchestration.landing.land import Landing, clear_landing, land
+from orchestration.landing.values import ValueRules
 
 
 def contract_table(name: str, required: str, optional: str) -> RawTable:
@@ -38,6 +39,7 @@ CONTRACT = Contract(
         )
     }
 )
+RULES = ValueRules("UTC", "UTC", words_for_nothing=(), nobody_ids=(), latest_day=date.max)
 ORDERS_HEADER = "order_id,customer_id,amount,note\n"
 
 
@@ -63,7 +65,7 @@ class Company:
         return path
 
     def land(self, *dialects: FileDialect) -> Landing:
-        return land(self.raw, self.landing, CONTRACT, dialects)
+        return land(self.raw, self.landing, CONTRACT, RULES, dialects)
 
     def refused(self, *dialects: FileDialect) -> RawFolderError:
         with pytest.raises(RawFolderError) as caught:
@@ -211,10 +213,10 @@ def test_tables_without_a_file_are_listed_in_contract_order(company):
 
 def test_a_raw_folder_that_does_not_exist_or_is_a_file_is_an_error(tmp_path):
     with pytest.raises(RawFolderError, match="nowhere does not exist"):
-        land(tmp_path / "nowhere", tmp_path / "landing", CONTRACT)
+        land(tmp_path / "nowhere", tmp_path / "landing", CONTRACT, RULES)
     (tmp_path / "file").write_text("x")
     with pytest.raises(RawFolderError, match="is a file, not a folder"):
-        land(tmp_path / "file", tmp_path / "landing", CONTRACT)
+        land(tmp_path / "file", tmp_path / "landing", CONTRACT, RULES)
     assert not (tmp_path / "landing").exists()
 
 
@@ -750,7 +752,7 @@ def forbid_reading(monkeypatch):
     def refuse(*_):
         raise AssertionError("a file was read again")
 
-    for reader in ("inspect_csv", "land_csv", "inspect_parquet", "land_parquet"):
+    for reader in ("inspect_csv", "csv_rows", "inspect_parquet", "parquet_rows"):
         monkeypatch.setattr(land_module, reader, refuse)
 
 
@@ -779,7 +781,7 @@ def test_another_dialect_or_contract_reads_the_file_again(company):
     assert company.rows(columns="customer_id", dialects=[FileDialect("*", encoding="cp1252")]) == [("Zoé",)]
     assert company.rows(columns="customer_id", dialects=[FileDialect("*", encoding="cp1251")]) == [("Zoй",)]
     wider = Contract({"orders": contract_table("orders", "order_id customer_id", "amount note shop")})
-    file = only(land(company.raw, company.landing, wider, [FileDialect("*", encoding="cp1251")]).files)
+    file = only(land(company.raw, company.landing, wider, RULES, [FileDialect("*", encoding="cp1251")]).files)
     assert landed_rows(file.parquet, "shop") == [(None,)]
 
 
@@ -788,7 +790,7 @@ def test_a_contract_that_requires_more_checks_landed_files_again(company):
     company.land()
     stricter = Contract({"orders": contract_table("orders", "order_id customer_id amount", "note")})
     with pytest.raises(RawFolderError, match="the required column amount"):
-        land(company.raw, company.landing, stricter)
+        land(company.raw, company.landing, stricter, RULES)
 
 
 def test_a_file_that_is_removed_leaves_the_landing_folder(company):
@@ -887,16 +889,16 @@ def test_a_landed_file_that_is_gone_or_cut_off_is_made_again(company, harm):
 def test_a_run_that_is_killed_leaves_nothing_half_done(company, monkeypatch):
     company.put("customers.csv", "customer_id\nc\n")
     company.put("orders.csv", ORDERS_HEADER + "1,c,5,x\n")
-    write = csv_files.write_landing_file
+    write = land_module.write_judged
 
-    def killed_in_orders(connection, table, source, provenance, target):
+    def killed_in_orders(connection, table, rows, rules, provenance, target):
         if table.name == "orders":
             target.write_bytes(b"PAR1 half")
             raise KeyboardInterrupt
-        return write(connection, table, source, provenance, target)
+        return write(connection, table, rows, rules, provenance, target)
 
     with monkeypatch.context() as patch:
-        patch.setattr(csv_files, "write_landing_file", killed_in_orders)
+        patch.setattr(land_module, "write_judged", killed_in_orders)
         with pytest.raises(KeyboardInterrupt):
             company.land()
     assert [path.parent.name for path in company.landed_parquet()] == ["customers"]

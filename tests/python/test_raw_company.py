@@ -32,7 +32,7 @@ def contents(folder: Path) -> dict[str, bytes]:
 def test_every_table_comes_as_csv_as_a_batch_and_as_parquet(
     raw_company: RawCompany, contract: Contract, tmp_path: Path
 ) -> None:
-    landing = land(raw_company.folder, tmp_path, contract)
+    landing = land(raw_company.folder, tmp_path, contract, RULES)
     assert not landing.absent_tables
     for table in contract.tables:
         files = [landed for landed in landing.files if landed.table == table]
