@@ -210,6 +210,7 @@ _JOINERS = r"\x{200C}\x{200D}"  # they shape emoji and some scripts
 _INVISIBLE = _OTHER_INVISIBLE + _JOINERS
 _FULL_WIDTH_FORMS = "".join(map(chr, range(0xFF01, 0xFF5F)))
 _ASCII_FORMS = "".join(map(chr, range(0x21, 0x7F)))
+_PLAIN = "[!#$%&(-<>-~]([ !#$%&(-~]*[!#$%&(-~])?"  # nothing to clean
 _MARK = rf"=?['\"{_WHITE_SPACE}]"
 
 
@@ -229,7 +230,10 @@ def _cleaned(held: str, more: Callable[[str], str] = lambda text: text) -> str:
         return more(_replaced(unmarked, f"[{_WHITE_SPACE}]+$"))
 
     narrow = f"translate({held}, {sql.text(_FULL_WIDTH_FORMS)}, {sql.text(_ASCII_FORMS)})"
-    return f"nullif(case when strlen({held}) = length({held}) then {of(held)} else {of(narrow)} end, '')"
+    text = _case(
+        (_matches(held, _PLAIN), more(held)), (f"strlen({held}) = length({held})", of(held)), otherwise=of(narrow)
+    )
+    return f"nullif({text}, '')"
 
 
 def _is_nothing(text: str, words: Iterable[str]) -> str:
@@ -561,10 +565,14 @@ def _business_day(utc: str, rules: ValueRules) -> str:
     return f"cast(timezone({sql.text(rules.business_timezone)}, timezone('UTC', {utc})) as date)"
 
 
+def _instant(text: str) -> str:
+    return f"make_timestamp(epoch_us(try_cast({text} as timestamp with time zone)))"
+
+
 def _parsed_time(text: str, rules: ValueRules) -> str:
     return _case(
         (_matches(text, _LOCAL), _to_utc(f"try_cast({text} as timestamp)", rules.zone_without_offset)),
-        (_matches(text, _WITH_ZONE), f"make_timestamp(epoch_us(try_cast({text} as timestamp with time zone)))"),
+        (_matches(text, _WITH_ZONE), _instant(text)),
     )
 
 
@@ -591,6 +599,7 @@ def _read_timestamp(cell: _Cell) -> _Read:
         plain = _case((f"suffix({held}, 'Z')", local), otherwise=_to_utc(local, zone)) if not _is_utc(zone) else local
         value = _case(
             (f"{is_plain} and {_matches(held, rf'{_DAY}([T ]{_TIME}Z?)?')}", plain),
+            (f"{is_plain} and {_matches(held, _WITH_ZONE)}", _instant(held)),
             otherwise=_let(_spelled(held), lambda t: _let(_parsed_time(t, rules), plausible, "utc"), "t"),
         )
         as_iso = _contains(held, rf"^\s*{_DAY}(\s*$|T[0-9]{{2}}:| [0-9]{{2}}:)")
