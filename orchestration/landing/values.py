@@ -28,9 +28,6 @@ DATE_SPELLING = "date_spelling"
 THOUSANDS_SEPARATOR = "thousands_separator"
 CURRENCY_SIGN = "currency_sign"
 
-# the setting that means: as the business days
-OF_THE_BUSINESS = "business_timezone"
-
 
 @dataclass(frozen=True)
 class ValueRules:
@@ -38,7 +35,7 @@ class ValueRules:
 
     Attributes:
         business_timezone: whose midnight ends a business day.
-        timestamps_without_offset: the zone of times that name none, or `business_timezone`.
+        timestamps_without_offset: the zone of times that name none.
         words_for_nothing: what stands for no value in ids, codes, numbers, dates and booleans, in any case.
         words_in_free_text: what stands for no value in free text, exactly as written.
         nobody_ids: customer ids that stand for nobody, in any case.
@@ -53,12 +50,6 @@ class ValueRules:
     latest_day: date
     words_in_free_text: tuple[str, ...] = ()
     reporting_currency: str = ""
-
-    @property
-    def zone_without_offset(self) -> str:
-        """The IANA zone of times that name none."""
-        named = self.timestamps_without_offset
-        return self.business_timezone if named == OF_THE_BUSINESS else named
 
 
 @dataclass(frozen=True)
@@ -571,7 +562,7 @@ def _instant(text: str) -> str:
 
 def _parsed_time(text: str, rules: ValueRules) -> str:
     return _case(
-        (_matches(text, _LOCAL), _to_utc(f"try_cast({text} as timestamp)", rules.zone_without_offset)),
+        (_matches(text, _LOCAL), _to_utc(f"try_cast({text} as timestamp)", rules.timestamps_without_offset)),
         (_matches(text, _WITH_ZONE), _instant(text)),
     )
 
@@ -587,7 +578,7 @@ def _plausible_days(rules: ValueRules) -> str:
 
 def _read_timestamp(cell: _Cell) -> _Read:
     held, rules = cell.held, cell.rules
-    zone = rules.zone_without_offset
+    zone = rules.timestamps_without_offset
     is_plain = _plainly_plausible(held, rules)
 
     def plausible(utc: str) -> str:
@@ -651,7 +642,7 @@ def _read_date(cell: _Cell) -> _Read:
 
     if cell.kind == _TEXT:
         value = _case(
-            (f"{_plainly_plausible(held, rules)} and {_matches(held, _DAY)}", f"try_cast({held} as date)"),
+            (f"{_plainly_plausible(held, rules)} and {_matches(held, _LOCAL)}", f"try_cast(left({held}, 10) as date)"),
             otherwise=_let(_spelled(held), lambda t: _let(_parsed_day(t, rules), plausible, "d"), "t"),
         )
         is_midnight = _contains(held, r"[Tt ]0?0:00(:00([.,]0*)?)?($|[^0-9.,:])")

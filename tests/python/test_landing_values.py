@@ -20,14 +20,13 @@ from orchestration.landing.values import ValueRules, value_sql
 
 RULES = ValueRules(
     business_timezone="Asia/Shanghai",
-    timestamps_without_offset="business_timezone",
+    timestamps_without_offset="Asia/Shanghai",
     words_for_nothing=("NULL", r"\N", "NaN", "None", "N/A", "#N/A", "——", "-", "无"),
     words_in_free_text=("NULL", r"\N", "NaN", "nan", "#N/A"),
     nobody_ids=("guest", "0", "anonymous", "散客"),
     latest_day=date(2036, 3, 31),
     reporting_currency="CNY",
 )
-UTC = replace(RULES, business_timezone="UTC")
 ID = RawColumn("order_id", "text")
 CUSTOMER_ID = RawColumn("customer_id", "text")
 REFERRER = RawColumn("referred_by_customer_id", "text")
@@ -43,6 +42,11 @@ DATE = RawColumn("birth_date", "date")
 TIME = RawColumn("ordered_at", "timestamp")
 
 UNPARSEABLE, IMPLAUSIBLE, DESTROYED = "unparseable_value", "implausible_date", "destroyed_id"
+
+
+def in_zone(zone: str) -> ValueRules:
+    """The rules of a company there."""
+    return replace(RULES, business_timezone=zone, timestamps_without_offset=zone)
 
 
 @dataclass(frozen=True)
@@ -559,7 +563,7 @@ def test_times(database: duckdb.DuckDBPyConnection) -> None:
 
 def test_times_without_an_offset_by_setting(database: duckdb.DuckDBPyConnection) -> None:
     cells = ["2026-03-08 10:00:00", "2026-03-08T10:00:00Z", "2026-03-08"]
-    for zone, hours in {"business_timezone": (2, -8), "UTC": (10, 0), "Asia/Tokyo": (1, -9)}.items():
+    for zone, hours in {"Asia/Shanghai": (2, -8), "UTC": (10, 0), "Asia/Tokyo": (1, -9)}.items():
         found = texts(database, TIME, cells, replace(RULES, timestamps_without_offset=zone))
         day = datetime(2026, 3, 8).timestamp()
         wanted = [hours[0], 10, hours[1]]
@@ -592,7 +596,7 @@ CLOCK_CHANGES = {
 
 @pytest.mark.parametrize("zone", CLOCK_CHANGES)
 def test_a_local_time_when_clocks_change(database: duckdb.DuckDBPyConnection, zone: str) -> None:
-    rules = replace(RULES, business_timezone=zone)
+    rules = in_zone(zone)
     wanted = {cell: datetime.fromisoformat(utc) for cell, utc in CLOCK_CHANGES[zone].items()}
     check_texts(database, TIME, wanted, rules)
     check_cells(database, TIME, "TIMESTAMP", {f"timestamp '{cell}'": utc for cell, utc in wanted.items()}, rules)
@@ -618,7 +622,7 @@ def test_a_local_time_is_in_utc_what_python_says(zone: str, times: list[datetime
     cells = [f"timestamp '{one}'" for one in (*times, *nights)]
     with duckdb.connect(":memory:") as database:
         database.execute("set TimeZone = 'UTC'")
-        found = readings(database, TIME, cells, "TIMESTAMP", replace(RULES, business_timezone=zone))
+        found = readings(database, TIME, cells, "TIMESTAMP", in_zone(zone))
     local = [one.replace(tzinfo=ZoneInfo(zone)) for one in (*times, *nights)]
     assert [one.value for one in found] == [one.astimezone(ZoneInfo("UTC")).replace(tzinfo=None) for one in local]
 
