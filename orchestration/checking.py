@@ -19,10 +19,10 @@ from orchestration.errors import BuildError
 from orchestration.landing.land import Landing, land
 from orchestration.publication_guard import Judgement, Limits, build_findings, judge, missing_tables, warning_lines
 from orchestration.publishing import Publication, TableFigures, last_of_company
-from orchestration.reading_rules import reading_rules
 from orchestration.run_tables import company_id
 from orchestration.settings import WAREHOUSE_DIR, Settings, default_target
 from orchestration.summary import Rejection, rejections
+from orchestration.value_rules import value_rules
 from orchestration.warehouse_lock import warehouse_lock
 
 JUDGED = ("+rejected_rows", "+row_reconciliation")
@@ -54,7 +54,7 @@ def land_only(settings: Settings) -> Landing:
     """
     folder = check_folder(settings.warehouse)
     with warehouse_lock(folder):
-        contract, rules = load_contract(settings.root), reading_rules(settings)
+        contract, rules = load_contract(settings.root), value_rules(settings)
         return land(settings.raw_dir, folder / "landing", contract, rules, settings.dialects)
 
 

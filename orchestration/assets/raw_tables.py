@@ -15,9 +15,9 @@ from orchestration.landing.land import Landing, clear_landing, land
 from orchestration.progress import announce
 from orchestration.publication_guard import allowed_lines, judge, missing_tables, refuse
 from orchestration.publishing import last_of_company
-from orchestration.reading_rules import reading_rules
 from orchestration.run_tables import company_id
 from orchestration.settings import Settings
+from orchestration.value_rules import value_rules
 
 RUN_PARAMETERS = ["operations", "run_parameters"]
 COMPANY_SETTINGS = ["operations", "company_settings"]
@@ -48,7 +48,7 @@ def build_raw_tables(contract: Contract, target: str) -> AssetsDefinition:
             settings = refresh.settings()
             if settings.full_refresh:
                 clear_landing(settings.landing_dir)
-            rules = reading_rules(settings)
+            rules = value_rules(settings)
             landing = land(settings.raw_dir, settings.landing_dir, contract, rules, settings.dialects)
             engine = load_engine(settings.target, settings.warehouse)
             engine.register(landing, settings, contract, context.run.run_id, started_at)
