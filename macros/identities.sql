@@ -2,6 +2,19 @@
     What is told about a person in two systems, written alike. Arguments are SQL expressions of text; null where the text names nobody.
 -#}
 
+{#- Whether `text` has a part that matches the regular expression. -#}
+{% macro matches(text, pattern) -%}
+    {{ return(adapter.dispatch('matches')(text, pattern)) }}
+{%- endmacro %}
+
+{% macro default__matches(text, pattern) -%}
+    regexp_matches({{ text }}, '{{ pattern }}')
+{%- endmacro %}
+
+{% macro spark__matches(text, pattern) -%}
+    {{ text }} rlike '{{ pattern }}'
+{%- endmacro %}
+
 {#- `text` with everything that matches the regular expression taken out. -#}
 {% macro without_matches(text, pattern) -%}
     {{ return(adapter.dispatch('without_matches')(text, pattern)) }}

@@ -16,7 +16,7 @@ DATA_TYPES = ("text", "timestamp", "date", "boolean", "number", "integer")
 SIGNS = ("positive", "negative")
 
 _TABLE_META = {"key", "references"}
-_COLUMN_META = {"required", "values", "minimum", "scale", "sign", "seed", "personal"}
+_COLUMN_META = {"required", "values", "minimum", "maximum", "scale", "sign", "seed", "personal"}
 
 
 class ContractError(StickinessError):
@@ -61,6 +61,7 @@ class RawColumn:
     personal: bool = False
     values: tuple[str, ...] = ()
     minimum: Decimal | None = None
+    maximum: Decimal | None = None
     scale: Scale | None = None
     sign: Sign | None = None
     seed: str | None = None
@@ -196,6 +197,7 @@ def _column(entry: Mapping[str, Any], where: str) -> RawColumn:
         personal=_boolean(meta, "personal", where),
         values=_texts(meta.get("values") or (), where),
         minimum=None if meta.get("minimum") is None else _number(meta["minimum"], where),
+        maximum=None if meta.get("maximum") is None else _number(meta["maximum"], where),
         scale=_scale(meta["scale"], where) if meta.get("scale") else None,
         sign=_sign(meta["sign"], where) if meta.get("sign") else None,
         seed=meta.get("seed"),

@@ -165,6 +165,8 @@ def _notes(table: RawTable, column: RawColumn) -> Iterator[str]:
         yield ", ".join(f"`{kind}` {low}–{high}" for kind, (low, high) in column.scale.ranges.items())
     if column.sign:
         yield ", ".join(f"`{kind}` {'>' if sign == 'positive' else '<'} 0" for kind, sign in column.sign.signs.items())
+    if column.maximum is not None:
+        yield f"at most {column.maximum:,}"
     if column.name in table.references:
         yield f"known in {table.references[column.name].table}"
 
