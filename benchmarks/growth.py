@@ -28,6 +28,7 @@ from orchestration.engines.registry import ADAPTERS, load_engine
 from orchestration.engines.spark.connection import SCHEMA
 from orchestration.landing.land import land
 from orchestration.settings import RAW_DIR, ROOT, WAREHOUSE_DIR, load_settings
+from orchestration.value_rules import value_rules
 
 SIZES = (1, 4, 16)
 CUSTOMERS = 20_000
@@ -105,7 +106,7 @@ def build(target: str, raw: Path, warehouse: Path) -> float:
     environment = {RAW_DIR: str(raw), WAREHOUSE_DIR: str(warehouse), SCHEMA: "stickiness_growth"}
     os.environ.update(environment | dbt_environment())
     settings, contract = load_settings(), load_contract(ROOT)
-    landing = land(settings.raw_dir, settings.landing_dir, contract)
+    landing = land(settings.raw_dir, settings.landing_dir, contract, value_rules(settings))
     load_engine(target, warehouse).register(landing, settings, contract, "growth", datetime.now(UTC))
     dbt = [dbt_executable(), "--target-path", str(warehouse / target), "--log-path", str(warehouse / target)]
     where = ["--target", target, "--project-dir", str(ROOT), "--profiles-dir", str(ROOT), *dbt[1:]]

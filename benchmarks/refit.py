@@ -29,6 +29,7 @@ from orchestration.landing.land import land
 from orchestration.predictive import tables
 from orchestration.refitting import FEATURE_MODELS, BuildTables, run_refit
 from orchestration.settings import RAW_DIR, ROOT, WAREHOUSE_DIR, load_settings
+from orchestration.value_rules import value_rules
 
 MEGABYTE = 1024  # of what the operating system counts, which is kilobytes
 NAMES = BuildTables(
@@ -75,9 +76,8 @@ def build(scratch: Path) -> Path:
     os.environ.update({RAW_DIR: str(scratch / "sample" / "raw"), WAREHOUSE_DIR: str(warehouse)} | dbt_environment())
     settings, contract = load_settings(), load_contract(ROOT)
     engine = load_engine("duckdb", warehouse)
-    engine.register(
-        land(settings.raw_dir, settings.landing_dir, contract), settings, contract, "refit", datetime.now(UTC)
-    )
+    landing = land(settings.raw_dir, settings.landing_dir, contract, value_rules(settings))
+    engine.register(landing, settings, contract, "refit", datetime.now(UTC))
     request = {"requested_at": datetime.now(UTC).replace(tzinfo=None)}
     engine.write_predictive({tables.REFIT_REQUESTS: [request]}, replace=True)
     places = ["--project-dir", str(ROOT), "--profiles-dir", str(ROOT), "--target-path", str(warehouse / "dbt")]

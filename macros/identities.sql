@@ -2,6 +2,19 @@
     What is told about a person in two systems, written alike. Arguments are SQL expressions of text; null where the text names nobody.
 -#}
 
+{#- Whether `text` has a part that matches the regular expression. -#}
+{% macro matches(text, pattern) -%}
+    {{ return(adapter.dispatch('matches')(text, pattern)) }}
+{%- endmacro %}
+
+{% macro default__matches(text, pattern) -%}
+    regexp_matches({{ text }}, '{{ pattern }}')
+{%- endmacro %}
+
+{% macro spark__matches(text, pattern) -%}
+    {{ text }} rlike '{{ pattern }}'
+{%- endmacro %}
+
 {#- `text` with everything that matches the regular expression taken out. -#}
 {% macro without_matches(text, pattern) -%}
     {{ return(adapter.dispatch('without_matches')(text, pattern)) }}
@@ -15,22 +28,30 @@
     regexp_replace({{ text }}, '{{ pattern }}', '')
 {%- endmacro %}
 
-{#- An e-mail address in lower case without spaces; null where it is not a name and a domain around one @. -#}
+{#-
+    An e-mail address in lower case, without white space around it or its @; null where it is not one name and one domain around one @.
+    White space anywhere else makes it no address: `ask bob@shop.cn` names nobody.
+-#}
 {% macro normalised_email(email) -%}
-    {%- set plain = "lower(translate(" ~ email ~ ", ' \t\n\r\u00a0\u3000', ''))" -%}
-    case when {{ matches(plain, '^[^@]+@[^@]+[.][^@]+$') }} then {{ plain }} end
+    {%- set spaced = "translate(" ~ email ~ ", '＠\t\n\r\u00a0\u3000', '@     ')" -%}
+    {%- set plain = "lower(replace(replace(trim(" ~ spaced ~ "), ' @', '@'), '@ ', '@'))" -%}
+    {%- set part = '[^@ .,;:<>()"]+' -%}
+    case when {{ matches(plain, '^' ~ part ~ '([.]' ~ part ~ ')*@' ~ part ~ '([.]' ~ part ~ ')+$') }} then {{ plain }} end
 {%- endmacro %}
 
 {#-
     A phone number as digits: without signs and the international prefix `00`, and without China's country code before a mobile number.
-    Null where fewer than seven digits are left.
+    Null where anything but digits and the signs of a number is written (`call 555 1234`), where fewer than 7 or more than 15 digits are
+    left, and where they are all the same.
 -#}
 {% macro normalised_phone(phone) -%}
-    {%- set ascii = "translate(" ~ phone ~ ", '０１２３４５６７８９', '0123456789')" -%}
+    {%- set ascii = "trim(translate(" ~ phone ~ ", '０１２３４５６７８９＋－（）\u00a0\u3000', '0123456789+-()  '))" -%}
     {%- set digits = without_matches(without_matches(ascii, '[^0-9]+'), '^00') -%}
     case
+        when not {{ matches(ascii, '^[(]?[+]?[0-9 ().-]+$') }} then null
+        when replace({{ digits }}, substr({{ digits }}, 1, 1), '') = '' then null
         when {{ matches(digits, '^861[0-9]{10}$') }} then substr({{ digits }}, 3)
-        when length({{ digits }}) >= 7 then {{ digits }}
+        when length({{ digits }}) between 7 and 15 then {{ digits }}
     end
 {%- endmacro %}
 

@@ -22,6 +22,8 @@ from orchestration.publishing import Publication, TableFigures, last_of_company
 from orchestration.run_tables import company_id
 from orchestration.settings import WAREHOUSE_DIR, Settings, default_target
 from orchestration.summary import OrderWarning, Rejection, order_warnings, rejections
+from orchestration.value_rules import value_rules
+from orchestration.warehouse_lock import warehouse_lock
 from orchestration.warehouse_lock import warehouse_lock
 
 JUDGED = ("+rejected_rows", "+row_reconciliation", "+order_warnings")
@@ -54,7 +56,8 @@ def land_only(settings: Settings) -> Landing:
     """
     folder = check_folder(settings.warehouse)
     with warehouse_lock(folder):
-        return land(settings.raw_dir, folder / "landing", load_contract(settings.root), settings.dialects)
+        contract, rules = load_contract(settings.root), value_rules(settings)
+        return land(settings.raw_dir, folder / "landing", contract, rules, settings.dialects)
 
 
 def judge_landed(landing: Landing, settings: Settings) -> Check:

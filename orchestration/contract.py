@@ -66,6 +66,26 @@ class RawColumn:
     sign: Sign | None = None
     seed: str | None = None
 
+    @property
+    def is_id(self) -> bool:
+        """Whether it holds ids."""
+        return self.name.endswith("_id")
+
+    @property
+    def reads_as_id(self) -> bool:
+        """Whether its digits are no number: an id or a phone number."""
+        return self.is_id or self.name == "phone"
+
+    @property
+    def names_customer(self) -> bool:
+        """Whether it holds ids of customers."""
+        return self.name.endswith("customer_id")
+
+    @property
+    def is_money(self) -> bool:
+        """Whether it holds amounts in the reporting currency."""
+        return self.data_type == "number" and self.name.endswith(("_amount", "_cost"))
+
 
 @dataclass(frozen=True)
 class RawTable:

@@ -36,6 +36,15 @@ RAW_FILE_COLUMNS = {
     "first_seen_at": "TIMESTAMP",
 }
 
+VALUE_REPAIR_COLUMNS = {
+    "table_name": "VARCHAR",
+    "file_name": "VARCHAR",
+    "column_name": "VARCHAR",
+    "kind": "VARCHAR",
+    "values_repaired": "BIGINT",
+    "example": "VARCHAR",
+}
+
 
 def run_parameters(settings: Settings, run_id: str, started_at: datetime) -> tuple[object, ...]:
     """The one row of operations.run_parameters, whose columns are RUN_COLUMNS; `started_at` carries its zone."""
@@ -84,6 +93,15 @@ def raw_files(files: Sequence[LandedFile]) -> list[tuple[object, ...]]:
             landed.first_seen_at,
         )
         for landed in files
+    ]
+
+
+def value_repairs(files: Sequence[LandedFile]) -> list[tuple[object, ...]]:
+    """The rows of operations.value_repairs, whose columns are VALUE_REPAIR_COLUMNS."""
+    return [
+        (landed.table, landed.file_name, repair.column_name, repair.kind, repair.values_repaired, repair.example)
+        for landed in files
+        for repair in landed.repairs
     ]
 
 

@@ -96,6 +96,18 @@ def unreliability_labels(root: Path = ROOT) -> dict[str, str]:
     return labels
 
 
+def words_for_nothing(root: Path = ROOT) -> dict[str, bool]:
+    """What stands for no value: the words, each with whether it does so in free text too."""
+    # dbt reads NULL of a seed as no value, so that the seed cannot hold it
+    words = {"NULL": True, "null": True}
+    return words | {row.text("word"): row.boolean("in_free_text") for row in _rows(root, "words_for_nothing")}
+
+
+def nobody_ids(root: Path = ROOT) -> tuple[str, ...]:
+    """The customer ids that stand for nobody."""
+    return tuple(row.text("customer_id") for row in _rows(root, "nobody_ids"))
+
+
 def _rows(root: Path, seed: str) -> Iterator[Row]:
     path = _path(root, seed)
     try:

@@ -17,10 +17,12 @@ from orchestration.publication_guard import allowed_lines, judge, missing_tables
 from orchestration.publishing import last_of_company
 from orchestration.run_tables import company_id
 from orchestration.settings import Settings
+from orchestration.value_rules import value_rules
 
 RUN_PARAMETERS = ["operations", "run_parameters"]
 COMPANY_SETTINGS = ["operations", "company_settings"]
 RAW_FILES = ["operations", "raw_files"]
+VALUE_REPAIRS = ["operations", "value_repairs"]
 
 
 def build_raw_tables(contract: Contract, target: str) -> AssetsDefinition:
@@ -35,6 +37,7 @@ def build_raw_tables(contract: Contract, target: str) -> AssetsDefinition:
             (RUN_PARAMETERS, "The parameters of this run, one row."),
             (COMPANY_SETTINGS, "Each row is one setting that the company.yml sets."),
             (RAW_FILES, "Each row is one file that was landed, with what the reader found in it."),
+            (VALUE_REPAIRS, "Each row is one kind of repair of values of a column of a file."),
         )
     ]
 
@@ -45,7 +48,8 @@ def build_raw_tables(contract: Contract, target: str) -> AssetsDefinition:
             settings = refresh.settings()
             if settings.full_refresh:
                 clear_landing(settings.landing_dir)
-            landing = land(settings.raw_dir, settings.landing_dir, contract, settings.dialects)
+            rules = value_rules(settings)
+            landing = land(settings.raw_dir, settings.landing_dir, contract, rules, settings.dialects)
             engine = load_engine(settings.target, settings.warehouse)
             engine.register(landing, settings, contract, context.run.run_id, started_at)
             allowed = _guard(landing, settings, contract, engine)
@@ -82,6 +86,11 @@ def _results(landing: Landing, contract: Contract, allowed: list[str]) -> Iterat
         )
     yield MaterializeResult(asset_key=RUN_PARAMETERS)
     yield MaterializeResult(asset_key=COMPANY_SETTINGS)
+    repaired = [repair.values_repaired for landed in landing.files for repair in landed.repairs]
+    yield MaterializeResult(
+        asset_key=VALUE_REPAIRS,
+        metadata={"dagster/row_count": len(repaired), "values_repaired": sum(repaired)},
+    )
     yield MaterializeResult(
         asset_key=RAW_FILES,
         metadata={

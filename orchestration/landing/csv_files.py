@@ -1,43 +1,33 @@
-r"""How a CSV file becomes rows. Python's csv module is the one parser; DuckDB only writes the Parquet.
-
-Between the two lies a plain text file without quoting: fields end with one control character and rows with a newline;
-where a value holds one of these it is escaped, and SQL undoes it. Quoted CSV would be the obvious way, but DuckDB 2.0.0
-with strict_mode takes some quoted newlines for ends of rows, or returns no row at all and no error.
-"""
+"""How a CSV file becomes rows of texts. Python's csv module is the one parser."""
 
 import csv
 import fnmatch
 import io
-import json
 import re
 import sys
+from collections import deque
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from itertools import chain
-from operator import itemgetter
 from pathlib import Path
 
-import duckdb
+import pyarrow as pa
 
-from orchestration import duckdb_sql as sql
 from orchestration.contract import RawTable
 
 from .broken_files import BrokenFileError, FileProblem
 from .discover import RawFile
 from .encodings import canonical_encoding, detect_encoding
+from .file_rows import ROW_NUMBER, UNPARSED_ROW, FileRows, ReaderFacts, extra_name
 from .header import Header, match_header, matched_columns, shown_cells
-from .landing_file import Provenance, RowSource, write_landing_file
 
+_NO_COLUMNS = pa.schema([(ROW_NUMBER, pa.int64())])
 DELIMITERS = (",", ";", "\t", "|")
 _HEADER_CHARACTERS = 1 << 20
 _DELIMITER_LINE = re.compile(r'"?sep=([^"\r\n])"?[\r\n]*', re.IGNORECASE)  # what Excel writes and reads as a first line
 
-_FIELD_END = "\x1f"
-_ESCAPE = "\x10"
-_ESCAPES = {_ESCAPE: _ESCAPE + "0", "\n": _ESCAPE + "1", "\r": _ESCAPE + "2", _FIELD_END: _ESCAPE + "3"}
-_READER_LINE_BYTES = 2_000_000  # the longest row that DuckDB reads without being told
-_READER_BUFFER_BYTES = 32_000_000
+_BLOCK_CHARACTERS = 1_000_000  # what is parsed at once: bounds the memory, whatever the file is
 
 
 @dataclass(frozen=True)
@@ -92,16 +82,6 @@ class CsvPlan:
     notices: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True)
-class CsvFacts:
-    """What the parser counted while it read one CSV file."""
-
-    rows: int
-    malformed_rows: int
-    ignored_columns: tuple[str, ...]
-    notices: tuple[str, ...]
-
-
 @dataclass
 class _Tally:
     """What is counted while a file is read; row numbers are 1-based, 0 means none."""
@@ -111,8 +91,7 @@ class _Tally:
     unclosed_at: int = 0
     stray_quotes: int = 0
     first_stray_at: int = 0
-    has_escapes: bool = False
-    longest_line_bytes: int = _READER_LINE_BYTES
+    filled: set[int] = field(default_factory=set)  # positions of columns without a name that a row filled
 
     def note_flaw(self, flaw: Flaw, number: int) -> None:
         if flaw is Flaw.UNCLOSED:
@@ -239,34 +218,37 @@ def _is_blank(fields: Sequence[str], record_lines: Sequence[str], cell_count: in
     return not fields or (len(fields) == 1 and cell_count != 1 and not "".join(record_lines).strip())
 
 
-def land_csv(
-    connection: duckdb.DuckDBPyConnection,
-    plan: CsvPlan,
-    table: RawTable,
-    provenance: Provenance,
-    target: Path,
-) -> CsvFacts:
-    """Write the rows of the file to `target` (Parquet), by way of a work file of the same name that ends in .txt.
+def csv_rows(plan: CsvPlan) -> FileRows:
+    """The rows of the file, every value as text; an empty one stands for no value.
 
-    Raises:
-        OSError: the file cannot be read, or the work file not be written.
-        UnicodeDecodeError: the file changed after it was inspected.
+    Reading them raises OSError where the file cannot be read, and UnicodeDecodeError where it changed after it was
+    inspected.
     """
     if plan.header is None:
-        nothing = RowSource("(select 1) as nothing where false", {}, "0")
-        write_landing_file(connection, table, nothing, provenance, target)
-        return CsvFacts(0, 0, (), plan.notices)
-    layout = _Layout(plan.header, table)
-    tally = _Tally()
-    work_file = target.with_suffix(".txt")
-    with _open_text(plan.file.path, plan.encoding) as source, work_file.open("w", encoding="utf-8", newline="") as sink:
-        sink.writelines(_work_lines(layout, read_records(_text_lines(source), plan.delimiter), tally))
-    written = write_landing_file(connection, table, _work_rows(work_file, table, tally), provenance, target)
-    work_file.unlink()
-    if written != tally.rows:
-        raise RuntimeError(f"{plan.file.name}: {tally.rows} rows were parsed, but {written} were written")
-    notices = (*plan.notices, *_quote_notices(plan.file.name, tally))
-    return CsvFacts(tally.rows, tally.malformed_rows, layout.ignored_columns(), notices)
+        return FileRows(_NO_COLUMNS, iter(()), lambda: ReaderFacts(0, notices=plan.notices))
+    header, tally = plan.header, _Tally()
+    names = [*header.positions, *(extra_name(place) for place in range(len(header.extras)))]
+    positions = [*header.positions.values(), *(extra.position for extra in header.extras)]
+    schema = pa.schema(
+        [(name, pa.string()) for name in names] + [(ROW_NUMBER, pa.int64()), (UNPARSED_ROW, pa.string())]
+    )
+
+    def facts() -> ReaderFacts:
+        ignored = tuple(extra.name for extra in header.extras if extra.is_named or extra.position in tally.filled)
+        notices = (*plan.notices, *_quote_notices(plan.file.name, tally))
+        return ReaderFacts(tally.rows, tally.malformed_rows, ignored, notices)
+
+    def batches() -> Iterator[pa.RecordBatch]:
+        for fields, unparsed in _blocks(plan, tally):
+            rows = len(fields) // header.cell_count
+            columns = {position: fields[position :: header.cell_count] for position in positions}
+            arrays = [pa.array(columns[position], pa.string()) for position in positions]
+            numbers = pa.array(range(tally.rows - rows + 1, tally.rows + 1), pa.int64())
+            beside = pa.nulls(rows, pa.string()) if unparsed is None else pa.array(unparsed, pa.string())
+            tally.filled.update(extra.position for extra in header.extras if any(columns[extra.position]))
+            yield pa.RecordBatch.from_arrays([*arrays, numbers, beside], schema=schema)
+
+    return FileRows(schema, batches(), facts, header.extras)
 
 
 def _quote_notices(file_name: str, tally: _Tally) -> Iterator[str]:
@@ -283,112 +265,107 @@ def _quote_notices(file_name: str, tally: _Tally) -> Iterator[str]:
         )
 
 
-class _Layout:
-    """Picks from the fields of a record what a row of the work file holds: contract columns, unparsed row, extras."""
+class _Lines:
+    """Physical lines: one by one, or a block of them that may be given back."""
 
-    def __init__(self, header: Header, table: RawTable) -> None:
-        self._cell_count = header.cell_count
-        self._extras = header.extras
-        self._filled: set[str] = set()
-        named = [*header.positions.values(), *(extra.position for extra in header.extras if extra.is_named)]
-        self._least_count = max(named, default=-1) + 1  # blank header cells at the end need no field
-        empty, extra = self._cell_count, self._cell_count + 1  # two fields that row() appends
-        self._picked = itemgetter(*(header.positions.get(name, empty) for name in table.column_names), empty, extra)
-        self._no_values = ("",) * len(table.columns)
+    def __init__(self, handle: io.TextIOWrapper) -> None:
+        self._handle = handle
+        self._ahead: deque[str] = deque(_text_lines(iter([handle.readline()])))
+
+    def __iter__(self) -> Iterator[str]:
+        return self
+
+    def __next__(self) -> str:
+        return self._ahead.popleft() if self._ahead else next(self._handle)
 
     @property
-    def cell_count(self) -> int:
-        return self._cell_count
+    def has_ahead(self) -> bool:
+        return bool(self._ahead)
 
-    def row(self, fields: list[str]) -> Sequence[str] | None:
-        """Return the row, or None: the fields do not fit the header. Changes `fields`."""
-        count = len(fields)
-        if count != self._cell_count:
-            if count < self._least_count or any(fields[self._cell_count :]):
+    def block(self) -> list[str]:
+        """Lines of about _BLOCK_CHARACTERS; none at the end."""
+        if self._ahead:
+            lines = list(self._ahead)
+            self._ahead.clear()
+            return lines
+        return self._handle.readlines(_BLOCK_CHARACTERS)
+
+    def give_back(self, lines: Sequence[str]) -> None:
+        self._ahead.extend(lines)
+
+
+def _blocks(plan: CsvPlan, tally: _Tally) -> Iterator[tuple[list[str], list[str | None] | None]]:
+    """Yield the fields of rows as long as the header, one row after the other, without the header.
+
+    Beside them, of each row, its text where it does not fit the header; None: all do.
+    """
+    assert plan.header is not None and plan.encoding is not None and plan.delimiter is not None
+    count = plan.header.cell_count
+    with _open_text(plan.file.path, plan.encoding) as handle:
+        lines = _Lines(handle)
+        next(fields for fields, held, _ in read_records(lines, plan.delimiter) if not _is_blank(fields, held, 0))
+        while block := lines.block():
+            fields, unparsed = _plain_fields(block, plan.delimiter, count), None
+            if fields is None:
+                lines.give_back(block)
+                fields, unparsed = _any_fields(lines, plan, tally)
+            else:
+                tally.rows += len(block)
+            if fields:
+                yield fields, unparsed
+
+
+def _plain_fields(block: Sequence[str], delimiter: str, cell_count: int) -> list[str] | None:
+    """The fields of lines that are one sound row each; None where a line is anything else."""
+    # one flat list: lists of many lists keep the garbage collector busy for as long as the parser
+    found: list[str] = []
+    try:
+        for fields in csv.reader(block, delimiter=delimiter, strict=True):
+            if len(fields) != cell_count:
                 return None
-            del fields[self._cell_count :]
-            fields.extend([""] * (self._cell_count - count))
-        extra = self._extra_json(fields) if self._extras else ""
-        fields.append("")
-        fields.append(extra)
-        return self._picked(fields)
-
-    def unparsed(self, text: str) -> Sequence[str]:
-        return (*self._no_values, text, "")
-
-    def ignored_columns(self) -> tuple[str, ...]:
-        """Return the columns outside the contract; those without a name only where a row filled them."""
-        return tuple(extra.name for extra in self._extras if extra.is_named or extra.name in self._filled)
-
-    def _extra_json(self, fields: Sequence[str]) -> str:
-        values = {extra.name: fields[extra.position] or None for extra in self._extras if extra.is_named}
-        for extra in self._extras:
-            if not extra.is_named and fields[extra.position]:
-                values[extra.name] = fields[extra.position]
-                self._filled.add(extra.name)
-        return json.dumps(values, ensure_ascii=False, separators=(",", ":")) if values else ""
+            found += fields
+    except csv.Error:
+        return None
+    return found if len(found) == cell_count * len(block) else None
 
 
-def _work_lines(layout: _Layout, records: Iterator[Record], tally: _Tally) -> Iterator[str]:
-    """Yield one line of the work file per row, its number first; skips the header."""
-    next(fields for fields, lines, _ in records if not _is_blank(fields, lines, 0))
-    number = 0
-    for fields, lines, flaw in records:
-        if _is_blank(fields, lines, layout.cell_count):
-            continue
-        number += 1
-        row = None if flaw is Flaw.UNCLOSED else layout.row(fields)
-        if row is None:
-            row = layout.unparsed(_without_line_end("".join(lines)))
-            tally.malformed_rows += 1
-        if flaw is not None:
-            tally.note_flaw(flaw, number)
-        # only a record of several lines can hold a line end in a value
-        if len(lines) > 1 or _ESCAPE in lines[0] or _FIELD_END in lines[0]:
-            row = [_escaped(value) for value in row]
-            tally.has_escapes = True
-        line = f"{number}{_FIELD_END}{_FIELD_END.join(row)}\n"
-        if len(line) * 4 > _READER_LINE_BYTES:
-            tally.longest_line_bytes = max(tally.longest_line_bytes, len(line.encode()))
-        yield line
-    tally.rows = number
+def _any_fields(lines: _Lines, plan: CsvPlan, tally: _Tally) -> tuple[list[str], list[str | None]]:
+    """The same of the lines ahead, whatever they hold, and of those that the last of them goes on into."""
+    header = plan.header
+    assert header is not None and plan.delimiter is not None
+    found: list[str] = []
+    unparsed: list[str | None] = []
+    nothing = [""] * header.cell_count
+    least = _least_count(header)
+    for fields, held, flaw in read_records(lines, plan.delimiter):
+        if not _is_blank(fields, held, header.cell_count):
+            tally.rows += 1
+            row = None if flaw is Flaw.UNCLOSED else _fitted(fields, header.cell_count, least)
+            found += nothing if row is None else row
+            unparsed.append(_without_line_end("".join(held)) if row is None else None)
+            tally.malformed_rows += row is None
+            if flaw is not None:
+                tally.note_flaw(flaw, tally.rows)
+        if not lines.has_ahead:
+            break
+    return found, unparsed
+
+
+def _least_count(header: Header) -> int:
+    """Fields that a row needs: blank header cells at the end need none."""
+    named = [*header.positions.values(), *(extra.position for extra in header.extras if extra.is_named)]
+    return max(named, default=-1) + 1
+
+
+def _fitted(fields: list[str], cell_count: int, least_count: int) -> list[str] | None:
+    """The fields as a row as long as the header, or None: they do not fit it."""
+    count = len(fields)
+    if count == cell_count:
+        return fields
+    if count < least_count or any(fields[cell_count:]):
+        return None
+    return fields[:cell_count] + [""] * (cell_count - count)
 
 
 def _without_line_end(text: str) -> str:
     return text[:-2] if text.endswith("\r\n") else text[:-1] if text.endswith(("\r", "\n")) else text
-
-
-def _work_rows(work_file: Path, table: RawTable, tally: _Tally) -> RowSource:
-    names = [*table.column_names, "_unparsed_row", "_extra"]
-    types = {"_row_number": "BIGINT", **dict.fromkeys(names, "VARCHAR")}
-    columns = ", ".join(f"{sql.text(name)}: {sql.text(data_type)}" for name, data_type in types.items())
-    relation = (
-        f"read_csv({sql.file(work_file)}, auto_detect = false, header = false, skip = 0, "
-        f"columns = {{{columns}}}, delim = chr({ord(_FIELD_END)}), quote = '', escape = '', comment = '', "
-        f"nullstr = '', new_line = '\\n', encoding = 'utf-8', null_padding = false, ignore_errors = false, "
-        f"max_line_size = {tally.longest_line_bytes + 1}, "
-        f"buffer_size = {max(_READER_BUFFER_BYTES, tally.longest_line_bytes + 2)})"
-    )
-    text_of = _unescaped if tally.has_escapes else sql.identifier
-    return RowSource(
-        relation,
-        {name: text_of(name) for name in table.column_names},
-        row_number=sql.identifier("_row_number"),
-        extra=text_of("_extra"),
-        unparsed_row=text_of("_unparsed_row"),
-    )
-
-
-def _escaped(value: str) -> str:
-    for character, code in _ESCAPES.items():  # the escape character comes first
-        value = value.replace(character, code)
-    return value
-
-
-def _unescaped(name: str) -> str:
-    """Return the SQL that undoes `_escaped` on a column."""
-    expression = sql.identifier(name)
-    # the escape character itself comes last: what it stands for must not be taken for the start of another escape
-    for character, code in reversed(_ESCAPES.items()):
-        expression = f"replace({expression}, {sql.text(code)}, chr({ord(character)}))"
-    return expression

@@ -8,8 +8,8 @@ import shutil
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import duckdb
@@ -18,16 +18,19 @@ from orchestration import duckdb_sql as sql
 from orchestration.contract import Contract, RawTable
 
 from .broken_files import BrokenFileError, FileProblem, broken_files_error
-from .csv_files import CsvPlan, FileDialect, dialect_of, inspect_csv, land_csv
+from .csv_files import CsvPlan, FileDialect, csv_rows, dialect_of, inspect_csv
 from .discover import RawFile, discover
-from .landing_file import Provenance
+from .judging import Provenance, Repair, repairs, write_judged
 from .manifest import FileFacts, Manifest, load_manifest, save_manifest
-from .parquet_files import ParquetPlan, inspect_parquet, land_parquet
+from .parquet_files import ParquetPlan, inspect_parquet, parquet_rows
+from .values import ValueRules
 
-LANDING_VERSION = 1  # raise it when the same file would land as other rows
+LANDING_VERSION = 2  # raise it when the same file would land as other rows
 
 _WORK_FOLDER = ".incomplete"
 _LANDED_NAME = re.compile(r"[0-9a-f]{40}\.parquet")
+_FUTURE_YEARS = 10  # a date further on than this, when its file was first seen, is none
+_SMALL_BYTES = 8_000_000
 _SAVE_SECONDS = 2.0  # how much landing a killed run may lose
 
 
@@ -50,6 +53,7 @@ class LandedFile:
     malformed_rows: int
     first_seen_at: datetime
     parquet: Path
+    repairs: tuple[Repair, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -75,6 +79,7 @@ class _Candidate:
     content: str
     fingerprint: str
     signature: tuple[int, int]
+    rules: ValueRules
 
     def seen_at(self, manifest: Manifest) -> datetime | None:
         return manifest.seen_at(self.file.table, self.file.name, self.content)
@@ -86,13 +91,16 @@ class _Candidate:
 _Plan = CsvPlan | ParquetPlan
 
 
-def land(raw_dir: Path, landing_dir: Path, contract: Contract, dialects: Sequence[FileDialect] = ()) -> Landing:
-    """Bring every file of the raw folder into landing Parquet; what is there already is not read again.
+def land(
+    raw_dir: Path, landing_dir: Path, contract: Contract, rules: ValueRules, dialects: Sequence[FileDialect] = ()
+) -> Landing:
+    """Bring every file of the raw folder into landing Parquet, judged; what is there already is not read again.
 
     Args:
         raw_dir: the raw folder; it is only read.
         landing_dir: the folder that landing owns; created where it does not exist. One run at a time.
         contract: the tables and their columns.
+        rules: how values are read; of each file, the latest day is counted from when it was first seen.
         dialects: what is declared about CSV files; of those that match a file, the first that says something wins.
 
     Raises:
@@ -104,7 +112,7 @@ def land(raw_dir: Path, landing_dir: Path, contract: Contract, dialects: Sequenc
     problems = list(discovery.problems)
     landing_dir.mkdir(parents=True, exist_ok=True)
     manifest = load_manifest(landing_dir)
-    candidates = list(_candidates(discovery.files, contract, dialects, problems))
+    candidates = list(_candidates(discovery.files, contract, rules, dialects, problems))
     with _workshop(landing_dir) as (connection, folder):
         plans = _plans(connection, candidates, manifest, landing_dir, problems)
         _refuse(raw_dir, problems)
@@ -127,7 +135,11 @@ def clear_landing(landing_dir: Path) -> None:
 
 
 def _candidates(
-    files: Sequence[RawFile], contract: Contract, dialects: Sequence[FileDialect], problems: list[FileProblem]
+    files: Sequence[RawFile],
+    contract: Contract,
+    rules: ValueRules,
+    dialects: Sequence[FileDialect],
+    problems: list[FileProblem],
 ) -> Iterator[_Candidate]:
     for file in files:
         table = contract.tables[file.table]
@@ -139,7 +151,8 @@ def _candidates(
         except OSError as error:
             problems.append(_unreadable(file, error))
         else:
-            yield _Candidate(file, table, dialect, content, _fingerprint(file, table, dialect, content), signature)
+            fingerprint = _fingerprint(file, table, dialect, content, rules)
+            yield _Candidate(file, table, dialect, content, fingerprint, signature, rules)
 
 
 def _signature(file: RawFile) -> tuple[int, int]:
@@ -147,11 +160,15 @@ def _signature(file: RawFile) -> tuple[int, int]:
     return status.st_size, status.st_mtime_ns
 
 
-def _fingerprint(file: RawFile, table: RawTable, dialect: FileDialect, content: str) -> str:
+def _fingerprint(file: RawFile, table: RawTable, dialect: FileDialect, content: str, rules: ValueRules) -> str:
     """Return a name for the landed rows: it changes with everything that could change them."""
-    columns = [[column.name, column.required] for column in table.columns]
-    decisive = [LANDING_VERSION, table.name, columns, file.name, content, dialect.encoding, dialect.delimiter]
-    return hashlib.blake2b(json.dumps(decisive).encode(), digest_size=20).hexdigest()
+    columns = [{**asdict(column), "description": None} for column in table.columns]
+    references = {column: str(target) for column, target in table.references.items()}
+    # the latest day is known by when the file was first seen, or the rows would be judged anew every day
+    settings = {**asdict(rules), "latest_day": None}
+    decisive = [LANDING_VERSION, table.name, table.key, columns, references, settings, file.name, content]
+    text = json.dumps([*decisive, dialect.encoding, dialect.delimiter], default=str)
+    return hashlib.blake2b(text.encode(), digest_size=20).hexdigest()
 
 
 def _unreadable(file: RawFile, error: OSError) -> FileProblem:
@@ -256,9 +273,8 @@ def _land_one(
 ) -> None:
     seen_at = candidate.seen_at(manifest) or now
     unfinished = folder / f"{candidate.fingerprint}.parquet"
-    provenance = Provenance(candidate.file.name, seen_at)
     try:
-        facts = _read(connection, plan, candidate.table, provenance, unfinished)
+        facts = _read(connection, candidate, plan, seen_at, unfinished)
     except Exception as error:
         _refuse_changed(candidate, error)
         raise
@@ -271,32 +287,34 @@ def _land_one(
 
 
 def _read(
-    connection: duckdb.DuckDBPyConnection, plan: _Plan, table: RawTable, provenance: Provenance, target: Path
+    connection: duckdb.DuckDBPyConnection, candidate: _Candidate, plan: _Plan, seen_at: datetime, target: Path
 ) -> FileFacts:
-    missing = plan.header.missing_columns if plan.header else ()
-    if isinstance(plan, CsvPlan):
-        counted = land_csv(connection, plan, table, provenance, target)
-        return FileFacts(
-            rows=counted.rows,
-            encoding=plan.encoding,
-            delimiter=plan.delimiter,
-            ignored_columns=counted.ignored_columns,
-            missing_columns=missing,
-            malformed_rows=counted.malformed_rows,
-            notices=counted.notices,
-            landed_bytes=target.stat().st_size,
-        )
-    land_parquet(connection, plan, table, provenance, target)
+    is_csv = isinstance(plan, CsvPlan)
+    rows = csv_rows(plan) if isinstance(plan, CsvPlan) else parquet_rows(plan)
+    rules = replace(candidate.rules, latest_day=_years_after(seen_at.date(), _FUTURE_YEARS))
+    provenance = Provenance(candidate.file.name, seen_at)
+    size, _ = candidate.signature
+    # the query is long: to optimise it takes longer than to run it over a small file
+    connection.execute(f"pragma {'disable' if size < _SMALL_BYTES else 'enable'}_optimizer")
+    written = write_judged(connection, candidate.table, rows, rules, provenance, target)
+    counted = rows.facts()
+    if written != counted.rows:
+        raise RuntimeError(f"{candidate.file.name}: {counted.rows} rows were read, but {written} were written")
     return FileFacts(
-        rows=plan.rows,
-        encoding=None,
-        delimiter=None,
-        ignored_columns=tuple(extra.name for extra in plan.header.extras),
-        missing_columns=missing,
-        malformed_rows=0,
-        notices=(),
+        rows=counted.rows,
+        encoding=plan.encoding if is_csv else None,
+        delimiter=plan.delimiter if is_csv else None,
+        ignored_columns=counted.ignored_columns,
+        missing_columns=plan.header.missing_columns if plan.header else (),
+        malformed_rows=counted.malformed_rows,
+        notices=counted.notices,
+        repairs=repairs(connection, target),
         landed_bytes=target.stat().st_size,
     )
+
+
+def _years_after(day: date, years: int) -> date:
+    return day.replace(year=day.year + years, day=28 if (day.month, day.day) == (2, 29) else day.day)
 
 
 def _refuse_changed(candidate: _Candidate, cause: Exception | None = None) -> None:
@@ -371,4 +389,5 @@ def _landed_file(candidate: _Candidate, facts: FileFacts, manifest: Manifest, la
         malformed_rows=facts.malformed_rows,
         first_seen_at=candidate.seen_at(manifest),
         parquet=candidate.parquet(landing_dir),
+        repairs=facts.repairs,
     )

@@ -7,6 +7,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from .judging import Repair
+
 MANIFEST_NAME = "manifest.json"
 
 
@@ -21,6 +23,7 @@ class FileFacts:
     missing_columns: tuple[str, ...]
     malformed_rows: int
     notices: tuple[str, ...]
+    repairs: tuple[Repair, ...]
     landed_bytes: int  # size of the landing Parquet, to recognise one that was cut off
 
 
@@ -85,6 +88,7 @@ def _facts(entry: dict[str, Any]) -> FileFacts:
         missing_columns=tuple(entry["missing_columns"]),
         malformed_rows=int(entry["malformed_rows"]),
         notices=tuple(entry["notices"]),
+        repairs=tuple(Repair(**repair) for repair in entry["repairs"]),
         landed_bytes=int(entry["landed_bytes"]),
     )
 

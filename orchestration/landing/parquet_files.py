@@ -1,22 +1,30 @@
-"""How a Parquet file becomes rows: every column as text, in SQL."""
+"""How a Parquet file becomes rows, in the types that it has."""
 
-from collections.abc import Sequence
+import re
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import duckdb
+import pyarrow as pa
 
 from orchestration import duckdb_sql as sql
 from orchestration.contract import RawTable
 
 from .broken_files import BrokenFileError, FileProblem
 from .discover import RawFile
+from .file_rows import ROW_NUMBER, FileRows, ReaderFacts, extra_name
 from .header import Header, match_header
-from .landing_file import Provenance, RowSource, write_landing_file
 
 _MAGIC = b"PAR1"
 _LEAST_BYTES = 12  # the magic twice and the length of the footer
-_ROW_NUMBER = "file_row_number"
+_FILE_ROW_NUMBER = "file_row_number"
+_BATCH_ROWS = 100_000
+_OPTIONS = "hive_partitioning = false"
+# other types (nested ones, 128 bits) reach landing as text
+_SHARED_TYPE = re.compile(
+    r"VARCHAR|BOOLEAN|U?(TINYINT|SMALLINT|INTEGER|BIGINT)|FLOAT|DOUBLE|DECIMAL\(\d+,\d+\)"
+    r"|DATE|TIMESTAMP( WITH TIME ZONE)?"
+)
 
 
 @dataclass(frozen=True)
@@ -45,73 +53,74 @@ def inspect_parquet(connection: duckdb.DuckDBPyConnection, file: RawFile, table:
     try:
         schema = connection.execute(f"select name, num_children from parquet_schema({path})").fetchall()
         groups = connection.execute(f"select num_rows from parquet_file_metadata({path})").fetchall()
-        _columns(connection, file, binary_as_string=True)
+        _columns(connection, file)
     except duckdb.Error as error:
         raise _broken(file, f"a file whose metadata cannot be read ({_first_line(error)})") from error
     return ParquetPlan(file, match_header(file.name, _top_level_names(schema), table), sum(rows for (rows,) in groups))
 
 
-def land_parquet(
-    connection: duckdb.DuckDBPyConnection, plan: ParquetPlan, table: RawTable, provenance: Provenance, target: Path
-) -> None:
-    """Write the rows of the file to `target` (Parquet).
+def parquet_rows(plan: ParquetPlan) -> FileRows:
+    """The rows of the file, every value in the type that the file gives it where DuckDB and Arrow share that type.
 
-    Raises:
-        BrokenFileError: the file is damaged behind its metadata.
+    Reading them raises BrokenFileError where the file is damaged behind its metadata.
     """
+    # a database of its own: rows are read while another one judges them
+    connection = duckdb.connect(":memory:")
+    connection.execute("set TimeZone = 'UTC'")
+    connection.execute("set enable_progress_bar = false")
     try:
-        written = _write(connection, plan, table, provenance, target)
-    except duckdb.OutOfMemoryException:
-        raise
+        reader = connection.sql(_query(connection, plan)).to_arrow_reader(_BATCH_ROWS)
     except duckdb.Error as error:
-        raise _broken(plan.file, f"a file that cannot be read to its end ({_first_line(error)})") from error
-    if written != plan.rows:
-        raise _broken(plan.file, f"{written} rows, where the metadata of the file says {plan.rows}")
+        raise _broken(plan.file, _unreadable(error)) from error
+    read = 0
+
+    def batches() -> Iterator[pa.RecordBatch]:
+        nonlocal read
+        try:
+            with connection:
+                for batch in reader:
+                    read += batch.num_rows
+                    yield batch
+        except (pa.ArrowException, duckdb.Error, OSError) as error:
+            raise _broken(plan.file, _unreadable(error)) from error
+        if read != plan.rows:
+            raise _broken(plan.file, f"{read} rows, where the metadata of the file says {plan.rows}")
+
+    facts = ReaderFacts(plan.rows, ignored_columns=tuple(extra.name for extra in plan.header.extras))
+    return FileRows(reader.schema, batches(), lambda: facts, plan.header.extras)
 
 
-def _write(
-    connection: duckdb.DuckDBPyConnection, plan: ParquetPlan, table: RawTable, provenance: Provenance, target: Path
-) -> int:
-    try:
-        return write_landing_file(connection, table, _row_source(connection, plan, True), provenance, target)
-    except duckdb.InvalidInputException as error:
-        if "UTF8" not in str(error):
-            raise
-        # a binary column that is not text throughout: its bytes are decoded one by one
-        return write_landing_file(connection, table, _row_source(connection, plan, False), provenance, target)
+def _unreadable(error: Exception) -> str:
+    return f"a file that cannot be read to its end ({_first_line(error)})"
 
 
-def _row_source(connection: duckdb.DuckDBPyConnection, plan: ParquetPlan, binary_as_string: bool) -> RowSource:
-    columns = _columns(connection, plan.file, binary_as_string)
-    numbered = all(column.name.lower() != _ROW_NUMBER for column in columns)
-    options = _options(binary_as_string)
-    if numbered:
-        options += f", {_ROW_NUMBER} = true"
+def _query(connection: duckdb.DuckDBPyConnection, plan: ParquetPlan) -> str:
+    columns = _columns(connection, plan.file)
+    numbered = all(column.name.lower() != _FILE_ROW_NUMBER for column in columns)
+    options = f"{_OPTIONS}, {_FILE_ROW_NUMBER} = true" if numbered else _OPTIONS
     header = plan.header
-    extras = [f"{sql.text(extra.name)}, {_text(columns[extra.position])}" for extra in header.extras]
-    return RowSource(
-        f"read_parquet({sql.file(plan.file.path)}, {options})",
-        {name: _text(columns[position]) for name, position in header.positions.items()},
-        row_number=f"{_ROW_NUMBER} + 1" if numbered else "row_number() over ()",
-        extra=f"cast(json_object({', '.join(extras)}) as varchar)" if extras else None,
-    )
+    picked = {name: _cell(columns[position]) for name, position in header.positions.items()}
+    picked |= {extra_name(place): _text(columns[extra.position]) for place, extra in enumerate(header.extras)}
+    picked[ROW_NUMBER] = f"{_FILE_ROW_NUMBER} + 1" if numbered else "row_number() over ()"
+    select_list = ", ".join(f"{expression} as {sql.identifier(name)}" for name, expression in picked.items())
+    return f"select {select_list} from read_parquet({sql.file(plan.file.path)}, {options})"
+
+
+def _cell(column: _Column) -> str:
+    name = sql.identifier(column.name)
+    if column.data_type.startswith("TIMESTAMP_"):
+        return f"cast({name} as timestamp)"
+    return name if _SHARED_TYPE.fullmatch(column.data_type) else _text(column)
 
 
 def _text(column: _Column) -> str:
     name = sql.identifier(column.name)
     as_text = f"cast({name} as varchar)"
-    if column.data_type == "BLOB":
-        as_text = f"coalesce(try(decode({name})), {as_text})"
-    return f"nullif({as_text}, '')" if column.data_type in ("VARCHAR", "BLOB", "JSON") else as_text
+    return f"coalesce(try(decode({name})), {as_text})" if column.data_type == "BLOB" else as_text
 
 
-def _options(binary_as_string: bool) -> str:
-    return f"hive_partitioning = false, binary_as_string = {str(binary_as_string).lower()}"
-
-
-def _columns(connection: duckdb.DuckDBPyConnection, file: RawFile, binary_as_string: bool) -> list[_Column]:
-    relation = f"read_parquet({sql.file(file.path)}, {_options(binary_as_string)})"
-    described = connection.execute(f"describe select * from {relation}").fetchall()
+def _columns(connection: duckdb.DuckDBPyConnection, file: RawFile) -> list[_Column]:
+    described = connection.execute(f"describe select * from read_parquet({sql.file(file.path)}, {_OPTIONS})").fetchall()
     return [_Column(name, data_type) for name, data_type, *_ in described]
 
 

@@ -28,6 +28,7 @@ from orchestration.predictive import tables
 from orchestration.predictive.refit import Refit
 from orchestration.refitting import FEATURE_MODELS, BuildTables, run_refit, store
 from orchestration.settings import ROOT, WAREHOUSE_DIR, Settings, load_settings
+from orchestration.value_rules import value_rules
 
 BUILD = ("build", "--exclude-resource-type", "unit_test")
 # a company's own models promise something of its own data, not of the worlds here
@@ -189,7 +190,7 @@ def build_into(
     """Land a raw folder into a warehouse, new or not, and build it there."""
     settings = load_settings({"STICKINESS_RAW_DIR": str(raw_dir), WAREHOUSE_DIR: str(warehouse)})
     settings = replace(settings, as_of=as_of)
-    landing = land(settings.raw_dir, settings.landing_dir, contract, settings.dialects)
+    landing = land(settings.raw_dir, settings.landing_dir, contract, value_rules(settings), settings.dialects)
     register(landing, settings, contract, build_database(settings.warehouse), "test", STARTED_AT)
     if fit:
         fit_into(settings, dbt)

@@ -407,11 +407,13 @@ def write_raw_folder(company: Company, folder: Path, variables: dict[str, Any] |
 
     Moments are spelled in every way that the contract allows, in turn: without an offset, with Z, with an offset.
     """
+    given = variables or {}
+    zone = ZoneInfo(given.get("timestamps_without_offset") or given.get("business_timezone", "UTC"))
     folder.mkdir(parents=True, exist_ok=True)
-    _write_csv(folder / "customers.csv", CUSTOMER_COLUMNS, company.customers)
-    _write_csv(folder / "orders.csv", ORDER_COLUMNS, company.orders)
-    _write_csv(folder / "order_items.csv", ORDER_ITEM_COLUMNS, company.order_items)
-    _write_csv(folder / "products.csv", PRODUCT_COLUMNS, list(PRODUCTS))
+    _write_csv(folder / "customers.csv", CUSTOMER_COLUMNS, company.customers, zone)
+    _write_csv(folder / "orders.csv", ORDER_COLUMNS, company.orders, zone)
+    _write_csv(folder / "order_items.csv", ORDER_ITEM_COLUMNS, company.order_items, zone)
+    _write_csv(folder / "products.csv", PRODUCT_COLUMNS, list(PRODUCTS), zone)
     if variables:
         lines = [
             f"{name}: {str(value).lower() if isinstance(value, bool) else value}\n" for name, value in variables.items()
@@ -420,25 +422,27 @@ def write_raw_folder(company: Company, folder: Path, variables: dict[str, Any] |
     return folder
 
 
-def _write_csv(path: Path, columns: Sequence[str], rows: Rows) -> None:
+def _write_csv(path: Path, columns: Sequence[str], rows: Rows, zone: ZoneInfo) -> None:
     with path.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(columns)
         for place, row in enumerate(rows):
-            writer.writerow([_as_text(row[column], place) for column in columns])
+            writer.writerow([_as_text(row[column], place, zone) for column in columns])
 
 
-def _as_text(value: Any, place: int) -> str:
+def _as_text(value: Any, place: int, zone: ZoneInfo) -> str:
     if value is None:
         return ""
     if isinstance(value, datetime):
-        return _spelled(value, place)
+        return _spelled(value, place, zone)
     return str(value)
 
 
-def _spelled(moment: datetime, place: int) -> str:
-    if place % 3 == 0:
-        return moment.isoformat()
-    if place % 3 == 1:
+def _spelled(moment: datetime, place: int, zone: ZoneInfo) -> str:
+    local = moment.replace(tzinfo=UTC).astimezone(zone)
+    # the second of two moments of a night that clocks show alike has to name its offset
+    if place % 3 == 0 and not local.fold:
+        return local.replace(tzinfo=None).isoformat()
+    if place % 3 < 2:
         return f"{moment.isoformat()}Z"
     return moment.replace(tzinfo=UTC).astimezone(ZoneInfo("Asia/Kolkata")).isoformat()

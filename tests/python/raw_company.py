@@ -17,6 +17,7 @@ from datetime import UTC, date, datetime, time, timedelta, timezone
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import duckdb
 from generators import Calendar, in_region, join_companies, random_company
@@ -482,8 +483,7 @@ def breakages(table: RawTable) -> Iterator[Change]:
 
 def _outside(column: RawColumn) -> Iterator[dict[str, str | None]]:
     if column.values:
-        yield {column.name: column.values[0].upper()}
-        yield {column.name: f"{column.values[0]}\u2003"}
+        yield {column.name: f"{column.values[0]}s"}
     if column.seed:
         yield {column.name: "wooden"}
     if column.minimum is not None:
@@ -543,7 +543,7 @@ def _write_csv(path: Path, columns: Sequence[str], rows: Sequence[dict[str, str]
 
 PARQUET_TYPES = {
     "text": "VARCHAR",
-    "timestamp": "TIMESTAMP",
+    "timestamp": "TIMESTAMP WITH TIME ZONE",
     "date": "DATE",
     "boolean": "BOOLEAN",
     # as a data frame holds them
@@ -557,6 +557,7 @@ def _write_parquet(path: Path, table: RawTable, rows: Sequence[Row]) -> None:
     columns = ", ".join(f'"{column.name}" {PARQUET_TYPES[column.data_type]}' for column in table.columns)
     marks = ", ".join("?" for _ in table.columns)
     with duckdb.connect() as connection:
+        connection.execute("set TimeZone = 'UTC'")
         connection.execute(f"create table rows_ ({columns})")
         connection.executemany(
             f"insert into rows_ values ({marks})", [[row[n] for n in table.column_names] for row in rows]
@@ -597,11 +598,13 @@ def _without(row: Row, *names: str) -> Row:
 
 def _spellings(moment: datetime) -> Iterator[str]:
     """Every way to write a moment, given in UTC, that loses nothing."""
-    yield moment.isoformat()
+    local = moment.replace(tzinfo=UTC).astimezone(ZoneInfo(FRAME.business_timezone)).replace(tzinfo=None)
+    # the second of two moments of a night that clocks show alike has to name its offset
+    if FRAME.utc(local.date(), local.time()) == moment:
+        yield from _local_spellings(local)
     yield f"{moment.isoformat(sep=' ')} Z"
     yield f"{moment.isoformat()}z".replace("T", "t")
     if moment.microsecond:
-        yield moment.isoformat(sep=" ").rstrip("0").replace(".", ",")
         yield f"{moment.isoformat()}000Z"
     for minutes in (-300, 330, 480):
         shown = moment.replace(tzinfo=UTC).astimezone(timezone(timedelta(minutes=minutes)))
@@ -610,7 +613,14 @@ def _spellings(moment: datetime) -> Iterator[str]:
         if shown.second == shown.microsecond == 0:
             yield shown.strftime("%Y-%m-%dT%H:%M") + f" {shown:%z}"
     if moment.second == moment.microsecond == 0:
-        yield moment.strftime("%Y-%m-%d %H:%M")
         yield moment.strftime("%Y-%m-%dT%H:%MZ")
-    if moment.time() == time(0):
-        yield f"{moment:%Y-%m-%d}"
+
+
+def _local_spellings(local: datetime) -> Iterator[str]:
+    yield local.isoformat()
+    if local.microsecond:
+        yield local.isoformat(sep=" ").rstrip("0").replace(".", ",")
+    if local.second == local.microsecond == 0:
+        yield local.strftime("%Y-%m-%d %H:%M")
+    if local.time() == time(0):
+        yield f"{local:%Y-%m-%d}"

@@ -63,7 +63,9 @@ class SurveyCompany:
 
     def write(self, folder: Path, variables: dict[str, Any]) -> None:
         """Write the raw folder of the company."""
-        write_raw_folder(self.company, folder, {**variables, "survey_followup_days": FOLLOWUP_DAYS})
+        own = {"timestamps_without_offset": "UTC", "survey_followup_days": FOLLOWUP_DAYS}
+        write_raw_folder(self.company, folder, {**variables, **own})
+        # the tables from here on have no offsets
         long_ago = datetime(2020, 1, 1)
         identities = [
             {

@@ -28,6 +28,7 @@ from orchestration.engines.duckdb.build import build_database, open_build, regis
 from orchestration.landing.land import land
 from orchestration.predictive.churn_features import CHURN_FEATURES
 from orchestration.settings import WAREHOUSE_DIR, load_settings
+from orchestration.value_rules import value_rules
 
 pytestmark = [pytest.mark.worlds, pytest.mark.xdist_group("customer_features")]
 
@@ -52,7 +53,7 @@ def build_past(
         raw = past.write(folder / "raw")
         settings = load_settings({"STICKINESS_RAW_DIR": str(raw), WAREHOUSE_DIR: str(folder / "warehouse")})
         settings = replace(settings, as_of=as_of)
-        landing = land(settings.raw_dir, settings.landing_dir, contract, settings.dialects)
+        landing = land(settings.raw_dir, settings.landing_dir, contract, value_rules(settings), settings.dialects)
         register(landing, settings, contract, build_database(settings.warehouse), "test", STARTED_AT)
         with open_build(build_database(settings.warehouse)) as connection:
             connection.execute("INSERT INTO predictive.refit_requests VALUES (TIMESTAMP '2025-11-18 01:00:00')")

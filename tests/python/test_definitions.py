@@ -239,7 +239,7 @@ def publish_before(warehouse: Path, company: str, **rows: int) -> None:
 def land_only(definitions: Definitions, allow: str = ""):
     """Run the first step of the job alone."""
     keys = [["raw", "orders"], ["raw", "tickets"]]
-    keys += [["operations", name] for name in ("run_parameters", "company_settings", "raw_files")]
+    keys += [["operations", name] for name in ("run_parameters", "company_settings", "raw_files", "value_repairs")]
     with DagsterInstance.ephemeral() as instance:
         return definitions.resolve_job_def("refresh").execute_in_process(
             instance=instance,
@@ -423,6 +423,7 @@ def test_the_raw_tables_are_the_sources_of_dbt_and_the_marts_those_of_the_public
         "operations/run_parameters",
         "operations/company_settings",
         "operations/raw_files",
+        "operations/value_repairs",
         "staging/run_context",
         "marts/orders",
         "quality/raw_files",

@@ -100,6 +100,7 @@ EDITS: dict[str, Sequence[Edit]] = {
     "lifecycle_stages": [renamed_first],
     "loyalty_tiers": [renamed_first, added(tier="black", tier_rank="6", label_en="Black", label_zh="黑卡会员")],
     "model_limits": [lambda rows: [rows[0] | {"minimum_customers": "100000", "minimum_history_days": "200"}]],
+    "nobody_ids": [added(customer_id="till", note_en="the till itself", note_zh="收银台")],
     "unreliability_reasons": [renamed_first],
     "programme_horizons": [without(horizon_days="180"), added(horizon_days="60")],
     "programme_match_bands": [without(covariate="tenure_days", band_from="8")],
@@ -127,6 +128,7 @@ EDITS: dict[str, Sequence[Edit]] = {
     "ticket_match_bands": [without(covariate="mean_interval_days", band_from="8")],
     "ticket_matching_settings": [lambda rows: [{"minimum_pairs": "20"}]],
     "weekdays": [renamed_first],
+    "words_for_nothing": [added(word="(blank)", in_free_text="true"), changed("in_free_text", "true", word="-")],
 }
 
 

@@ -25,7 +25,7 @@ pytestmark = [pytest.mark.worlds, pytest.mark.xdist_group("engagement")]
 
 AS_OF = date(2025, 3, 30)
 ZONE = ZoneInfo("America/New_York")
-COMPANY_FILE = "business_timezone: America/New_York\n"
+COMPANY_FILE = "business_timezone: America/New_York\ntimestamps_without_offset: UTC\n"
 MODELS = (
     "build",
     "--select",

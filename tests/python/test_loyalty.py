@@ -112,7 +112,8 @@ class RandomProgramme:
     def write(self, folder: Path) -> None:
         folder.mkdir(parents=True)
         (folder / "company.yml").write_text(
-            f"business_timezone: {ZONE.key}\npoint_value: {POINT_VALUE}\npoints_usage_target: {USAGE_TARGET}\n",
+            f"business_timezone: {ZONE.key}\ntimestamps_without_offset: UTC\n"
+            f"point_value: {POINT_VALUE}\npoints_usage_target: {USAGE_TARGET}\n",
             encoding="utf-8",
         )
         write_rows(folder / "customers.csv", [{"customer_id": customer_id} for customer_id in self.customers])

@@ -162,4 +162,5 @@ def _utc(text: str) -> str:
     if not text:
         return ""
     moment = datetime.fromisoformat(text)
-    return (moment.astimezone(UTC).replace(tzinfo=None) if moment.tzinfo else moment).isoformat()
+    local = moment if moment.tzinfo else moment.replace(tzinfo=SHANGHAI_ZONE)
+    return local.astimezone(UTC).replace(tzinfo=None).isoformat()

@@ -19,6 +19,7 @@ from orchestration.engines.duckdb.build import build_database, open_build, regis
 from orchestration.engines.duckdb.dbt_plugin import Plugin
 from orchestration.landing.land import land
 from orchestration.settings import ROOT, WAREHOUSE_DIR, load_settings
+from orchestration.value_rules import value_rules
 
 NOTHING_LANDED = "No rows have been landed in {}: "
 
@@ -89,7 +90,7 @@ def test_what_a_refresh_has_registered_is_left_as_it_is(contract: Contract, tmp_
         "order_id,customer_id,ordered_at,status,order_amount\no1,ann,2026-01-02,completed,5\n"
     )
     settings = load_settings({"STICKINESS_RAW_DIR": str(raw), WAREHOUSE_DIR: str(warehouse)})
-    landing = land(raw, settings.landing_dir, contract, ())
+    landing = land(raw, settings.landing_dir, contract, value_rules(settings))
     register(landing, settings, contract, build_database(warehouse), "run 1", datetime(2026, 1, 2, tzinfo=UTC))
     with duckdb.connect(str(build_database(warehouse))) as connection:
         plugin_of(warehouse).configure_connection(connection)

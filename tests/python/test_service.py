@@ -44,7 +44,9 @@ pytestmark = [pytest.mark.worlds, pytest.mark.xdist_group("service")]
 AS_OF = date(2025, 11, 17)
 ZONE = ZoneInfo("Asia/Shanghai")
 FOLLOWUP_DAYS = 60
-COMPANY_FILE = f"business_timezone: Asia/Shanghai\nticket_followup_days: {FOLLOWUP_DAYS}\n"
+COMPANY_FILE = (
+    f"business_timezone: Asia/Shanghai\ntimestamps_without_offset: UTC\nticket_followup_days: {FOLLOWUP_DAYS}\n"
+)
 MODELS = (
     "build",
     "--select",

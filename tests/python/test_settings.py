@@ -245,7 +245,9 @@ def test_a_wrong_entry_of_files_is_refused_with_what_is_expected(
 
 
 def test_every_setting_of_the_project_accepts_its_own_default(raw: Path) -> None:
-    defaults = defaults_of(read_company_settings(ROOT))
+    known = read_company_settings(ROOT)
+    # the name of another setting is a default, but nothing to set
+    defaults = {name: default for name, default in defaults_of(known).items() if default not in known}
     lines = "\n".join(f"{name}: {value!r}" for name, value in defaults.items())
     assert settings_with(ROOT, raw, lines).variables == defaults
 

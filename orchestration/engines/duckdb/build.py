@@ -19,9 +19,11 @@ from orchestration.run_tables import (
     COMPANY_SETTING_COLUMNS,
     RAW_FILE_COLUMNS,
     RUN_COLUMNS,
+    VALUE_REPAIR_COLUMNS,
     company_settings,
     raw_files,
     run_parameters,
+    value_repairs,
 )
 from orchestration.settings import Settings
 
@@ -61,6 +63,7 @@ def fill(
     _write_table(connection, "run_parameters", RUN_COLUMNS, [run_parameters(settings, run_id, started_at)])
     _write_table(connection, "company_settings", COMPANY_SETTING_COLUMNS, company_settings(settings))
     _write_table(connection, "raw_files", RAW_FILE_COLUMNS, raw_files(landing.files))
+    _write_table(connection, "value_repairs", VALUE_REPAIR_COLUMNS, value_repairs(landing.files))
     _create_predictive_tables(connection)
 
 

@@ -49,8 +49,8 @@ class Plugin(BasePlugin):
 
 
 def _is_registered(conn: DuckDBPyConnection) -> bool:
-    # the tables of operations are written together
-    found = "SELECT 1 FROM duckdb_tables() WHERE schema_name = 'operations' AND table_name = 'raw_files'"
+    # the tables of operations are written together; a warehouse of an older version lacks this one
+    found = "SELECT 1 FROM duckdb_tables() WHERE schema_name = 'operations' AND table_name = 'value_repairs'"
     return conn.execute(found).fetchone() is not None
 
 

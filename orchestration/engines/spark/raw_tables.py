@@ -23,9 +23,11 @@ from orchestration.run_tables import (
     COMPANY_SETTING_COLUMNS,
     RAW_FILE_COLUMNS,
     RUN_COLUMNS,
+    VALUE_REPAIR_COLUMNS,
     company_settings,
     raw_files,
     run_parameters,
+    value_repairs,
 )
 from orchestration.settings import Settings
 
@@ -67,6 +69,7 @@ def register(
     statements.append(_table(operations, "run_parameters", RUN_COLUMNS, [parameters]))
     statements.append(_table(operations, "company_settings", COMPANY_SETTING_COLUMNS, company_settings(settings)))
     statements.append(_table(operations, "raw_files", RAW_FILE_COLUMNS, raw_files(landing.files)))
+    statements.append(_table(operations, "value_repairs", VALUE_REPAIR_COLUMNS, value_repairs(landing.files)))
     predictive = spark.build_schema(tables.SCHEMA)
     statements += [[_created(predictive, name, kinds)] for name, kinds in tables.TABLES.items()]
     with session(spark) as opened:
