@@ -24,7 +24,6 @@ from orchestration.settings import WAREHOUSE_DIR, Settings, default_target
 from orchestration.summary import OrderWarning, Rejection, order_warnings, rejections
 from orchestration.value_rules import value_rules
 from orchestration.warehouse_lock import warehouse_lock
-from orchestration.warehouse_lock import warehouse_lock
 
 JUDGED = ("+rejected_rows", "+row_reconciliation", "+order_warnings")
 
