@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from orchestration import summary
 from orchestration.build_figures import table_figures
 from orchestration.dbt_project import read_json, target_folder
+from orchestration.dead_runs import dagster_home, fail_dead_runs
 from orchestration.deprecations import deprecation_lines, deprecations
 from orchestration.empty_marts import empty_marts, marts_empty_without
 from orchestration.engines.engine import Engine
@@ -54,12 +55,19 @@ PUBLISHED, FAILED, LOCKED, INTERRUPTED = 0, 1, 3, 130
 
 # Dagster's own folder: runs and asset history only. What steps print is shown here or kept in refresh.log.
 DAGSTER_YAML = """\
+# Written anew at each start; what you change here is lost.
 telemetry:
   enabled: false
 concurrency:
   pools:
     default_limit: 1
     granularity: run
+# The longest time a run may take: one that hangs must not hold up the next night. That a run's process is gone Dagster
+# does not see where it runs on this machine; orchestration/dead_runs.py does.
+run_monitoring:
+  enabled: true
+  poll_interval_seconds: 30
+  max_runtime_seconds: 43200
 compute_logs:
   module: dagster._core.storage.noop_compute_log_manager
   class: NoOpComputeLogManager
@@ -192,10 +200,9 @@ def _still_published() -> str:
 
 def _enter(settings: Settings) -> None:
     """Prepare the warehouse, and set what every later step reads, here and in the processes that it starts."""
-    home = settings.warehouse / "dagster"
+    home = dagster_home(settings.warehouse)
     home.mkdir(parents=True, exist_ok=True)
-    if not (home / "dagster.yaml").exists():
-        (home / "dagster.yaml").write_text(DAGSTER_YAML, encoding="utf-8")
+    (home / "dagster.yaml").write_text(DAGSTER_YAML, encoding="utf-8")
     load_engine(settings.target, settings.warehouse).upgrade()
     os.environ["DAGSTER_HOME"] = str(home)
     os.environ["DAGSTER_DISABLE_TELEMETRY"] = "yes"
@@ -229,6 +236,7 @@ def _run_job(settings: Settings) -> Run:
         start_seconds = time.monotonic() - begin
         with show_progress(terminal), DagsterInstance.get() as instance:
             announce("start", "", start_seconds)
+            fail_dead_runs(instance, settings.warehouse)
             result = job.execute_in_process(
                 instance=instance,
                 raise_on_error=False,
@@ -239,7 +247,7 @@ def _run_job(settings: Settings) -> Run:
 
 def _log(warehouse: Path) -> Path:
     """Where the last refresh says what nobody need see: what libraries print, and how long each step took."""
-    return warehouse / "dagster" / "refresh.log"
+    return dagster_home(warehouse) / "refresh.log"
 
 
 @contextlib.contextmanager

@@ -26,7 +26,8 @@ class RefreshConfig(ConfigurableResource):
 
     @contextlib.contextmanager
     def yield_for_execution(self, context: InitResourceContext) -> Iterator["RefreshConfig"]:
-        with warehouse_lock(warehouse_folder(root=Path(self.root))):
+        run_id = context.run.run_id if context.run else None
+        with warehouse_lock(warehouse_folder(root=Path(self.root)), run_id):
             yield self
 
     def settings(self) -> Settings:

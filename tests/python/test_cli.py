@@ -9,6 +9,7 @@ from types import SimpleNamespace
 
 import duckdb
 import pytest
+import yaml
 
 from orchestration import cli, summary
 from orchestration.build_figures import table_figures
@@ -184,12 +185,14 @@ def test_the_steps_and_their_processes_read_absolute_paths_and_phone_nobody(
     assert "telemetry:\n  enabled: false" in (warehouse / "dagster" / "dagster.yaml").read_text()
 
 
-def test_a_dagster_yaml_of_the_users_own_is_left_as_it_is(warehouse: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_dagster_yaml_is_that_of_this_release_at_each_start(warehouse: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (warehouse / "dagster").mkdir(parents=True)
     (warehouse / "dagster" / "dagster.yaml").write_text("telemetry: {enabled: false}\n")
     monkeypatch.setattr(cli, "_run_job", stopped_by(BuildError("enough")))
     cli.main(["refresh"])
-    assert (warehouse / "dagster" / "dagster.yaml").read_text() == "telemetry: {enabled: false}\n"
+    written = yaml.safe_load((warehouse / "dagster" / "dagster.yaml").read_text())
+    assert written["concurrency"]["pools"]["default_limit"] == 1
+    assert written["run_monitoring"]["max_runtime_seconds"] < 24 * 3600, "a run that hangs must not outlast the day"
 
 
 def test_a_refresh_gives_the_versions_of_an_earlier_release_their_new_name_before_anything_else(

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import re
+import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
@@ -15,6 +17,7 @@ from orchestration.errors import WarehouseError
 from orchestration.landing.land import Landing
 from orchestration.landing.landing_file import landing_columns
 from orchestration.predictive import tables
+from orchestration.processes import command_of
 from orchestration.run_tables import (
     COMPANY_SETTING_COLUMNS,
     RAW_FILE_COLUMNS,
@@ -24,6 +27,12 @@ from orchestration.run_tables import (
     run_parameters,
 )
 from orchestration.settings import Settings
+
+_HOLDER = re.compile(r"\(PID (\d+)\)")
+# a program of that name, or the module that starts it for a refresh
+_DBT = re.compile(r"(^|[\s/])dbt(_process\.py)?(\s|$)")
+
+_COMMAND_SHOWN = 120
 
 
 def build_database(warehouse: Path) -> Path:
@@ -81,13 +90,29 @@ def open_build(build_db: Path, *, read_only: bool = False) -> Iterator[duckdb.Du
 
 def _why_not_opened(build_db: Path, error: str) -> str:
     if "lock" in error.lower():
-        return (
-            f"Another program has {build_db} open. Close it; to look at results, open published/stickiness.duckdb with "
-            f"read_only=True instead."
-        )
+        return _who_has_it(build_db, error)
     return (
         f"The build database {build_db} cannot be opened: {error.splitlines()[0]} "
         f"It is only working space: move it away and refresh again."
+    )
+
+
+def _who_has_it(build_db: Path, error: str) -> str:
+    """What a person is told where another process has the build database open; DuckDB gives its number."""
+    found = _HOLDER.search(error)
+    pid = int(found[1]) if found else None
+    command = command_of(pid) if pid is not None else ""
+    is_dbt = _DBT.search(command)
+    command = textwrap.shorten(command, _COMMAND_SHOWN, placeholder=" …")
+    if is_dbt:
+        return (
+            f"dbt has {build_db} open (process {pid}: {command}). One that was started by hand ends with its command; "
+            f"one that a refresh started ends within seconds of it. Try again then, or end it: kill {pid}"
+        )
+    who = f"Process {pid} ({command})" if command else "Another program"
+    return (
+        f"{who} has {build_db} open. Close it; to look at results, open published/stickiness.duckdb with "
+        f"read_only=True instead."
     )
 
 
