@@ -1,6 +1,7 @@
 """The commands: what they tell, to whom, and with which exit status."""
 
 import fcntl
+import os
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, date, datetime
@@ -238,13 +239,19 @@ def test_a_rollback_that_is_impossible_fails_with_its_reason(
 def test_dev_serves_the_code_location_with_the_settings_of_a_refresh(
     raw: Path, warehouse: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    started: list[list[str]] = []
-    monkeypatch.setattr(cli.os, "execv", lambda program, arguments: started.append(arguments))
-    monkeypatch.chdir(raw)
-    cli.main(["dev"])
-    assert started[0][1:] == ["-m", "dagster", "dev", "--module-name", "orchestration.definitions"]
+    started: list[tuple] = []
+    monkeypatch.setattr(cli, "load_manifest", lambda *_: {})
+    monkeypatch.setattr(cli, "supervise", lambda *given, **named: started.append((given, named)) or 0)
+    monkeypatch.setenv("STICKINESS_ALLOW", "fewer_rows")
+    assert cli.main(["dev"]) == 0
+    assert cli.main(["dev", "--end-with-parent"]) == 0
+    [((commands, home, folder), alone), (_, below_make)] = started
+    assert list(commands) == ["code server", "daemon", "web server"]
+    assert all(command[-1] == "orchestration.definitions" for command in commands.values())
+    assert (home, folder) == (warehouse / "dagster", cli.ROOT)
+    assert (alone["parent"], below_make["parent"]) == (None, os.getppid())
     assert cli.os.environ["DAGSTER_HOME"] == str(warehouse / "dagster")
-    assert Path.cwd() == cli.ROOT
+    assert "STICKINESS_ALLOW" not in cli.os.environ, "what is let pass is let pass once"
 
 
 # The summary of a published file
