@@ -14,6 +14,7 @@ from pathlib import Path
 from orchestration.dead_runs import fail_dead_runs
 from orchestration.errors import ProjectError, StickinessError
 from orchestration.lifeline import end_with_starter
+from orchestration.serving.pages import listen, serve
 from orchestration.settings import warehouse_folder
 
 MODULE = "orchestration.definitions"
@@ -51,9 +52,11 @@ def run_daemon(sockets: Path, module: str) -> None:
 
 def run_web(sockets: Path, module: str) -> None:
     """Serve the pages."""
-    from dagster_webserver.cli import dagster_webserver
+    from dagster._utils.log import configure_loggers
 
-    dagster_webserver.main(["--workspace", str(_workspace(sockets, module, "web"))])
+    listening = listen()
+    configure_loggers(log_level="INFO")
+    serve(_workspace(sockets, module, "web"), listening)
 
 
 def _look_for_dead_runs() -> None:
