@@ -30,6 +30,7 @@ from orchestration.engines.engine import Engine
 from orchestration.engines.registry import load_engine
 from orchestration.errors import StickinessError, WarehouseLockedError
 from orchestration.failure_report import outcome
+from orchestration.modes import make_private, mend, private_files
 from orchestration.progress import announce, build_seconds, layer_times, nodes_by_id, remark, show_progress
 from orchestration.publication_guard import allowed_lines
 from orchestration.serving import dagster_process
@@ -80,7 +81,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; return its exit status."""
     options = _parser().parse_args(arguments)
     try:
-        return options.command(options)
+        with private_files():
+            return options.command(options)
     except WarehouseLockedError as error:
         print(error, file=sys.stderr)
         return LOCKED
@@ -208,7 +210,8 @@ def _still_published() -> str:
 def _enter(settings: Settings) -> None:
     """Prepare the warehouse, and set what every later step reads, here and in the processes that it starts."""
     home = dagster_home(settings.warehouse)
-    home.mkdir(parents=True, exist_ok=True)
+    make_private(home)
+    mend(settings.warehouse, settings.root)
     (home / "dagster.yaml").write_text(DAGSTER_YAML, encoding="utf-8")
     load_engine(settings.target, settings.warehouse).upgrade()
     os.environ["DAGSTER_HOME"] = str(home)

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TextIO
 
 from orchestration.errors import WarehouseError, WarehouseLockedError
+from orchestration.modes import make_open
 from orchestration.processes import start_of
 
 LOCK_FILE = ".lock"
@@ -128,7 +129,7 @@ def _locked(folder: Path, run_id: str | None, why_not: Callable[[Path], str]) ->
             _held[path].name_run(before)
         return
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        make_open(folder)
         # opened for reading too and never emptied by that, since it may be another's
         file = os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT, 0o600), "r+")
     except OSError as error:

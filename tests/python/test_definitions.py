@@ -184,6 +184,10 @@ def test_a_refresh_lands_builds_tests_and_publishes_and_a_failed_test_leaves_rea
     assert found == [("O1",), ("O2",), ("O2",)]
     assert files == [("orders", 3)]
 
+    for private in ("landing", "build"):
+        for path in [warehouse / private, *(warehouse / private).rglob("*")]:
+            assert path.stat().st_mode & 0o077 == 0, f"others may use {path}"
+
     first = current(warehouse)
     assert str(first.as_of_date) == "2026-03-31"
     assert (first.tests_passed, first.tests_warned, first.tables) == (1, 1, 3)

@@ -16,6 +16,7 @@ from orchestration.duckdb_sql import file_list, identifier
 from orchestration.errors import WarehouseError
 from orchestration.landing.land import Landing
 from orchestration.landing.landing_file import landing_columns
+from orchestration.modes import make_private
 from orchestration.predictive import tables
 from orchestration.processes import command_of
 from orchestration.run_tables import (
@@ -77,7 +78,7 @@ def fill(
 def open_build(build_db: Path, *, read_only: bool = False) -> Iterator[duckdb.DuckDBPyConnection]:
     """Open the build database, in UTC, and close it again; `WarehouseError` if that cannot be done."""
     try:
-        build_db.parent.mkdir(parents=True, exist_ok=True)
+        make_private(build_db.parent)
         connection = duckdb.connect(str(build_db), read_only=read_only)
         connection.execute("SET TimeZone = 'UTC'")
     except (duckdb.Error, OSError) as error:
