@@ -92,6 +92,8 @@ spark_if_possible = $$( \
 
 lint_all = $(python) -m ruff check . && $(python) -m ruff format --check . && $(python) -m tools.lint_sql
 
+# `exec`: a signal that make passes on reaches the command, and not a shell that would leave it behind
+
 # ---- targets --------------------------------------------------------------------------------------------------------
 
 help: ## list the targets (this)
@@ -114,16 +116,16 @@ setup: ## install what a change of the project needs, beside what a run does
 	@$(call with,dev)
 
 run: ## build, test and publish the marts of a company or a raw folder
-	@$(call with,$(engine)) && $(python) -m orchestration.cli refresh
+	@$(call with,$(engine)) && exec $(python) -m orchestration.cli refresh
 
 check: ## land and judge a raw folder in seconds, without building from it
-	@$(call with,$(engine)) && $(python) -m orchestration.cli check
+	@$(call with,$(engine)) && exec $(python) -m orchestration.cli check
 
 dev: ## Dagster's web interface on http://127.0.0.1:3000
-	@$(call with,$(engine)) && $(python) -m orchestration.cli dev
+	@$(call with,$(engine)) && exec $(python) -m orchestration.cli dev --end-with-parent
 
 rollback: ## publish the previous version again
-	@$(call with,$(engine)) && $(python) -m orchestration.cli rollback
+	@$(call with,$(engine)) && exec $(python) -m orchestration.cli rollback
 
 sample: ## simulate a company whose truth is known (SIZE=small|medium|large, SEED=1)
 	@$(call with,) && $(python) -m companies.sample.simulator

@@ -15,15 +15,16 @@ from orchestration.build_figures import ask_build, built_tables, landed_tables
 from orchestration.contract import load_contract
 from orchestration.dbt_project import load_manifest, run_dbt, share_parse, target_folder
 from orchestration.engines.registry import load_engine
-from orchestration.errors import BuildError
+from orchestration.errors import BuildError, WarehouseError
 from orchestration.landing.land import Landing, land
+from orchestration.modes import make_private
 from orchestration.publication_guard import Judgement, Limits, build_findings, judge, missing_tables, warning_lines
 from orchestration.publishing import Publication, TableFigures, last_of_company
 from orchestration.run_tables import company_id
 from orchestration.settings import WAREHOUSE_DIR, Settings, default_target
 from orchestration.summary import OrderWarning, Rejection, order_warnings, rejections
 from orchestration.value_rules import value_rules
-from orchestration.warehouse_lock import warehouse_lock
+from orchestration.warehouse_lock import unwritable, warehouse_lock
 
 JUDGED = ("+rejected_rows", "+row_reconciliation", "+order_warnings")
 
@@ -54,6 +55,10 @@ def land_only(settings: Settings) -> Landing:
         WarehouseLockedError: another check is running.
     """
     folder = check_folder(settings.warehouse)
+    try:
+        make_private(folder)
+    except OSError as error:
+        raise WarehouseError(unwritable(settings.warehouse, error)) from error
     with warehouse_lock(folder):
         contract, rules = load_contract(settings.root), value_rules(settings)
         return land(settings.raw_dir, folder / "landing", contract, rules, settings.dialects)

@@ -18,19 +18,23 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
 from orchestration import summary
 from orchestration.build_figures import table_figures
-from orchestration.dbt_project import read_json, target_folder
+from orchestration.dbt_project import load_manifest, read_json, target_folder
+from orchestration.dead_runs import dagster_home, fail_dead_runs
 from orchestration.deprecations import deprecation_lines, deprecations
 from orchestration.empty_marts import empty_marts, marts_empty_without
 from orchestration.engines.engine import Engine
 from orchestration.engines.registry import load_engine
 from orchestration.errors import StickinessError, WarehouseLockedError
 from orchestration.failure_report import outcome
-from orchestration.progress import announce, build_seconds, layer_times, nodes_by_id, show_progress
+from orchestration.modes import make_private, mend, private_files
+from orchestration.progress import announce, build_seconds, layer_times, nodes_by_id, remark, show_progress
 from orchestration.publication_guard import allowed_lines
+from orchestration.serving import dagster_process
+from orchestration.serving.supervisor import supervise
 from orchestration.settings import (
     ALLOW,
     AS_OF,
@@ -54,12 +58,19 @@ PUBLISHED, FAILED, LOCKED, INTERRUPTED = 0, 1, 3, 130
 
 # Dagster's own folder: runs and asset history only. What steps print is shown here or kept in refresh.log.
 DAGSTER_YAML = """\
+# Written anew at each start; what you change here is lost.
 telemetry:
   enabled: false
 concurrency:
   pools:
     default_limit: 1
     granularity: run
+# The longest time a run may take: one that hangs must not hold up the next night. That a run's process is gone Dagster
+# does not see where it runs on this machine; orchestration/dead_runs.py does.
+run_monitoring:
+  enabled: true
+  poll_interval_seconds: 30
+  max_runtime_seconds: 43200
 compute_logs:
   module: dagster._core.storage.noop_compute_log_manager
   class: NoOpComputeLogManager
@@ -70,7 +81,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; return its exit status."""
     options = _parser().parse_args(arguments)
     try:
-        return options.command(options)
+        with private_files():
+            return options.command(options)
     except WarehouseLockedError as error:
         print(error, file=sys.stderr)
         return LOCKED
@@ -90,7 +102,9 @@ def _parser() -> argparse.ArgumentParser:
     back.add_argument("--to", metavar="ID", help="a version to publish instead of the previous one")
     back.set_defaults(command=_rollback)
     commands.add_parser("check", help="land and judge the rows, build nothing").set_defaults(command=_check)
-    commands.add_parser("dev", help="serve Dagster's web pages").set_defaults(command=_dev)
+    dev = commands.add_parser("dev", help="serve Dagster's web pages")
+    dev.add_argument("--end-with-parent", action="store_true", help="end as soon as the process that started this does")
+    dev.set_defaults(command=_dev)
     return parser
 
 
@@ -135,13 +149,16 @@ def _show(sections: Sequence[Sequence[str]]) -> None:
             print("\n" + "\n".join(section), flush=True)
 
 
-def _dev(options: argparse.Namespace) -> NoReturn:
-    _enter(load_settings())
+def _dev(options: argparse.Namespace) -> int:
+    """Serve Dagster's pages, schedules and runs until told to end."""
+    parent = os.getppid() if options.end_with_parent else None
+    settings = load_settings()
+    _enter(settings)
     # what is let pass is let pass once, in the configuration of a run; the server would let it pass every night
     os.environ.pop(ALLOW, None)
-    os.chdir(ROOT)
-    # takes the place of this process, so that it is the one that Ctrl-C and kill reach
-    os.execv(sys.executable, [sys.executable, "-m", "dagster", "dev", "--module-name", "orchestration.definitions"])
+    # a project that cannot be parsed is told here and now, and not by a server that has waited for it
+    load_manifest(settings.root, settings.target)
+    return supervise(dagster_process.commands(), dagster_home(settings.warehouse), ROOT, parent=parent)
 
 
 def _refresh(options: argparse.Namespace) -> int:
@@ -193,10 +210,10 @@ def _still_published() -> str:
 
 def _enter(settings: Settings) -> None:
     """Prepare the warehouse, and set what every later step reads, here and in the processes that it starts."""
-    home = settings.warehouse / "dagster"
-    home.mkdir(parents=True, exist_ok=True)
-    if not (home / "dagster.yaml").exists():
-        (home / "dagster.yaml").write_text(DAGSTER_YAML, encoding="utf-8")
+    home = dagster_home(settings.warehouse)
+    make_private(home)
+    mend(settings.warehouse, settings.root)
+    (home / "dagster.yaml").write_text(DAGSTER_YAML, encoding="utf-8")
     load_engine(settings.target, settings.warehouse).upgrade()
     os.environ["DAGSTER_HOME"] = str(home)
     os.environ["DAGSTER_DISABLE_TELEMETRY"] = "yes"
@@ -230,6 +247,8 @@ def _run_job(settings: Settings) -> Run:
         start_seconds = time.monotonic() - begin
         with show_progress(terminal), DagsterInstance.get() as instance:
             announce("start", "", start_seconds)
+            for run_id in fail_dead_runs(instance, settings.warehouse):
+                remark(f"run {run_id} was reported failed: its process ended")
             result = job.execute_in_process(
                 instance=instance,
                 raise_on_error=False,
@@ -240,7 +259,7 @@ def _run_job(settings: Settings) -> Run:
 
 def _log(warehouse: Path) -> Path:
     """Where the last refresh says what nobody need see: what libraries print, and how long each step took."""
-    return warehouse / "dagster" / "refresh.log"
+    return dagster_home(warehouse) / "refresh.log"
 
 
 @contextlib.contextmanager

@@ -18,8 +18,9 @@ import yaml
 
 from orchestration.engines.registry import ADAPTERS
 from orchestration.errors import ProjectError
+from orchestration.lifeline import PARENT
 from orchestration.publishing import PUBLISHED_SCHEMAS, Table
-from orchestration.settings import default_target
+from orchestration.settings import ROOT, default_target
 
 # a folder of its own: what somebody's own dbt commands leave in target/ may be of other files than there are now
 _PARSED = Path("target") / "refresh"
@@ -29,6 +30,8 @@ _PARTIAL_PARSE_FILE = "partial_parse.msgpack"
 _PATH_SETTINGS = ("model-paths", "seed-paths", "macro-paths", "test-paths", "snapshot-paths", "analysis-paths")
 _PROJECT_FILES = ("dbt_project.yml", "profiles.yml", "packages.yml", "dependencies.yml", "selectors.yml")
 _SUFFIXES = {".sql", ".yml", ".yaml", ".csv", ".md", ".py"}
+# arguments of Python: dbt in a process that ends with the one that started it, which says its number in PARENT
+DBT_OF_THIS_PROCESS = ("-P", str(ROOT / "orchestration" / "dbt_process.py"))
 # a company's own models, seeds, tests and macros; git ignores them
 CUSTOM_FOLDER = "custom"
 
@@ -94,9 +97,9 @@ def run_dbt(
     """
     paths = {"DBT_TARGET_PATH": str(folder), "DBT_LOG_PATH": str(folder), "DBT_PROFILES_DIR": str(root)}
     return subprocess.run(
-        [dbt_executable(), "--quiet", "--no-use-colors", *arguments],
+        [sys.executable, *DBT_OF_THIS_PROCESS, "--quiet", "--no-use-colors", *arguments],
         cwd=root,
-        env={**os.environ, **dbt_environment(), **paths, **(environ or {})},
+        env={**os.environ, **dbt_environment(), **paths, PARENT: str(os.getpid()), **(environ or {})},
         capture_output=True,
         text=True,
         check=False,

@@ -1,4 +1,4 @@
-"""What Dagster loads (`dagster dev --module-name orchestration.definitions`): assets of a refresh, jobs, schedules."""
+"""What Dagster loads (`--module-name orchestration.definitions`): assets of a refresh, jobs, schedules."""
 
 from pathlib import Path
 
@@ -12,6 +12,7 @@ from orchestration.assets.raw_tables import build_raw_tables
 from orchestration.assets.refresh import RefreshConfig
 from orchestration.contract import load_contract
 from orchestration.dbt_project import load_manifest
+from orchestration.lifeline import end_with_starter
 from orchestration.schedules import build_schedules
 from orchestration.settings import ROOT, build_target, scheduled_time_zone
 
@@ -55,4 +56,6 @@ def build_definitions(root: Path) -> Definitions:
 @definitions
 def defs() -> Definitions:
     """The project that this file belongs to; parsed when Dagster asks for it, not on import."""
+    # whatever loads this for Dagster, the code server and each of its runs, ends with what started it
+    end_with_starter()
     return build_definitions(ROOT)

@@ -2,6 +2,7 @@
 
 import os
 import subprocess
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from importlib.metadata import version
@@ -13,10 +14,11 @@ from packaging.version import Version
 
 from orchestration.assets.refresh import WRITER_POOL, RefreshConfig, raised_as_failure
 from orchestration.contract import load_contract
-from orchestration.dbt_project import dbt_environment, dbt_executable, read_json, share_parse, target_folder
+from orchestration.dbt_project import DBT_OF_THIS_PROCESS, dbt_environment, read_json, share_parse, target_folder
 from orchestration.engines.registry import load_engine
 from orchestration.errors import BuildError
 from orchestration.failure_report import FAILED_STATUSES, describe_failures, personal_columns
+from orchestration.lifeline import PARENT
 from orchestration.progress import Progress, nodes_by_id
 from orchestration.settings import WAREHOUSE_DIR, Settings
 
@@ -50,7 +52,8 @@ class Translator(DagsterDbtTranslator):
 
 def dbt_resource(project: DbtProject) -> DbtCli:
     """The resource that runs dbt on the project."""
-    return DbtCli(project_dir=project, dbt_executable=dbt_executable())
+    # this Python, which is told to run the file before what dagster-dbt tells dbt
+    return DbtCli(project_dir=project, dbt_executable=sys.executable, global_config_flags=list(DBT_OF_THIS_PROCESS))
 
 
 def build_arguments(target: str, full_refresh: bool) -> list[str]:
@@ -115,7 +118,12 @@ def _start(dbt: DbtCli, settings: Settings, arguments: Sequence[str], **given: A
     # profiles.yml reads it, from another working directory
     os.environ[WAREHOUSE_DIR] = str(settings.warehouse)
     os.environ.update(dbt_environment())
-    return dbt.cli(arguments, target_path=target, raise_on_error=False, **given)
+    # for this one process: what it starts, or what else this process does, has another starter
+    os.environ[PARENT] = str(os.getpid())
+    try:
+        return dbt.cli(arguments, target_path=target, raise_on_error=False, **given)
+    finally:
+        del os.environ[PARENT]
 
 
 def _follow(invocation: DbtCliInvocation, manifest: Mapping[str, Any], messages: list[str]) -> Iterator[Any]:

@@ -8,6 +8,7 @@ from pathlib import Path
 from dagster import ConfigurableResource, Failure, InitResourceContext
 
 from orchestration.errors import StickinessError
+from orchestration.modes import private_files
 from orchestration.settings import ROOT, Settings, load_settings, parse_allow, parse_as_of, warehouse_folder
 from orchestration.warehouse_lock import warehouse_lock
 
@@ -26,7 +27,8 @@ class RefreshConfig(ConfigurableResource):
 
     @contextlib.contextmanager
     def yield_for_execution(self, context: InitResourceContext) -> Iterator["RefreshConfig"]:
-        with warehouse_lock(warehouse_folder(root=Path(self.root))):
+        run_id = context.run.run_id if context.run else None
+        with private_files(), warehouse_lock(warehouse_folder(root=Path(self.root)), run_id):
             yield self
 
     def settings(self) -> Settings:

@@ -359,7 +359,7 @@ def test_the_tests_of_spark_are_run_where_they_can(checkout: Checkout, java: int
 
 def test_no_program_is_allowed_to_report_its_use(checkout: Checkout) -> None:
     got = checkout.run("dev", cwd=checkout.root)
-    assert got["command"] == ["dev"]
+    assert got["command"] == ["dev", "--end-with-parent"]
     assert (got["DO_NOT_TRACK"], got["DBT_SEND_ANONYMOUS_USAGE_STATS"], got["DAGSTER_DISABLE_TELEMETRY"]) == (
         "1",
         "False",

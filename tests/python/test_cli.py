@@ -1,6 +1,7 @@
 """The commands: what they tell, to whom, and with which exit status."""
 
 import fcntl
+import os
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, date, datetime
@@ -9,6 +10,7 @@ from types import SimpleNamespace
 
 import duckdb
 import pytest
+import yaml
 
 from orchestration import cli, summary
 from orchestration.build_figures import table_figures
@@ -184,12 +186,14 @@ def test_the_steps_and_their_processes_read_absolute_paths_and_phone_nobody(
     assert "telemetry:\n  enabled: false" in (warehouse / "dagster" / "dagster.yaml").read_text()
 
 
-def test_a_dagster_yaml_of_the_users_own_is_left_as_it_is(warehouse: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_dagster_yaml_is_that_of_this_release_at_each_start(warehouse: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (warehouse / "dagster").mkdir(parents=True)
     (warehouse / "dagster" / "dagster.yaml").write_text("telemetry: {enabled: false}\n")
     monkeypatch.setattr(cli, "_run_job", stopped_by(BuildError("enough")))
     cli.main(["refresh"])
-    assert (warehouse / "dagster" / "dagster.yaml").read_text() == "telemetry: {enabled: false}\n"
+    written = yaml.safe_load((warehouse / "dagster" / "dagster.yaml").read_text())
+    assert written["concurrency"]["pools"]["default_limit"] == 1
+    assert written["run_monitoring"]["max_runtime_seconds"] < 24 * 3600, "a run that hangs must not outlast the day"
 
 
 def test_a_refresh_gives_the_versions_of_an_earlier_release_their_new_name_before_anything_else(
@@ -235,13 +239,19 @@ def test_a_rollback_that_is_impossible_fails_with_its_reason(
 def test_dev_serves_the_code_location_with_the_settings_of_a_refresh(
     raw: Path, warehouse: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    started: list[list[str]] = []
-    monkeypatch.setattr(cli.os, "execv", lambda program, arguments: started.append(arguments))
-    monkeypatch.chdir(raw)
-    cli.main(["dev"])
-    assert started[0][1:] == ["-m", "dagster", "dev", "--module-name", "orchestration.definitions"]
+    started: list[tuple] = []
+    monkeypatch.setattr(cli, "load_manifest", lambda *_: {})
+    monkeypatch.setattr(cli, "supervise", lambda *given, **named: started.append((given, named)) or 0)
+    monkeypatch.setenv("STICKINESS_ALLOW", "fewer_rows")
+    assert cli.main(["dev"]) == 0
+    assert cli.main(["dev", "--end-with-parent"]) == 0
+    [((commands, home, folder), alone), (_, below_make)] = started
+    assert list(commands) == ["code server", "daemon", "web server"]
+    assert all(command[-1] == "orchestration.definitions" for command in commands.values())
+    assert (home, folder) == (warehouse / "dagster", cli.ROOT)
+    assert (alone["parent"], below_make["parent"]) == (None, os.getppid())
     assert cli.os.environ["DAGSTER_HOME"] == str(warehouse / "dagster")
-    assert Path.cwd() == cli.ROOT
+    assert "STICKINESS_ALLOW" not in cli.os.environ, "what is let pass is let pass once"
 
 
 # The summary of a published file

@@ -43,6 +43,7 @@ from orchestration.landing.broken_files import RawFolderError
 from orchestration.publishing import Event, Publication, PublicationFacts, TableFigures
 from orchestration.schedules import build_schedules
 from orchestration.settings import ROOT, Settings, defaults_of, read_company_settings
+from orchestration.warehouse_lock import Holder, holder_of
 
 # the tests of this module share one parsed project
 pytestmark = pytest.mark.xdist_group("definitions")
@@ -182,6 +183,10 @@ def test_a_refresh_lands_builds_tests_and_publishes_and_a_failed_test_leaves_rea
         files = connection.execute("SELECT * FROM published.quality.raw_files").fetchall()
     assert found == [("O1",), ("O2",), ("O2",)]
     assert files == [("orders", 3)]
+
+    for private in ("landing", "build"):
+        for path in [warehouse / private, *(warehouse / private).rglob("*")]:
+            assert path.stat().st_mode & 0o077 == 0, f"others may use {path}"
 
     first = current(warehouse)
     assert str(first.as_of_date) == "2026-03-31"
@@ -397,22 +402,25 @@ def test_a_run_that_finds_the_warehouse_taken_stops_before_its_first_step(
     assert not (tmp_path / "dw" / "landing").exists()
 
 
-def test_a_run_holds_the_warehouse_while_its_steps_run(
+def test_a_run_holds_the_warehouse_by_name_while_its_steps_run(
     definitions: Definitions, raw: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     taken: list[bool] = []
+    holders: list[Holder | None] = []
 
     def land(*arguments: object) -> None:
-        with (tmp_path / "dw" / ".lock").open("w") as other:
+        with (tmp_path / "dw" / ".lock").open("r") as other:
             try:
                 fcntl.flock(other, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except OSError:
                 taken.append(True)
+        holders.append(holder_of(tmp_path / "dw"))
         raise RawFolderError("enough")
 
     monkeypatch.setattr(raw_tables, "land", land)
-    refresh(definitions)
+    result = refresh(definitions)
     assert taken == [True]
+    assert [holder.run_id for holder in holders] == [result.run_id]
 
 
 def test_the_raw_tables_are_the_sources_of_dbt_and_the_marts_those_of_the_publication(definitions: Definitions) -> None:

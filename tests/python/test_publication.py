@@ -30,6 +30,7 @@ from orchestration.engines.duckdb.publication import (
 from orchestration.engines.duckdb.publication_ledger import Ledger
 from orchestration.engines.duckdb.write_published_files import STORAGE_VERSION
 from orchestration.errors import PublicationError
+from orchestration.modes import private_files
 from orchestration.publishing import PublicationFacts, TableFigures
 from orchestration.settings import ROOT
 
@@ -262,6 +263,14 @@ def modes(warehouse: Path) -> set[int]:
 def test_published_files_may_be_read_and_not_written(warehouse: Path) -> None:
     published(warehouse, "O1")
     assert modes(warehouse) == {0o444}
+
+
+def test_readers_come_to_what_is_published_whatever_the_umask_of_who_made_it(warehouse: Path) -> None:
+    with private_files():
+        published(warehouse, "O1")
+    versions = [warehouse / "versions", *(warehouse / "versions").rglob("*")]
+    found = {(path.is_dir(), stat.S_IMODE(path.stat().st_mode)) for path in versions}
+    assert found == {(True, 0o755), (False, 0o444)}
 
 
 # root ignores modes, so what is tried is tried after root has been left, once all that is needed is imported

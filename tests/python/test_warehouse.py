@@ -2,6 +2,8 @@
 
 import fcntl
 import re
+import subprocess
+import sys
 from datetime import UTC, date, datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -185,6 +187,37 @@ def test_a_build_database_that_is_none_is_told_with_what_to_do(warehouse: Path) 
     build_db.write_text("not a database, but long enough to be read as the header of one" * 100)
     with pytest.raises(WarehouseError, match="cannot be opened.*move it away and refresh again"), open_build(build_db):
         pass
+
+
+def held_by_another(build_db: Path, *command: str) -> subprocess.Popen:
+    """Another process that has the build database open; `command` follows Python's own in its command line."""
+    build_db.parent.mkdir(parents=True)
+    code = "import duckdb, sys, time; c = duckdb.connect(sys.argv[-1]); print(flush=True); time.sleep(60)"
+    process = subprocess.Popen([sys.executable, "-c", code, *command, str(build_db)], stdout=subprocess.PIPE)
+    process.stdout.readline()
+    return process
+
+
+@pytest.mark.parametrize(
+    ("command", "told"),
+    [
+        (["notebook"], r"Process {pid} \(.*\) has .*warehouse.duckdb open\. Close it; .*read_only=True"),
+        (["/project/.venv/bin/dbt", "build"], r"dbt has .* open \(process {pid}: .*\).* or end it: kill {pid}$"),
+        (
+            ["/project/orchestration/dbt_process.py", "build"],
+            r"dbt has .* open .*a refresh started ends within seconds",
+        ),
+    ],
+)
+def test_who_has_the_build_database_open_is_named(warehouse: Path, command: list[str], told: str) -> None:
+    build_db = warehouse / "build" / "warehouse.duckdb"
+    process = held_by_another(build_db, *command)
+    try:
+        with pytest.raises(WarehouseError, match=told.format(pid=process.pid)), open_build(build_db):
+            pass
+    finally:
+        process.kill()
+        process.wait()
 
 
 # The lock

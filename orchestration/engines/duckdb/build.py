@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import re
+import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
@@ -14,7 +16,9 @@ from orchestration.duckdb_sql import file_list, identifier
 from orchestration.errors import WarehouseError
 from orchestration.landing.land import Landing
 from orchestration.landing.landing_file import landing_columns
+from orchestration.modes import make_private
 from orchestration.predictive import tables
+from orchestration.processes import command_of
 from orchestration.run_tables import (
     COMPANY_SETTING_COLUMNS,
     RAW_FILE_COLUMNS,
@@ -26,6 +30,12 @@ from orchestration.run_tables import (
     value_repairs,
 )
 from orchestration.settings import Settings
+
+_HOLDER = re.compile(r"\(PID (\d+)\)")
+# a program of that name, or the module that starts it for a refresh
+_DBT = re.compile(r"(^|[\s/])dbt(_process\.py)?(\s|$)")
+
+_COMMAND_SHOWN = 120
 
 
 def build_database(warehouse: Path) -> Path:
@@ -71,7 +81,7 @@ def fill(
 def open_build(build_db: Path, *, read_only: bool = False) -> Iterator[duckdb.DuckDBPyConnection]:
     """Open the build database, in UTC, and close it again; `WarehouseError` if that cannot be done."""
     try:
-        build_db.parent.mkdir(parents=True, exist_ok=True)
+        make_private(build_db.parent)
         connection = duckdb.connect(str(build_db), read_only=read_only)
         connection.execute("SET TimeZone = 'UTC'")
     except (duckdb.Error, OSError) as error:
@@ -84,13 +94,29 @@ def open_build(build_db: Path, *, read_only: bool = False) -> Iterator[duckdb.Du
 
 def _why_not_opened(build_db: Path, error: str) -> str:
     if "lock" in error.lower():
-        return (
-            f"Another program has {build_db} open. Close it; to look at results, open published/stickiness.duckdb with "
-            f"read_only=True instead."
-        )
+        return _who_has_it(build_db, error)
     return (
         f"The build database {build_db} cannot be opened: {error.splitlines()[0]} "
         f"It is only working space: move it away and refresh again."
+    )
+
+
+def _who_has_it(build_db: Path, error: str) -> str:
+    """What a person is told where another process has the build database open; DuckDB gives its number."""
+    found = _HOLDER.search(error)
+    pid = int(found[1]) if found else None
+    command = command_of(pid) if pid is not None else ""
+    is_dbt = _DBT.search(command)
+    command = textwrap.shorten(command, _COMMAND_SHOWN, placeholder=" …")
+    if is_dbt:
+        return (
+            f"dbt has {build_db} open (process {pid}: {command}). One that was started by hand ends with its command; "
+            f"one that a refresh started ends within seconds of it. Try again then, or end it: kill {pid}"
+        )
+    who = f"Process {pid} ({command})" if command else "Another program"
+    return (
+        f"{who} has {build_db} open. Close it; to look at results, open published/stickiness.duckdb with "
+        f"read_only=True instead."
     )
 
 

@@ -20,6 +20,7 @@ from duckdb import DuckDBPyConnection
 from orchestration.contract import load_contract
 from orchestration.engines.duckdb.build import fill
 from orchestration.landing.land import Landing
+from orchestration.modes import make_private
 from orchestration.settings import ROOT, Settings, defaults_of, read_company_settings
 from orchestration.warehouse_lock import unwritable
 
@@ -33,7 +34,7 @@ class Plugin(BasePlugin):
 
     def update_connection_config(self, creds: DuckDBCredentials, config: dict[str, Any]) -> None:
         try:
-            Path(creds.path).parent.mkdir(parents=True, exist_ok=True)
+            make_private(Path(creds.path).parent)
         except OSError as error:
             raise DbtRuntimeError(unwritable(self._warehouse, error)) from error
 

@@ -25,6 +25,7 @@ from orchestration.engines.duckdb.write_published_files import (
     sync_path,
 )
 from orchestration.errors import PublicationError
+from orchestration.modes import make_open
 from orchestration.publishing import (
     Event,
     Publication,
@@ -158,7 +159,7 @@ def recover(warehouse: Path) -> None:
     """Finish or remove what a publication that was stopped, or an earlier release, has left."""
     upgrade(warehouse)
     versions, ledger = warehouse / "versions", Ledger(warehouse)
-    versions.mkdir(parents=True, exist_ok=True)
+    make_open(versions)
     for leftover in versions.glob("*.tmp"):
         shutil.rmtree(leftover, ignore_errors=True)
     events = ledger.events()

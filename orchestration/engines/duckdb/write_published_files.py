@@ -31,7 +31,7 @@ OLD_DATABASE_FILE = "marts.duckdb"
 PARQUET_FOLDER = "parquet"
 FACTS_FILE = "publication.json"
 _SPILL_FOLDER = "spill"
-READ_ONLY = 0o444
+READ_ONLY, PASSABLE = 0o444, 0o755
 
 
 def make_version(
@@ -68,6 +68,7 @@ def make_version(
     write_protect(folder)
     name_again(folder / DATABASE_FILE, folder / OLD_DATABASE_FILE)
     sync(folder)
+    let_readers_in(folder)
     return publication
 
 
@@ -177,8 +178,15 @@ def name_again(path: Path, name: Path) -> None:
 
 def write_protect(version: Path) -> None:
     """Let everybody read the files of a version and nobody write: a connection that may write locks readers out."""
-    for path in (*version.glob("*.duckdb"), *(version / PARQUET_FOLDER).rglob("*.parquet")):
+    for path in (*version.glob("*.duckdb"), *version.glob(FACTS_FILE), *(version / PARQUET_FOLDER).rglob("*.parquet")):
         path.chmod(READ_ONLY)
+
+
+def let_readers_in(version: Path) -> None:
+    """Let everybody pass the folders of a version that is whole, whatever the umask of who made it."""
+    for path in [*(version / PARQUET_FOLDER).rglob("*"), version / PARQUET_FOLDER, version]:
+        if path.is_dir():
+            path.chmod(PASSABLE)
 
 
 def rename_database(version: Path) -> None:

@@ -1,0 +1,1 @@
+"""Dagster's web pages, its daemon and its code server, under one process: `make dev`."""
