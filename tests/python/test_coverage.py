@@ -116,6 +116,14 @@ class TestStatistics:
         assert judge(small + large).width == pytest.approx(judge(small).width)
         assert judge(small + large).bias == pytest.approx(judge(small).bias)
 
+    def test_figures_without_an_interval_are_counted_and_left_out(self) -> None:
+        stated = [outcome(company, 10 + error, 10) for company, error in enumerate((1, -1, 3, 1))]
+        without = [outcome(9, float("nan"), 10), outcome(2, float("nan"), 50, part="x")]
+        found = judge(stated + without)
+        assert found == replace(judge(stated), unstated=2)
+        # nor does their truth count
+        assert [each.truth for each in against_population([*stated, outcome(9, float("nan"), 90)])][:4] == [10] * 4
+
     def test_a_population_is_judged_by_the_mean_truth_of_its_cell(self) -> None:
         found = against_population(
             [outcome(1, 10, 8), outcome(2, 10, 12), outcome(1, 10, 50, part="x"), outcome(2, 10, 70, part="x")]
@@ -173,9 +181,9 @@ class TestReport:
         kept = [replace(each, estimate_name="total of CLV") for each in normal_outcomes(1)]
         text = report({"kind": normal_outcomes(1, spread=1.5) + kept}, SORTS, [DAY], 90.0)
         assert "1 of 2 do not:\n\n* kind: total of purchases\n" in text
-        assert "\n| total of purchases | 600 | " in text and ", too narrow |" in text
+        assert "\n| total of purchases | 600 | 0 | " in text and ", too narrow |" in text
         assert "| kind | total of purchases | 2025-12-31 | 600 | " in text
-        assert "| total of CLV | 600 | " in text and " | keeps it |" in text
+        assert "| total of CLV | 600 | 0 | " in text and " | keeps it |" in text
         assert "| kind | total of CLV |" not in text
         assert "90 CPU minutes" in text
 
