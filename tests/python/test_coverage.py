@@ -200,6 +200,10 @@ def shopping(seed: int = 1, customers: int = 3_000, **parameters: object) -> Sho
 
 
 class TestUnkindCompanies:
+    def test_no_two_sorts_have_a_company_of_one_seed(self) -> None:
+        seeds = [sort.config(company).seed for sort in SORTS.values() for company in range(1, sort.companies + 1)]
+        assert len(set(seeds)) == len(seeds)
+
     def test_cohorts_differ_by_the_deviation_and_not_on_average(self) -> None:
         """Rates of cohorts over those of the same persons in the even company."""
         even = shopping().people
