@@ -204,6 +204,30 @@ class TestUnkindCompanies:
         seeds = [sort.config(company).seed for sort in SORTS.values() for company in range(1, sort.companies + 1)]
         assert len(set(seeds)) == len(seeds)
 
+    def test_companies_have_calendars_of_their_own(self) -> None:
+        """Months differ by 10%, and a month keeps half of what the one before differed by."""
+        companies = [SORTS["festival"].config(company) for company in range(1, 201)]
+        months = np.log([one.season.month_factors for one in companies])
+        # July 2023 to December 2026
+        assert months.shape == (200, 42)
+        assert months.std() == pytest.approx(0.1, abs=0.005)
+        assert np.corrcoef(months[:, :-1].ravel(), months[:, 1:].ravel())[0, 1] == pytest.approx(0.5, abs=0.03)
+        assert len({one.programme.launch for one in companies}) > 150
+        # which is the only thing that is drawn
+        assert {one.season.gift_peak for one in companies} == {1.5}
+        days = [campaign.day for one in companies for campaign in one.campaigns.campaigns]
+        assert len(days) == 2_000 and date(2023, 8, 1) <= min(days) and max(days) < DAY
+        assert sorted(campaign.name for campaign in companies[0].campaigns.campaigns) == sorted(
+            campaign.name for campaign in Config(1, 1).campaigns.campaigns
+        )
+
+    def test_a_month_has_its_factor(self) -> None:
+        plain, moved = Season(SeasonParameters()), Season(SeasonParameters(month_factors=(1.0, 2.0, 0.5)))
+        ratio = moved.rates / plain.rates
+        # July, August and September 2023; later months have none
+        assert np.allclose(ratio[:31], 1) and np.allclose(ratio[31:62], 2)
+        assert np.allclose(ratio[62:92], 0.5) and np.allclose(ratio[92:], 1)
+
     def test_cohorts_differ_by_the_deviation_and_not_on_average(self) -> None:
         """Rates of cohorts over those of the same persons in the even company."""
         even = shopping().people
