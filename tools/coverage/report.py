@@ -24,6 +24,7 @@ _TEMPLATE = """\
 
 Simulated companies of {customers} customers ([companies/sample](../companies/sample/README.md)), whose truth is known,
 as of {dates}.
+Each has a calendar of its own: the launch of the programme, the days of campaigns, good and bad months.
 The marts are those of this repository: their SQL and the refit run in memory on what the simulator drew, and a test
 shows that a build gives the same. `make coverage` makes this page again: {cpu_minutes:.0f} CPU minutes for the
 {companies} companies here. `make test` judges {few} on {few_dates} days, by wider limits, in about {few_minutes} CPU
