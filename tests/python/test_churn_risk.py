@@ -216,10 +216,11 @@ def test_the_probability_of_a_boosted_champion_is_that_of_python_and_decides_the
     actions = world.frame("select risk_band, is_valuable, action from seeds.retention_actions")
     action_of = {(band, valuable): action for band, valuable, action in actions.itertuples(index=False)}
     values = world.mart("customer_clv").set_index("customer_id").sort_index()
+    rhythm = world.mart("customer_cadence").set_index("customer_id")["purchase_due_probability"]
     for row, value, is_at_risk in zip(
         mart.itertuples(), values.itertuples(), bands["is_at_risk"].to_numpy()[place], strict=True
     ):
-        has_left = row.days_since_last_purchase >= 180 or value.p_alive < 0.5
+        has_left = row.days_since_last_purchase >= 180 or (value.p_alive < 0.5 and rhythm[row.Index] >= 0.5)
         assert row.Index == value.Index and row.has_probably_left == has_left
         assert row.recommended_action == action_of["left" if has_left else row.risk_band, row.is_valuable]
         assert row.is_save_candidate == (row.is_valuable and is_at_risk and not has_left)

@@ -116,6 +116,14 @@ class TestStatistics:
         assert judge(small + large).width == pytest.approx(judge(small).width)
         assert judge(small + large).bias == pytest.approx(judge(small).bias)
 
+    def test_figures_without_an_interval_are_counted_and_left_out(self) -> None:
+        stated = [outcome(company, 10 + error, 10) for company, error in enumerate((1, -1, 3, 1))]
+        without = [outcome(9, float("nan"), 10), outcome(2, float("nan"), 50, part="x")]
+        found = judge(stated + without)
+        assert found == replace(judge(stated), unstated=2)
+        # nor does their truth count
+        assert [each.truth for each in against_population([*stated, outcome(9, float("nan"), 90)])][:4] == [10] * 4
+
     def test_a_population_is_judged_by_the_mean_truth_of_its_cell(self) -> None:
         found = against_population(
             [outcome(1, 10, 8), outcome(2, 10, 12), outcome(1, 10, 50, part="x"), outcome(2, 10, 70, part="x")]
@@ -173,9 +181,9 @@ class TestReport:
         kept = [replace(each, estimate_name="total of CLV") for each in normal_outcomes(1)]
         text = report({"kind": normal_outcomes(1, spread=1.5) + kept}, SORTS, [DAY], 90.0)
         assert "1 of 2 do not:\n\n* kind: total of purchases\n" in text
-        assert "\n| total of purchases | 600 | " in text and ", too narrow |" in text
+        assert "\n| total of purchases | 600 | 0 | " in text and ", too narrow |" in text
         assert "| kind | total of purchases | 2025-12-31 | 600 | " in text
-        assert "| total of CLV | 600 | " in text and " | keeps it |" in text
+        assert "| total of CLV | 600 | 0 | " in text and " | keeps it |" in text
         assert "| kind | total of CLV |" not in text
         assert "90 CPU minutes" in text
 
@@ -192,6 +200,34 @@ def shopping(seed: int = 1, customers: int = 3_000, **parameters: object) -> Sho
 
 
 class TestUnkindCompanies:
+    def test_no_two_sorts_have_a_company_of_one_seed(self) -> None:
+        seeds = [sort.config(company).seed for sort in SORTS.values() for company in range(1, sort.companies + 1)]
+        assert len(set(seeds)) == len(seeds)
+
+    def test_companies_have_calendars_of_their_own(self) -> None:
+        """Months differ by 10%, and a month keeps half of what the one before differed by."""
+        companies = [SORTS["festival"].config(company) for company in range(1, 201)]
+        months = np.log([one.season.month_factors for one in companies])
+        # July 2023 to December 2026
+        assert months.shape == (200, 42)
+        assert months.std() == pytest.approx(0.1, abs=0.005)
+        assert np.corrcoef(months[:, :-1].ravel(), months[:, 1:].ravel())[0, 1] == pytest.approx(0.5, abs=0.03)
+        assert len({one.programme.launch for one in companies}) > 150
+        # which is the only thing that is drawn
+        assert {one.season.gift_peak for one in companies} == {1.5}
+        days = [campaign.day for one in companies for campaign in one.campaigns.campaigns]
+        assert len(days) == 2_000 and date(2023, 8, 1) <= min(days) and max(days) < DAY
+        assert sorted(campaign.name for campaign in companies[0].campaigns.campaigns) == sorted(
+            campaign.name for campaign in Config(1, 1).campaigns.campaigns
+        )
+
+    def test_a_month_has_its_factor(self) -> None:
+        plain, moved = Season(SeasonParameters()), Season(SeasonParameters(month_factors=(1.0, 2.0, 0.5)))
+        ratio = moved.rates / plain.rates
+        # July, August and September 2023; later months have none
+        assert np.allclose(ratio[:31], 1) and np.allclose(ratio[31:62], 2)
+        assert np.allclose(ratio[62:92], 0.5) and np.allclose(ratio[92:], 1)
+
     def test_cohorts_differ_by_the_deviation_and_not_on_average(self) -> None:
         """Rates of cohorts over those of the same persons in the even company."""
         even = shopping().people

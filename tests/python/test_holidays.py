@@ -16,9 +16,10 @@ from orchestration.settings import ROOT, read_company_settings
 YEARS = range(2015, 2036)
 COUNTRIES = [name for name in read_company_settings(ROOT)["holiday_country"].choices if name != "none"]
 SYNODIC = 29.530588861
-# days before and after the festival itself
+# days before and after the festival itself, or the lunar new year
 WINDOWS = {
     "spring_festival": (7, 7),
+    "new_year_shopping": (21, -8),
     "dragon_boat": (9, 0),
     "mid_autumn": (9, 0),
     "easter": (7, 1),
@@ -122,6 +123,7 @@ def festivals(year: int) -> dict[str, date]:
     thursdays = [day for day in (date(year, 11, n) for n in range(1, 31)) if day.weekday() == 3]
     return {
         "spring_festival": months[1],
+        "new_year_shopping": months[1],
         "dragon_boat": months[5] + timedelta(days=4),
         "mid_autumn": months[8] + timedelta(days=14),
         "easter": easter(year),

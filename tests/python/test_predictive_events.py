@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import date
+from datetime import date, timedelta
 
 import numpy as np
 import pytest
@@ -13,6 +13,7 @@ from purchase_histories import LIMITS
 from orchestration.predictive.btyd import BtydFit, expected_repeat_purchases
 from orchestration.predictive.events import Effect, Occurrence, estimate_events
 from orchestration.predictive.seasonality import Activity, Season, estimate_season
+from orchestration.seeds import holiday_calendar
 
 Floats = NDArray[np.float64]
 
@@ -102,6 +103,26 @@ def test_a_festival_that_moves_is_foreseen_where_it_moves_to() -> None:
     assert (
         abs(np.log(index[1] / index[2])) < 0.05 < -np.log(np.divide(*season_of(activity, as_of, ()).month_index[1:3]))
     )
+
+
+def test_gifts_that_are_bought_before_a_festival_come_when_it_comes() -> None:
+    """As of the end of 2025, with the calendar of the seeds. Lunar new years: 10 February, 29 January, 17 February.
+
+    Gifts are bought 20 to 7 days before: from 21 January and from 9 January on, so the Januaries of the past were busy.
+    In 2026 it is from 28 January on, so 3 of the 30 days ahead are such days. Without the event January looks busy.
+    """
+    as_of = date(2025, 12, 31)
+    gifts = tuple(
+        Occurrence("gifts", new_year - timedelta(days=20), new_year - timedelta(days=7))
+        for new_year in (date(2024, 2, 10), date(2025, 1, 29), date(2026, 2, 17))
+    )
+    activity = shop(as_of, {"gifts": 2.5}, gifts, seed=1)
+    plain, busy = shop(as_of, {}, ()), shop(as_of, {"gifts": 2.5}, gifts)
+    truth = (27 + 3 * 2.5) * plain.repeat_purchases.sum() / busy.repeat_purchases.sum()
+    chinese = holiday_calendar("CN")
+    assert season_of(activity, as_of, chinese).length(as_of, 30) == pytest.approx(truth, rel=0.10)
+    without = [one for one in chinese if one.event != "new_year_shopping"]
+    assert season_of(activity, as_of, without).length(as_of, 30) > 1.2 * truth
 
 
 @pytest.mark.parametrize("seed", range(5))

@@ -211,7 +211,9 @@ def test_no_occasion_is_compared_twice_and_none_is_left_for_a_member_without_one
         for day in history.days:
             enrolled = enrolled_on.get(customer_id, date.max)
             assert ((customer_id, day) in cell_of) == (day <= enrolled)
-            if day < enrolled and customer_id not in members[cell_of[customer_id, day]]:
+            if day < enrolled:
+                # of alike occasions each has a cell of its own
+                assert customer_id not in members[cell_of[customer_id, day]]
                 others[cell_of[customer_id, day]] += 1
     paired = world.rows("select count(*) from intermediate.int_programme_pairs_matched where not is_placebo")[0][0]
     assert paired == sum(min(len(side), others[cell]) for cell, side in members.items())

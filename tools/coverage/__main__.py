@@ -22,7 +22,7 @@ from tools.coverage.estimates import MARTS, measure
 from tools.coverage.judging import Outcome
 from tools.coverage.models import CompiledModels, compile_models
 from tools.coverage.report import report
-from tools.coverage.simulated import INPUTS
+from tools.coverage.simulated import INPUTS, company_settings
 
 SEEDS_SETTING = "STICKINESS_SAMPLE_SEEDS"
 REPORT = ROOT / "docs" / "coverage.md"
@@ -91,6 +91,8 @@ def _measured(tasks: Sequence[tuple[str, int]], kept: Path | None) -> Iterator[M
         models = compile_models(MARTS, INPUTS, Path(folder))
     if kept:
         kept /= _fingerprint(models)
+    # a sample that an earlier simulator made is made again, which two processes must not do at once
+    company_settings()
     with ProcessPoolExecutor(initializer=_begin, initargs=(models, kept)) as pool:
         yield from pool.map(_measure, tasks)
 

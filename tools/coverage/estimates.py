@@ -220,7 +220,7 @@ ESTIMATES: Mapping[str, Estimate] = {
 
 
 def measure(models: CompiledModels, config: Config, dates: Sequence[date]) -> list[Outcome]:
-    """Every estimate of a company that has an interval, at each of the as-of dates; `models` are those of MARTS."""
+    """Every estimate of a company, at each of the as-of dates; `models` are those of MARTS."""
     with models.connect() as connection:
         company = Company(config, models, connection)
         company.follow_points()
@@ -239,11 +239,12 @@ def build(models: CompiledModels, company: Company, connection: duckdb.DuckDBPyC
 
 
 def compare(connection: duckdb.DuckDBPyConnection, seed: int, as_of: date) -> list[Outcome]:
-    """The estimates that the marts have beside the truth."""
+    """The estimates that the marts have beside the truth, those that state no interval among them."""
     outcomes = []
     for name, estimate in ESTIMATES.items():
         sql = estimate.sql.format(as_of=as_of, last_month=f"{AS_OF:%Y-%m}")
-        for group, part, *figures in connection.execute(sql).fetchall():
-            if None not in figures:
-                outcomes.append(Outcome(name, seed, as_of, group, part, *map(float, figures)))
+        for group, part, *figures, truth in connection.execute(sql).fetchall():
+            if truth is not None:
+                known = [float("nan")] * 3 if None in figures else map(float, figures)
+                outcomes.append(Outcome(name, seed, as_of, group, part, *known, float(truth)))
     return outcomes

@@ -28,6 +28,8 @@ LEAST_COVERAGE_OF_FEW, WIDTH_LIMITS_OF_FEW = 0.80, (0.6, 1.8)
 class Outcome:
     """One figure of one simulated company: its estimate, the 95% interval, and the truth.
 
+    Where the mart states no interval, estimate, low and high are NaN.
+
     Attributes:
         estimate_name: what is estimated.
         company: the company, which is the cluster.
@@ -52,6 +54,10 @@ class Outcome:
         return self.estimate_name, str(self.as_of), self.part
 
     @property
+    def is_stated(self) -> bool:
+        return not np.isnan(self.half_width)
+
+    @property
     def holds(self) -> bool:
         return self.low <= self.truth <= self.high
 
@@ -65,7 +71,8 @@ class Judgement:
     """One estimate over companies, pooled over groups and days.
 
     Attributes:
-        companies, figures: how many.
+        companies, figures: how many that state an interval.
+        unstated: figures without one, which nothing else is taken from.
         coverage, coverage_low, coverage_high: share of the intervals that hold, with its 95% interval.
         width, width_low, width_high: mean half width over 1.96 root mean square errors, with its 95% interval.
         bias: mean error over root mean square error.
@@ -83,6 +90,7 @@ class Judgement:
     width_high: float
     bias: float
     bias_differs: bool
+    unstated: int = 0
 
 
 def failures(judgement: Judgement) -> list[str]:
@@ -114,11 +122,13 @@ def gross_failures(judgement: Judgement) -> list[str]:
 
 
 def judge(outcomes: Sequence[Outcome]) -> Judgement:
-    """Judge the outcomes of one estimate, of which one at least is not exactly right.
+    """Judge the outcomes of one estimate, of which one at least states an interval and is not exactly right.
 
     Errors and half widths of a cell are divided by the mean half width of the cell before they are pooled: days and
     horizons have different scales, and a mean over them would be that of the largest.
     """
+    unstated = sum(not outcome.is_stated for outcome in outcomes)
+    outcomes = [outcome for outcome in outcomes if outcome.is_stated]
     company = np.unique([outcome.company for outcome in outcomes], return_inverse=True)[1]
     error = np.array([outcome.estimate - outcome.truth for outcome in outcomes])
     width = np.array([outcome.half_width for outcome in outcomes])
@@ -146,6 +156,7 @@ def judge(outcomes: Sequence[Outcome]) -> Judgement:
         width_high=ratio * factor,
         bias=bias / spread,
         bias_differs=abs(bias) > quantile * bias_error,
+        unstated=unstated,
     )
 
 
@@ -181,12 +192,13 @@ def share_interval(share: float, error: float, quantile: float, clusters: int) -
 
 
 def against_population(outcomes: Iterable[Outcome]) -> list[Outcome]:
-    """The same, each with the mean truth of its cell over all companies."""
+    """The same, each with the mean truth of its cell over all companies that state an interval."""
     cells: dict[tuple[str, str, str], list[Outcome]] = {}
     for outcome in outcomes:
         cells.setdefault(outcome.cell, []).append(outcome)
     result = []
     for of_cell in cells.values():
-        truth = float(np.mean([outcome.truth for outcome in of_cell]))
+        stated = [outcome for outcome in of_cell if outcome.is_stated]
+        truth = float(np.mean([outcome.truth for outcome in stated or of_cell]))
         result += [replace(outcome, truth=truth) for outcome in of_cell]
     return result

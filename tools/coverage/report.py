@@ -24,6 +24,7 @@ _TEMPLATE = """\
 
 Simulated companies of {customers} customers ([companies/sample](../companies/sample/README.md)), whose truth is known,
 as of {dates}.
+Each has a calendar of its own: the launch of the programme, the days of campaigns, good and bad months.
 The marts are those of this repository: their SQL and the refit run in memory on what the simulator drew, and a test
 shows that a build gives the same. `make coverage` makes this page again: {cpu_minutes:.0f} CPU minutes for the
 {companies} companies here. `make test` judges {few} on {few_dates} days, by wider limits, in about {few_minutes} CPU
@@ -37,6 +38,9 @@ An estimate keeps its promise where all of this holds, pooled over horizons and 
   Figures of one horizon on one day are divided by their mean half width before they are pooled. Its own interval says
   what chance may do to it.
 * **bias**: the mean error over the root mean square error, below {bias} in size or not different from 0.
+
+Figures for which a mart states no interval are counted (**without**) and no part of the rest: too few pairs, or nothing
+to learn from yet.
 
 An estimate of a population (programme, NPS, second purchase) is judged by the mean truth of all companies of the sort:
 the customers of a company are a sample, and the interval is as wide as samples differ. A prediction (totals, cohorts,
@@ -58,8 +62,8 @@ _SECTION = """\
 
 {description}. {companies} companies.
 
-| estimate | figures | holds | 95% interval | width | 95% interval | bias | verdict |
-| --- | ---: | ---: | ---: | ---: | ---: | ---: | --- |
+| estimate | figures | without | holds | 95% interval | width | 95% interval | bias | verdict |
+| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | --- |
 {rows}
 """
 _PARTS = """\
@@ -71,7 +75,11 @@ _PARTS = """\
 def judgements_of(outcomes: Sequence[Outcome]) -> list[Judgement]:
     """A judgement of each estimate of one sort of company, in the order of ESTIMATES."""
     prepared = prepare(outcomes)
-    return [judge(prepared[name]) for name in ESTIMATES if name in prepared]
+    return [judge(prepared[name]) for name in ESTIMATES if _is_judged(prepared.get(name, ()))]
+
+
+def _is_judged(outcomes: Sequence[Outcome]) -> bool:
+    return any(outcome.is_stated for outcome in outcomes)
 
 
 def prepare(outcomes: Sequence[Outcome]) -> dict[str, list[Outcome]]:
@@ -134,6 +142,7 @@ def _row(judgement: Judgement) -> str:
     return _cells(
         judgement.name,
         f"{judgement.figures:,}",
+        f"{judgement.unstated:,}",
         f"{judgement.coverage:.1%}",
         f"{judgement.coverage_low:.1%} to {judgement.coverage_high:.1%}",
         f"{judgement.width:.2f}",
@@ -147,8 +156,10 @@ def _parts(outcomes: Mapping[str, Sequence[Outcome]]) -> str:
     rows = []
     for sort, of_sort in outcomes.items():
         for name, of_name in prepare(of_sort).items():
-            if failures(judge(of_name)):
-                rows += [_part_row(sort, name, part, chosen) for part, chosen in _parts_of(of_name)]
+            if _is_judged(of_name) and failures(judge(of_name)):
+                rows += [
+                    _part_row(sort, name, part, chosen) for part, chosen in _parts_of(of_name) if _is_judged(chosen)
+                ]
     return _PARTS.format(rows="\n".join(rows)) if rows else "None does."
 
 

@@ -44,6 +44,8 @@ class SeasonParameters:
         festival_dip: what is left of the intensity in the two weeks of the Spring Festival.
         festivals: first days of the lunar years; the dip is from 6 days before to 7 days after.
         gift_peak: what the two weeks before the dip add, in which gifts are bought: 20 to 7 days before a festival.
+        month_factors: what the intensity of each month since FIRST_DAY is multiplied by; 1 where there are none. The
+            same month of another year has another: weather, fashion, what competitors do.
     """
 
     base: float = 0.95
@@ -53,6 +55,7 @@ class SeasonParameters:
     festival_dip: float = 0.35
     festivals: tuple[date, ...] = (date(2024, 2, 10), date(2025, 1, 29), date(2026, 2, 17))
     gift_peak: float = 0.0
+    month_factors: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@
              + november_peak * exp(-|day - 11 November| / november_decay_days)      from 1 to 20 November
              + gift_peak                                          from 20 to 7 days before a Spring Festival
     times festival_dip from 6 days before a Spring Festival to 7 days after it
+    times the factor of the month, where month_factors has one
 
 The mean of a year is about 1. Operational time S(day) is the sum of s up to and with that day.
 """
@@ -48,4 +49,5 @@ def _rate(day: date, parameters: SeasonParameters) -> float:
         rate += parameters.gift_peak
     if any(-6 <= (day - festival).days <= 7 for festival in parameters.festivals):
         rate *= parameters.festival_dip
-    return rate
+    month = 12 * (day.year - FIRST_DAY.year) + day.month - FIRST_DAY.month
+    return rate * parameters.month_factors[month] if month < len(parameters.month_factors) else rate

@@ -66,8 +66,9 @@ distributions as (
         measured.*,
         priors.prior_shape,
         priors.prior_scale,
-        priors.prior_shape + measured.intervals as shape,
-        priors.prior_scale + measured.interval_days as scale
+        -- with nothing mixed in, whoever bought once has no rhythm
+        nullif(priors.prior_shape + measured.intervals, 0) as shape,
+        nullif(priors.prior_scale + measured.interval_days, 0) as scale
     from measured
     inner join priors on measured.snapshot_on = priors.snapshot_on
 ),

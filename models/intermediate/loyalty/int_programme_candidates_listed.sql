@@ -34,17 +34,6 @@ controls as (
         and (others_with_lags.enrolled_on is null or others_with_lags.enrolled_on > others_with_lags.index_on)
 ),
 
--- nobody is compared with an earlier purchase of the same customer
-other_customers as (
-    select controls.*
-    from controls
-    left join members
-        on controls.match_cell = members.match_cell
-        and controls.lag_days = members.lag_days
-        and controls.customer_id = members.customer_id
-    where members.customer_id is null
-),
-
 -- the placebo: customers of the risk set, by a hash of their id, of whom one half is treated as if it had enrolled
 final as (
     select
@@ -65,7 +54,7 @@ final as (
         purchase_on,
         mean_net_revenue,
         false as is_member
-    from other_customers
+    from controls
     union all
     select
         true as is_placebo,

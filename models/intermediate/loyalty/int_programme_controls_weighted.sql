@@ -52,13 +52,19 @@ purchases_at_risk as (
     where controls.horizon_on <= run_context.as_of_date
 ),
 
+-- what the customer did says nothing of the chance that he or she had: a survivor's own purchases, none of which was an enrolment, would
+-- make the hazard of a small cell too low, and most so that of frequent buyers. So it is that of the others (cross-fitting)
 counted as (
     select
         *,
-        count(*) over (partition by purchase_band, monetary_band, week) as cell_purchases,
-        sum(enrolments) over (partition by purchase_band, monetary_band, week) as cell_enrolments,
-        count(*) over (partition by purchase_band, monetary_band) as band_purchases,
-        sum(enrolments) over (partition by purchase_band, monetary_band) as band_enrolments,
+        count(*) over (partition by purchase_band, monetary_band, week)
+        - count(*) over (partition by customer_id, purchase_band, monetary_band, week) as cell_purchases,
+        sum(enrolments) over (partition by purchase_band, monetary_band, week)
+        - sum(enrolments) over (partition by customer_id, purchase_band, monetary_band, week) as cell_enrolments,
+        count(*) over (partition by purchase_band, monetary_band)
+        - count(*) over (partition by customer_id, purchase_band, monetary_band) as band_purchases,
+        sum(enrolments) over (partition by purchase_band, monetary_band)
+        - sum(enrolments) over (partition by customer_id, purchase_band, monetary_band) as band_enrolments,
         avg(enrolments) over () as share
     from purchases_at_risk
 ),

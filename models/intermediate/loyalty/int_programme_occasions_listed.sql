@@ -59,6 +59,28 @@ banded_occasions as (
     inner join match_bands as gap_bands on {{ in_match_band('gap_bands', 'gap_days', 'occasions.gap_days') }}
 ),
 
+alike_occasions as (
+    select
+        *,
+        concat(
+            cast(month_start as {{ dbt.type_string() }}),
+            ' purchase ', cast(purchase_band as {{ dbt.type_string() }}),
+            ' tenure ', cast(tenure_band as {{ dbt.type_string() }}),
+            ' gap ', cast(gap_band as {{ dbt.type_string() }}),
+            ' value ', coalesce(cast(monetary_band as {{ dbt.type_string() }}), 'none')
+        ) as traits
+    from banded_occasions
+),
+
+-- who buys often has several alike occasions. The first is compared with the first of others, the second with the second: nobody with
+-- himself or herself, and no occasion has to be left out because its customer bought again and enrolled then, which is the future
+counted_occasions as (
+    select
+        *,
+        row_number() over (partition by customer_id, traits order by purchase_on asc nulls last) as occasion_of_cell
+    from alike_occasions
+),
+
 final as (
     select
         customer_id,
@@ -71,14 +93,8 @@ final as (
         tenure_days,
         gap_days,
         mean_net_revenue,
-        concat(
-            cast(month_start as {{ dbt.type_string() }}),
-            ' purchase ', cast(purchase_band as {{ dbt.type_string() }}),
-            ' tenure ', cast(tenure_band as {{ dbt.type_string() }}),
-            ' gap ', cast(gap_band as {{ dbt.type_string() }}),
-            ' value ', coalesce(cast(monetary_band as {{ dbt.type_string() }}), 'none')
-        ) as match_cell
-    from banded_occasions
+        concat(traits, ' occasion ', cast(occasion_of_cell as {{ dbt.type_string() }})) as match_cell
+    from counted_occasions
 )
 
 select * from final

@@ -25,6 +25,10 @@ values_ahead as (
     select customer_id, p_alive, predicted_clv_365d, is_reliable, unreliable_reason from {{ ref('customer_clv') }}
 ),
 
+rhythms as (
+    select customer_id, purchase_due_probability from {{ ref('customer_cadence') }}
+),
+
 retention_actions as (
     select * from {{ ref('retention_actions') }}
 ),
@@ -74,10 +78,13 @@ customers as (
         features.repeat_purchase_days,
         features.net_revenue_365d,
         features.days_since_last_purchase >= run_context.lapsed_days as is_lapsed,
-        -- more likely gone than not; without a model to rely on the days alone tell
+        -- more likely gone than not, and late: where most buyers never return, p_alive says so of a new one on the first day, when
+        -- nothing has been seen of him or her. Without a model to rely on the days alone tell
         (
             features.days_since_last_purchase >= run_context.lapsed_days
-            or coalesce(values_ahead.is_reliable and values_ahead.p_alive < 0.5e0, false)
+            or coalesce(
+                values_ahead.is_reliable and values_ahead.p_alive < 0.5e0 and rhythms.purchase_due_probability >= 0.5e0, false
+            )
         ) as has_probably_left,
         coalesce(scores.is_high_value, false) as is_high_value,
         coalesce(scores.is_top_value, false) as is_top_value,
@@ -87,9 +94,10 @@ customers as (
         values_ahead.unreliable_reason as value_unreliable_reason
     from features
     inner join run_context on features.as_of_date = run_context.as_of_date
-    -- either has one row per customer at most
+    -- each has one row per customer at most
     left join scores on features.customer_id = scores.customer_id
     left join values_ahead on features.customer_id = values_ahead.customer_id
+    left join rhythms on features.customer_id = rhythms.customer_id
 ),
 
 final as (
