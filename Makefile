@@ -4,7 +4,7 @@
 # a shell command, so spaces, quotes, dollar signs and non-ASCII letters are safe.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run check dev rollback sample coverage spark-up spark-down test test-long test-spark lint format lock bench bench-growth bench-fits clean
+.PHONY: help setup run check dev rollback sample coverage spark-up spark-down test test-long test-spark lint format lock bench bench-growth bench-fits bench-landing clean
 
 # ---- settings -------------------------------------------------------------------------------------------------------
 
@@ -161,6 +161,9 @@ bench: ## measure how long a refresh takes
 
 bench-growth: ## measure both targets as a company grows, after make spark-up
 	@$(call with,spark) && $(python) -m benchmarks.growth
+
+bench-landing: ## measure how long a million order lines take to land
+	@$(call with,) && $(python) -m benchmarks.landing
 
 bench-fits: ## measure fitting and scoring a million customers, beside lifetimes, and a whole refit
 	@$(call with,bench) && $(python) -m benchmarks.fits && $(python) -m benchmarks.scoring && $(python) -m benchmarks.refit

@@ -30,6 +30,7 @@ LANDING_VERSION = 2  # raise it when the same file would land as other rows
 _WORK_FOLDER = ".incomplete"
 _LANDED_NAME = re.compile(r"[0-9a-f]{40}\.parquet")
 _FUTURE_YEARS = 10  # a date further on than this, when its file was first seen, is none
+_SMALL_BYTES = 8_000_000
 _SAVE_SECONDS = 2.0  # how much landing a killed run may lose
 
 
@@ -292,6 +293,9 @@ def _read(
     rows = csv_rows(plan) if isinstance(plan, CsvPlan) else parquet_rows(plan)
     rules = replace(candidate.rules, latest_day=_years_after(seen_at.date(), _FUTURE_YEARS))
     provenance = Provenance(candidate.file.name, seen_at)
+    size, _ = candidate.signature
+    # the query is long: to optimise it takes longer than to run it over a small file
+    connection.execute(f"pragma {'disable' if size < _SMALL_BYTES else 'enable'}_optimizer")
     written = write_judged(connection, candidate.table, rows, rules, provenance, target)
     counted = rows.facts()
     if written != counted.rows:
