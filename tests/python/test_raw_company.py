@@ -23,7 +23,7 @@ RULES = ValueRules("UTC", "UTC", words_for_nothing=(), nobody_ids=(), latest_day
 pytestmark = pytest.mark.xdist_group("raw_company")
 
 EXCEPT_TESTS = ("--exclude-resource-type", "test", "--exclude-resource-type", "unit_test")
-REJECTED_ROWS = ("build", "--select", "+rejected_rows", *EXCEPT_TESTS)
+REJECTED_ROWS = ("build", "--select", "+rejected_rows", "+repaired_values", *EXCEPT_TESTS)
 
 
 def test_the_same_code_writes_the_same_files(raw_company: RawCompany, contract: Contract, tmp_path: Path) -> None:
