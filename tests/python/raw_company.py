@@ -286,12 +286,22 @@ class BrokenRow:
 
 
 @dataclass(frozen=True)
+class LeftOut:
+    """A kind of value that a column which is not required cannot hold; as repaired_values has it."""
+
+    table: str
+    column: str
+    kind: str
+
+
+@dataclass(frozen=True)
 class RawCompany:
-    """A raw folder with every table, and the rows in it that must be rejected; other rows may be rejected too."""
+    """A raw folder with every table, and what in it must be rejected or left out; other rows and values may be too."""
 
     folder: Path
     as_of: date
     broken: tuple[BrokenRow, ...]
+    left_out: frozenset[LeftOut]
 
 
 def write_raw_company(folder: Path, contract: Contract) -> RawCompany:
@@ -302,7 +312,8 @@ def write_raw_company(folder: Path, contract: Contract) -> RawCompany:
     broken: list[BrokenRow] = []
     for table in contract.tables.values():
         broken.extend(_write_table(folder, company, table))
-    return RawCompany(folder, FRAME.as_of, tuple(broken))
+    left_out = frozenset(entry for table in contract.tables.values() for entry, _ in omissions(table))
+    return RawCompany(folder, FRAME.as_of, tuple(broken), left_out)
 
 
 class _Company:
@@ -443,6 +454,8 @@ def _write_table(folder: Path, company: _Company, table: RawTable) -> list[Broke
     broken_texts, broken = _broken_rows(company, table, spell)
     first += broken_texts
     second += [spell.row(row) for row in _edge_rows(company, table)]
+    for number, (_, change) in enumerate(omissions(table)):
+        second.append(spell.row(company.fresh_row(table, f"left-out-{number}") | change))
     first += [spell.row(row) for row in _versions(company, table, plain[:60])]
     second += [spell.row(row) for row in _versions(company, table, plain[:30])]
     company.random.shuffle(first)
@@ -470,6 +483,8 @@ def _broken_rows(company: _Company, table: RawTable, spell: _Speller) -> tuple[l
 def breakages(table: RawTable) -> Iterator[Change]:
     """Every way in which one row breaks one rule of the table: the reason code, and the cells that do it."""
     for column in table.columns:
+        if not is_needed(table, column):
+            continue
         if column.name in table.key:
             yield "missing_key", {column.name: " \u3000"}
         elif column.required:
@@ -479,6 +494,25 @@ def breakages(table: RawTable) -> Iterator[Change]:
         yield from (("out_of_domain", change) for change in _outside(column))
         if column.name in table.references:
             yield "unknown_reference", {column.name: UNKNOWN}
+
+
+def is_needed(table: RawTable, column: RawColumn) -> bool:
+    """Whether a row without a value of the column is rejected."""
+    return column.required or column.name in table.key
+
+
+def omissions(table: RawTable) -> Iterator[tuple[LeftOut, dict[str, str | None]]]:
+    """Every way in which a value of a column that is not required is none, and the cells that do it."""
+    for column in table.columns:
+        if is_needed(table, column):
+            continue
+        if column.data_type != "text":
+            yield (
+                LeftOut(table.name, column.name, "unparseable_value"),
+                {column.name: UNPARSEABLE[column.data_type]},
+            )
+        for change in _outside(column):
+            yield LeftOut(table.name, column.name, "out_of_domain"), change
 
 
 def _outside(column: RawColumn) -> Iterator[dict[str, str | None]]:

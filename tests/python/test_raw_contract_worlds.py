@@ -38,7 +38,9 @@ ORDERS = ORDERS_HEADER + "\n".join(
         "o8,c1,2026-02-30,completed,40,,,",
         "o9,c1,2026-01-08,completed,-1,,,",
         # a customer whom no other table knows
-        "o10,guest,2026-01-09,completed,50,,,",
+        "o10,stranger,2026-01-09,completed,50,,,",
+        # a customer who stands for nobody
+        "o14,Guest,2026-01-09,completed,50,,,",
         # offsets: both are half past four in the afternoon of the 8th, UTC
         "o11,c2,2026-01-09T00:30:00+08:00,completed,60,,,",
         "o12,c2,2026-01-08T11:30:00-05:00,completed,70,,,",
@@ -73,6 +75,7 @@ CUSTOMERS = "\n".join(
         "customer_id,full_name,email,birth_date,gender",
         "c1,张伟,zhang@example.com,1990-02-29,male",
         "c2,李娜,li@example.com,1990-02-28,female",
+        ",王芳,wang@example.com,1991-03-31,female",
     ]
 )
 POINTS = "\n".join(
@@ -139,6 +142,7 @@ def test_an_order_that_breaks_the_contract_is_rejected_with_its_reason(zoo: Worl
         "o7": "unparseable_value",
         "o8": "unparseable_value",
         "o9": "out_of_domain",
+        "o14": "missing_value",
     }
     assert reasons["o5"][1] == "customer_id is required and is empty"
     assert reasons["o6"][1] == (
@@ -168,8 +172,14 @@ def test_a_rejected_row_is_kept_whole_columns_outside_the_contract_included(zoo:
 
 def test_an_order_of_an_unknown_customer_is_kept_and_the_customer_is_a_guest(zoo: World) -> None:
     customers = dict(zoo.rows("select customer_id, is_guest from marts.customers"))
-    # the row of c1 was rejected, so orders alone know that customer too
-    assert customers == {"c1": True, "c2": False, "guest": True}
+    assert customers == {"c1": False, "c2": False, "stranger": True}
+
+
+def test_what_cannot_be_read_in_an_optional_column_costs_the_value_alone(zoo: World) -> None:
+    # 1990 had no 29 February
+    assert zoo.rows("select birth_date from staging.stg_customers where customer_id = 'c1'") == [(None,)]
+    repaired = "select table_name, column_name, kind, kind_zh, values_repaired, example from quality.repaired_values"
+    assert zoo.rows(repaired) == [("customers", "birth_date", "unparseable_value", "已置空：取值无法解析", 1, "***")]
 
 
 def test_an_offset_is_converted_to_utc(zoo: World) -> None:
@@ -209,11 +219,10 @@ def test_a_score_lies_on_the_scale_of_its_survey(zoo: World) -> None:
 
 def test_personal_data_of_a_rejected_row_is_masked_and_kept_in_the_build(zoo: World) -> None:
     [(shown,)] = zoo.rows("select raw_row from quality.rejected_rows where table_name = 'customers'")
-    assert "张伟" not in shown and "zhang@example.com" not in shown and "1990" not in shown
-    assert json.loads(shown)["gender"] == "male"
-    assert rejected(zoo, "customers")["c1"][1] == 'birth_date holds "***", which is no date'
+    assert "王芳" not in shown and "wang@example.com" not in shown and "1991" not in shown
+    assert json.loads(shown)["gender"] == "female"
     [(whole,)] = zoo.rows("select raw_row from staging.base_customers where row_status = 'rejected'")
-    assert json.loads(whole)["full_name"] == "张伟"
+    assert json.loads(whole)["full_name"] == "王芳"
     [(comment,)] = zoo.rows("select raw_row from quality.rejected_rows where row_key = 'r2'")
     assert "555-0100" not in comment
 
@@ -238,10 +247,10 @@ def test_every_row_read_is_accounted_for(zoo: World) -> None:
         "from quality.row_reconciliation where rows_read > 0"
     )
     assert {row[0]: row[1:] for row in rows} == {
-        "orders": (17, 7, 7, 3, True),
+        "orders": (18, 7, 8, 3, True),
         "order_items": (6, 1, 5, 0, True),
         "survey_responses": (5, 2, 3, 0, True),
-        "customers": (2, 1, 1, 0, True),
+        "customers": (3, 2, 1, 0, True),
         "points_transactions": (4, 2, 2, 0, True),
         "memberships": (4, 2, 1, 1, True),
     }

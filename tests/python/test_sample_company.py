@@ -1182,6 +1182,8 @@ class TestDirt:
             "missing_key",
             "missing_value",
             "unparseable_value",
+            "destroyed_id",
+            "implausible_date",
             "out_of_domain",
             "unknown_reference",
         }

@@ -5,6 +5,7 @@ import uuid
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, date, datetime
+from decimal import Decimal
 from pathlib import Path
 
 import duckdb
@@ -16,15 +17,32 @@ from orchestration.engines.spark.connection import Session, SparkSettings, sessi
 from orchestration.engines.spark.engine import SparkEngine
 from orchestration.engines.spark.raw_tables import place_landing, register
 from orchestration.errors import WarehouseError
+from orchestration.landing.judging import Repair
 from orchestration.landing.land import LandedFile, Landing
+from orchestration.landing.landing_file import landing_columns
 from orchestration.settings import Settings
 
 pytestmark = [pytest.mark.spark, pytest.mark.long, pytest.mark.xdist_group("spark")]
 
 DEFAULTS = {"company_name": "Company", "business_timezone": "UTC", "active_days": 90}
+# name, type by the contract, type on Spark
+TYPED = (("at", "timestamp"), ("born", "date"), ("yes", "boolean"), ("amount", "number"), ("count", "integer"))
+SPARK_TYPES = ("timestamp", "date", "boolean", "decimal(18,4)", "bigint")
+VALUES = {
+    "order_id": "id",
+    "at": "TIMESTAMP '2026-03-01 08:00:00.123456'",
+    "born": "DATE '1990-02-28'",
+    "yes": "true",
+    "amount": "12345678901234.5678",
+    "count": "9007199254740993",
+}
 CONTRACT = Contract(
     {
-        "orders": RawTable("orders", ("order_id",), (RawColumn("order_id", "text"), RawColumn("order", "text"))),
+        "orders": RawTable(
+            "orders",
+            ("order_id",),
+            (RawColumn("order_id", "text"), RawColumn("order", "text"), *(RawColumn(*typed) for typed in TYPED)),
+        ),
         "tickets": RawTable("tickets", ("ticket_id",), (RawColumn("ticket_id", "text"),)),
     }
 )
@@ -48,14 +66,15 @@ def landed(warehouse: Path, file_name: str, *order_ids: str, seen_at: datetime =
     """A landing file of orders, named as landing names them: by what is in the file, not by when it was seen."""
     parquet = warehouse / "landing" / "orders" / f"{file_name.encode().hex():0>40}.parquet"
     parquet.parent.mkdir(parents=True, exist_ok=True)
-    null, first = "CAST(NULL AS VARCHAR)", "CAST(1 AS BIGINT)"
-    rows = ", ".join(
-        f"('{order_id}', {null}, {null}, {null}, '{file_name}', {first}, TIMESTAMP '{seen_at}')"
-        for order_id in order_ids
-    )
-    columns = 'order_id, "order", _extra, _unparsed_row, _file_name, _row_number, _first_seen_at'
+    held = VALUES | {"_file_name": f"'{file_name}'", "_row_number": "1", "_first_seen_at": f"TIMESTAMP '{seen_at}'"}
+    kinds = landing_columns(CONTRACT.tables["orders"])
+    columns = ", ".join(f'CAST({held.get(name, "NULL")} AS {kind}) AS "{name}"' for name, kind in kinds.items())
+    rows = ", ".join(f"('{order_id}')" for order_id in order_ids)
     escaped = str(parquet).replace("'", "''")
-    duckdb.execute(f"COPY (SELECT * FROM (VALUES {rows}) AS v({columns})) TO '{escaped}' (FORMAT parquet)")
+    # landing keeps a column for itself, which no warehouse reads
+    duckdb.execute(
+        f"COPY (SELECT {columns}, ['x'] AS _repairs FROM (VALUES {rows}) AS v(id)) TO '{escaped}' (FORMAT parquet)"
+    )
     return LandedFile(
         table="orders",
         file_name=file_name,
@@ -106,15 +125,38 @@ def test_an_absent_table_is_empty_and_has_the_columns_and_types_of_a_landed_one(
     registered(opened, tmp_path, landed(tmp_path, "a.csv", "O1"))
     assert ask(opened, "select count(*) from {raw}.tickets") == [(0,)]
     added = [
-        ("_extra", "string"),
-        ("_unparsed_row", "string"),
+        *((name, "string") for name in ("_row_key", "_failure", "_reason", "_raw_row", "_masked_row")),
         ("_file_name", "string"),
+        ("_file_order", "string"),
         ("_row_number", "bigint"),
         ("_first_seen_at", "timestamp"),
     ]
     described = {table: [row[:2] for row in ask(opened, f"describe {{raw}}.{table}")] for table in CONTRACT.tables}
     assert described["tickets"] == [("ticket_id", "string"), *added]
-    assert described["orders"] == [("order_id", "string"), ("order", "string"), *added]
+    typed = [(name, kind) for (name, _), kind in zip(TYPED, SPARK_TYPES, strict=True)]
+    assert described["orders"] == [("order_id", "string"), ("order", "string"), *typed, *added]
+
+
+def test_typed_values_are_the_same_on_spark(opened: Session, tmp_path: Path) -> None:
+    registered(opened, tmp_path, landed(tmp_path, "a.csv", "O1"))
+    assert ask(opened, "select `at`, born, yes, amount, `count` from {raw}.orders") == [
+        (
+            datetime(2026, 3, 1, 8, 0, 0, 123456),
+            date(1990, 2, 28),
+            True,
+            Decimal("12345678901234.5678"),
+            9007199254740993,
+        )
+    ]
+
+
+def test_what_was_repaired_is_registered(opened: Session, tmp_path: Path) -> None:
+    repair = Repair("amount", "currency_sign", 3, "¥5")
+    registered(opened, tmp_path, replace(landed(tmp_path, "a.csv", "O1"), repairs=(repair,)))
+    columns = "table_name, file_name, column_name, kind, values_repaired, example"
+    assert ask(opened, f"select {columns} from {{operations}}.value_repairs") == [
+        ("orders", "a.csv", "amount", "currency_sign", 3, "¥5")
+    ]
 
 
 def test_a_second_run_forgets_the_files_of_the_first(opened: Session, tmp_path: Path) -> None:

@@ -29,16 +29,15 @@ LATE, SUPERSEDED, MALFORMED = "late", "superseded", "malformed_row"
 BREAKAGES: Mapping[str, tuple[tuple[str, Mapping[str, str]], ...]] = {
     "customers": (
         ("missing_key", {"customer_id": ""}),
-        ("unparseable_value", {"registered_at": "昨天"}),
-        ("unparseable_value", {"birth_date": "1990-02-30"}),
-        ("out_of_domain", {"gender": "女"}),
+        ("destroyed_id", {"customer_id": "1.23457E+17"}),
     ),
     "orders": (
         ("missing_key", {"order_id": "  "}),
         ("missing_value", {"customer_id": ""}),
         ("missing_value", {"ordered_at": ""}),
-        ("unparseable_value", {"ordered_at": "2025/12/01 10:00"}),
-        ("unparseable_value", {"order_amount": "￥128.00"}),
+        ("unparseable_value", {"ordered_at": "明天"}),
+        ("unparseable_value", {"order_amount": "一百二十八"}),
+        ("implausible_date", {"ordered_at": "9999-12-31T00:00:00+08:00"}),
         ("out_of_domain", {"status": "已完成"}),
         ("out_of_domain", {"order_amount": "-25.00"}),
     ),
@@ -51,7 +50,7 @@ BREAKAGES: Mapping[str, tuple[tuple[str, Mapping[str, str]], ...]] = {
     ),
     "memberships": (
         ("missing_value", {"enrolled_at": ""}),
-        ("unparseable_value", {"updated_at": "2025-1-1"}),
+        ("unparseable_value", {"updated_at": "去年"}),
         ("out_of_domain", {"tier": "vip"}),
     ),
     "points_transactions": (
@@ -68,7 +67,7 @@ BREAKAGES: Mapping[str, tuple[tuple[str, Mapping[str, str]], ...]] = {
     "tickets": (
         ("missing_key", {"ticket_id": ""}),
         ("unparseable_value", {"opened_at": "45992.5"}),
-        ("out_of_domain", {"reopened_count": "-1"}),
+        ("missing_value", {"opened_at": ""}),
     ),
     "web_events": (
         ("missing_value", {"session_id": ""}),
