@@ -274,8 +274,8 @@
 {%- endmacro %}
 
 {#-
-    Bounds of the 95% interval of the effect of a left-joined row of clustered_effects. Where `is_share` holds, an effect is the difference of
-    two shares, and its interval ends at -1 and 1.
+    Bounds of the 95% interval of the effect of a left-joined row of clustered_effects. Where `is_share` holds, an effect is the
+    difference of two shares, and its interval ends at -1 and 1.
 -#}
 {% macro effect_low(estimates, is_share) -%}
     {{ _effect_bound(estimates, '-', is_share) }}

@@ -172,6 +172,7 @@ MARTS = (
     "--select",
     "+product_performance",
     "+points_balances",
+    "+int_customer_purchases_summarised",
     "+rejected_rows",
     "--exclude-resource-type",
     "test",
@@ -224,6 +225,7 @@ def test_a_number_that_is_too_great_is_rejected_with_its_reason(dong: World) -> 
     ) == [(80,)]
 
 
+@pytest.mark.nightly
 @pytest.mark.spark
 def test_the_extremes_are_the_same_on_spark(
     world: World, spark_server: SparkServer, spark_dbt: Dbt, contract: Contract
