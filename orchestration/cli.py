@@ -297,7 +297,11 @@ def _report(settings: Settings, run: Run, seconds: float) -> None:
             ask, str(settings.variable("reporting_currency")), int(settings.variable("active_days"))
         )
         tables = table_figures(ask)
-        rows = [*summary.row_count_lines(tables), *summary.rejection_lines(summary.rejections(ask), tables)]
+        rows = [
+            *summary.row_count_lines(tables),
+            *summary.rejection_lines(summary.rejections(ask), tables),
+            *summary.repair_lines(summary.repairs(ask)),
+        ]
         warned = summary.order_warning_lines(summary.order_warnings(ask), settings.as_of is not None)
         empty = empty_marts(ask, marts_empty_without(manifest, absent))
     sections = [

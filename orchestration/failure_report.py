@@ -22,7 +22,7 @@ _VALUE_WIDTH = 60
 FAILED_STATUSES = ("error", "fail", "runtime error")
 
 # columns that hold whole raw rows, whatever the table
-_RAW_TEXT = ("raw_row", "_unparsed_row", "_extra")
+_RAW_TEXT = ("raw_row", "_raw_row")
 _EMAIL = re.compile(r"[\w.+-]+@[\w-]+(\.[\w-]+)+")
 _PLACE_OF_CODE = re.compile(r"\n?\s*compiled code at .*$", re.DOTALL)
 

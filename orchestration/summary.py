@@ -18,11 +18,12 @@ NOTHING = "–"
 # of quality.order_warnings
 AFTER_AS_OF_DATE = "after_as_of_date"
 LINES_OF_REJECTIONS = 10
+REPAIRS_SHOWN = 4
 VALUES_SHOWN = 3
 WIDTH_OF_VALUES = 30
 # an address or a phone number may stand in the wrong column, where the models do not mask it
 _LIKE_A_DETAIL = re.compile(r"@|\d{11}")
-# as macros/rejection_rules.sql words it: `status holds "done"; expected one of paid`
+# as landing and the macro checked_rows word it: `status holds "done"; expected one of paid`
 _HELD = re.compile(r'(\w+) holds "(.*)"[;,] ', re.DOTALL)
 SURVEYS = (("nps", "NPS", "净推荐值"), ("csat", "CSAT", "客户满意度"), ("ces", "CES", "客户费力度"))
 
@@ -331,6 +332,33 @@ def _shown(value: str) -> str:
         return "***"
     printable = "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in value)
     return printable if len(printable) <= WIDTH_OF_VALUES else printable[: WIDTH_OF_VALUES - 1] + "…"
+
+
+def repairs(ask: Ask) -> list[tuple[str, str, str, int, str]]:
+    """The repaired values by table, column and kind with an example, the commonest first."""
+    return list(
+        ask(
+            "SELECT table_name, column_name, kind, values_repaired, example FROM {quality}.repaired_values "
+            "ORDER BY values_repaired DESC, table_name, column_name, kind"
+        )
+    )
+
+
+def repair_lines(found: Sequence[tuple[str, str, str, int, str]]) -> list[str]:
+    """What was changed, or left out, so that rows could be kept: in all, and the commonest kinds."""
+    if not found:
+        return []
+    lines = [
+        f"{sum(row[3] for row in found):,} values were repaired or left out (by column in quality.repaired_values):"
+    ]
+    lines += [
+        f'  {table}.{column}: {values:,} {kind}, as "{_shown(example)}"'
+        for table, column, kind, values, example in found[:REPAIRS_SHOWN]
+    ]
+    rest = found[REPAIRS_SHOWN:]
+    if rest:
+        lines.append(f"  and {sum(row[3] for row in rest):,} in {len(rest)} more columns and kinds")
+    return lines
 
 
 def change_lines(publication: Publication, last: Publication | None, replaced: str | None, seen: int) -> list[str]:

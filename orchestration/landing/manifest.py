@@ -88,7 +88,8 @@ def _facts(entry: dict[str, Any]) -> FileFacts:
         missing_columns=tuple(entry["missing_columns"]),
         malformed_rows=int(entry["malformed_rows"]),
         notices=tuple(entry["notices"]),
-        repairs=tuple(Repair(**repair) for repair in entry["repairs"]),
+        # an older version counted none; its rows are landed again, and when files were first seen is kept
+        repairs=tuple(Repair(**repair) for repair in entry.get("repairs", ())),
         landed_bytes=int(entry["landed_bytes"]),
     )
 

@@ -457,6 +457,16 @@ def test_of_many_values_the_commonest_are_told(warehouse: Path) -> None:
     ]
 
 
+def test_repaired_values_are_told_with_an_example_and_few_lines() -> None:
+    found = [("orders", f"column_{number}", "id_from_number", 10 - number, "17850.0") for number in range(6)]
+    assert summary.repair_lines([]) == []
+    assert summary.repair_lines(found) == [
+        "45 values were repaired or left out (by column in quality.repaired_values):",
+        *(f'  orders.column_{number}: {10 - number} id_from_number, as "17850.0"' for number in range(4)),
+        "  and 11 in 2 more columns and kinds",
+    ]
+
+
 @pytest.mark.parametrize(("kinds", "lines"), [(0, 0), (1, 2), (9, 10), (10, 10), (46, 10)])
 def test_reasons_for_rejection_take_ten_lines_at_most_and_no_row_is_left_out(kinds: int, lines: int) -> None:
     found = [summary.Rejection(f"t{kind}", "missing_key", 2, 1, [("empty", 2)]) for kind in range(kinds)]

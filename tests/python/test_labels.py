@@ -22,6 +22,8 @@ FREE_TEXTS = {
     # of a product; that of a ticket is a code
     "category",
     "city",
+    "column_name",
+    "example",
     "file_name",
     "linked_through",
     "occupation",

@@ -905,6 +905,17 @@ def test_a_damaged_manifest_is_no_cache(company, damage):
     assert company.land().notices == ()
 
 
+def test_the_manifest_of_an_older_version_still_tells_when_files_were_first_seen(company):
+    company.put("orders.csv", ORDERS_HEADER + "1,c,5,x\n")
+    before = only(company.land().files)
+    path = company.landing / "manifest.json"
+    manifest = json.loads(path.read_text())
+    facts = {name: value for name, value in only(manifest["files"].values()).items() if name != "repairs"}
+    path.write_text(json.dumps(manifest | {"files": {"of another version": facts}}))
+    landed = company.land()
+    assert (only(landed.files).first_seen_at, landed.notices) == (before.first_seen_at, ())
+
+
 @pytest.mark.parametrize("harm", [Path.unlink, lambda path: path.write_bytes(path.read_bytes()[:-9])])
 def test_a_landed_file_that_is_gone_or_cut_off_is_made_again(company, harm):
     company.put("orders.csv", ORDERS_HEADER + "1,c,5,x\n")

@@ -4,6 +4,7 @@ import fcntl
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -14,7 +15,9 @@ import pytest
 from orchestration.contract import Contract, RawColumn, RawTable
 from orchestration.engines.duckdb.build import build_database, open_build, register
 from orchestration.errors import WarehouseError, WarehouseLockedError
+from orchestration.landing.judging import Repair
 from orchestration.landing.land import LandedFile, Landing
+from orchestration.landing.landing_file import landing_columns
 from orchestration.run_tables import business_yesterday
 from orchestration.settings import Settings
 from orchestration.warehouse_lock import warehouse_lock
@@ -22,7 +25,11 @@ from orchestration.warehouse_lock import warehouse_lock
 DEFAULTS = {"company_name": "Company", "business_timezone": "UTC", "active_days": 90}
 CONTRACT = Contract(
     {
-        "orders": RawTable("orders", ("order_id",), (RawColumn("order_id", "text"), RawColumn("order", "text"))),
+        "orders": RawTable(
+            "orders",
+            ("order_id",),
+            (RawColumn("order_id", "text"), RawColumn("order", "text"), RawColumn("amount", "number")),
+        ),
         "tickets": RawTable("tickets", ("ticket_id",), (RawColumn("ticket_id", "text"),)),
     }
 )
@@ -39,13 +46,15 @@ def warehouse(tmp_path: Path) -> Path:
 def landed(warehouse: Path, name: str, *order_ids: str) -> LandedFile:
     parquet = warehouse / "landing" / "orders" / f"{name}.parquet"
     parquet.parent.mkdir(parents=True, exist_ok=True)
-    null, first = "CAST(NULL AS VARCHAR)", "CAST(1 AS BIGINT)"
-    rows = ", ".join(
-        f"('{order_id}', {null}, {null}, {null}, '{name}', {first}, TIMESTAMP '{SEEN_AT}')" for order_id in order_ids
-    )
-    columns = 'order_id, "order", _extra, _unparsed_row, _file_name, _row_number, _first_seen_at'
+    held = {"order_id": "id", "_file_name": f"'{name}'", "_row_number": "1", "_first_seen_at": f"TIMESTAMP '{SEEN_AT}'"}
+    kinds = landing_columns(CONTRACT.tables["orders"])
+    columns = ", ".join(f'CAST({held.get(column, "NULL")} AS {kind}) AS "{column}"' for column, kind in kinds.items())
+    rows = ", ".join(f"('{order_id}')" for order_id in order_ids)
     escaped = str(parquet).replace("'", "''")
-    duckdb.execute(f"COPY (SELECT * FROM (VALUES {rows}) AS v({columns})) TO '{escaped}' (FORMAT parquet)")
+    # landing keeps a column for itself, which no warehouse reads
+    duckdb.execute(
+        f"COPY (SELECT {columns}, ['x'] AS _repairs FROM (VALUES {rows}) AS v(id)) TO '{escaped}' (FORMAT parquet)"
+    )
     return LandedFile(
         table="orders",
         file_name=name,
@@ -92,9 +101,9 @@ def test_an_absent_table_is_empty_and_has_the_columns_and_types_of_a_landed_one(
     build_db = registered(warehouse, landed(warehouse, "a.csv", "O1"))
     assert ask(build_db, "SELECT count(*) FROM raw.tickets") == [(0,)]
     added = [
-        ("_extra", "VARCHAR"),
-        ("_unparsed_row", "VARCHAR"),
+        *((name, "VARCHAR") for name in ("_row_key", "_failure", "_reason", "_raw_row", "_masked_row")),
         ("_file_name", "VARCHAR"),
+        ("_file_order", "VARCHAR"),
         ("_row_number", "BIGINT"),
         ("_first_seen_at", "TIMESTAMP"),
     ]
@@ -104,8 +113,15 @@ def test_an_absent_table_is_empty_and_has_the_columns_and_types_of_a_landed_one(
     assert ask(build_db, f"{described} AND table_name = 'orders' {in_order}") == [
         ("order_id", "VARCHAR"),
         ("order", "VARCHAR"),
+        ("amount", "DECIMAL(18,4)"),
         *added,
     ]
+
+
+def test_what_was_repaired_is_registered(warehouse: Path) -> None:
+    repair = Repair("amount", "currency_sign", 3, "¥5")
+    build_db = registered(warehouse, replace(landed(warehouse, "a.csv", "O1"), repairs=(repair,)))
+    assert ask(build_db, "FROM operations.value_repairs") == [("orders", "a.csv", "amount", "currency_sign", 3, "¥5")]
 
 
 def test_a_second_run_forgets_the_files_of_the_first(warehouse: Path) -> None:
