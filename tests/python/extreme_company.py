@@ -55,7 +55,9 @@ def write_extreme_company(folder: Path, contract: Contract) -> Path:
 def greatest_settings() -> dict[str, Any]:
     """Every setting that is a number, at the greatest that a company may set."""
     settings = yaml.safe_load((ROOT / "dbt_project.yml").read_text(encoding="utf-8"))["vars"]["settings"]
-    return {name: entry["maximum"] for name, entry in settings.items() if "maximum" in entry}
+    greatest = {name: entry["maximum"] for name, entry in settings.items() if "maximum" in entry}
+    # else orders of the least amount would not count, nor their costs
+    return greatest | {"free_orders_are_purchases": True}
 
 
 # what their rows hold beside the numbers; of several values each row has the next

@@ -74,7 +74,7 @@ def test_an_id_is_one_customer_in_every_spelling(floating: World) -> None:
         ("17850", Decimal("162.00"), 3, False),
     ]
     assert floating.rows("select sum(net_revenue) from marts.customers") == [(Decimal("222.00"),)]
-    total = "dimension = 'all' and window_days = 90"
+    total = f"dimension = 'all' and window_days = 90 and as_of_date = date '{AS_OF}'"
     assert floating.rows(f"select repeat_buyers, buyers from marts.repurchase_rates where {total}") == [(2, 2)]
 
 
