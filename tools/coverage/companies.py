@@ -34,7 +34,7 @@ _SEEDS_OF_SORT = 1_000
 _LAUNCHES = (31, AS_OF_DAY - 183)
 _CAMPAIGNS = (31, AS_OF_DAY - 13)
 # how the same month differs between years, as a standard deviation on the logarithm, and how much of it the next month
-# keeps; half a year then differs by 6%, a year by 5%, as CDNOW does
+# keeps; half a year then differs by 6% and a year by 5%, which is at the lower end of what DECISIONS tells of windows
 _MONTH_DEVIATION, _MONTH_KEPT = 0.1, 0.5
 
 
