@@ -33,6 +33,9 @@ RAW_FILE_COLUMNS = {
     "ignored_columns": "VARCHAR",
     "missing_columns": "VARCHAR",
     "malformed_rows": "BIGINT",
+    "keys_in_conflict": "BIGINT",
+    "rows_in_conflict": "BIGINT",
+    "example_key": "VARCHAR",
     "first_seen_at": "TIMESTAMP",
 }
 
@@ -90,6 +93,9 @@ def raw_files(files: Sequence[LandedFile]) -> list[tuple[object, ...]]:
             ", ".join(landed.ignored_columns) or None,
             ", ".join(landed.missing_columns) or None,
             landed.malformed_rows,
+            landed.key_conflicts.keys,
+            landed.key_conflicts.rows,
+            landed.key_conflicts.example,
             landed.first_seen_at,
         )
         for landed in files

@@ -21,6 +21,7 @@ from .broken_files import BrokenFileError, FileProblem, broken_files_error
 from .csv_files import CsvPlan, FileDialect, csv_rows, dialect_of, inspect_csv
 from .discover import RawFile, discover
 from .judging import Provenance, Repair, repairs, write_judged
+from .key_conflicts import KeyConflicts, conflict_notices, key_conflicts
 from .manifest import FileFacts, Manifest, load_manifest, save_manifest
 from .parquet_files import ParquetPlan, inspect_parquet, parquet_rows
 from .values import ValueRules
@@ -54,6 +55,7 @@ class LandedFile:
     first_seen_at: datetime
     parquet: Path
     repairs: tuple[Repair, ...] = ()
+    key_conflicts: KeyConflicts = KeyConflicts()
 
 
 @dataclass(frozen=True)
@@ -300,6 +302,7 @@ def _read(
     counted = rows.facts()
     if written != counted.rows:
         raise RuntimeError(f"{candidate.file.name}: {counted.rows} rows were read, but {written} were written")
+    conflicts = key_conflicts(connection, candidate.table, target, candidate.rules.business_timezone)
     return FileFacts(
         rows=counted.rows,
         encoding=plan.encoding if is_csv else None,
@@ -307,7 +310,8 @@ def _read(
         ignored_columns=counted.ignored_columns,
         missing_columns=plan.header.missing_columns if plan.header else (),
         malformed_rows=counted.malformed_rows,
-        notices=counted.notices,
+        notices=(*counted.notices, *conflict_notices(candidate.file.name, candidate.table, conflicts)),
+        key_conflicts=conflicts,
         repairs=repairs(connection, target),
         landed_bytes=target.stat().st_size,
     )
@@ -390,4 +394,5 @@ def _landed_file(candidate: _Candidate, facts: FileFacts, manifest: Manifest, la
         first_seen_at=candidate.seen_at(manifest),
         parquet=candidate.parquet(landing_dir),
         repairs=facts.repairs,
+        key_conflicts=facts.key_conflicts,
     )

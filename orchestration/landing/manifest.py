@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from .judging import Repair
+from .key_conflicts import KeyConflicts
 
 MANIFEST_NAME = "manifest.json"
 
@@ -24,6 +25,7 @@ class FileFacts:
     malformed_rows: int
     notices: tuple[str, ...]
     repairs: tuple[Repair, ...]
+    key_conflicts: KeyConflicts
     landed_bytes: int  # size of the landing Parquet, to recognise one that was cut off
 
 
@@ -90,6 +92,7 @@ def _facts(entry: dict[str, Any]) -> FileFacts:
         notices=tuple(entry["notices"]),
         # an older version counted none; its rows are landed again, and when files were first seen is kept
         repairs=tuple(Repair(**repair) for repair in entry.get("repairs", ())),
+        key_conflicts=KeyConflicts(**entry.get("key_conflicts", {})),
         landed_bytes=int(entry["landed_bytes"]),
     )
 

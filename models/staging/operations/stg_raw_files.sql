@@ -8,7 +8,10 @@ final as (
     select
         table_name,
         file_name,
-        cast(rows_read as bigint) as rows_read
+        cast(rows_read as bigint) as rows_read,
+        cast(keys_in_conflict as bigint) as keys_in_conflict,
+        cast(rows_in_conflict as bigint) as rows_in_conflict,
+        example_key
     from raw_files
 )
 
