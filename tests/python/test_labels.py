@@ -24,6 +24,7 @@ FREE_TEXTS = {
     "city",
     "column_name",
     "example",
+    "example_key",
     "file_name",
     "linked_through",
     "occupation",
