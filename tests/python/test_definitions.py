@@ -56,12 +56,15 @@ FILES = {
         profile: shop
         model-paths: [models]
         test-paths: [tests]
+        seed-paths: []
         macro-paths: [macros]
         vars:
           settings:
             company_name: {kind: text, default: Shop, text_en: Name, text_zh: 名称}
             company_id: {kind: text, default: company_name, text_en: Id, text_zh: 标识}
             business_timezone: {kind: time_zone, default: UTC, text_en: Zone, text_zh: 时区}
+            timestamps_without_offset: {kind: time_zone, default: business_timezone, text_en: Zone, text_zh: 时区}
+            reporting_currency: {kind: text, default: CNY, text_en: Currency, text_zh: 币种}
             rows_fall_limit: {kind: share, minimum: 0, maximum: 1, default: 0.1, text_en: Rows, text_zh: 行数}
             revenue_fall_limit: {kind: share, minimum: 0, maximum: 1, default: 0.1, text_en: Revenue, text_zh: 收入}
             rejected_share_limit: {kind: share, minimum: 0, maximum: 1, default: 0.05, text_en: Share, text_zh: 占比}
@@ -138,6 +141,10 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
         path = root / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(dedent(content), encoding="utf-8")
+    # the words that landing reads; dbt builds no seed of this project
+    (root / "seeds").mkdir()
+    for name in ("words_for_nothing", "nobody_ids"):
+        shutil.copy(ROOT / "seeds" / f"{name}.csv", root / "seeds")
     return root
 
 

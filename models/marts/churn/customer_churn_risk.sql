@@ -119,9 +119,7 @@ final as (
         customers.predicted_clv_365d,
         case
             when champions.is_reliable and customers.is_value_reliable
-                then {{ total(
-                    'greatest(0e0, cast(customers.predicted_clv_365d as double)) * probabilities.churn_probability_90d'
-                ) }}
+                then {{ total('greatest(0e0, cast(customers.predicted_clv_365d as double)) * probabilities.churn_probability_90d') }}
         end as revenue_at_risk_365d,
         coalesce(champions.unreliable_reason, customers.value_unreliable_reason) as no_revenue_at_risk_reason,
         customers.is_lapsed,
@@ -130,8 +128,7 @@ final as (
         customers.is_top_value,
         customers.is_valuable,
         customers.is_valuable and not customers.has_probably_left and risk_bands.is_at_risk as is_save_candidate,
-        customers.has_probably_left and (customers.is_valuable or customers.repeat_purchase_days > 0)
-            as is_win_back_candidate,
+        customers.has_probably_left and (customers.is_valuable or customers.repeat_purchase_days > 0) as is_win_back_candidate,
         retention_actions.action as recommended_action,
         champions.is_reliable,
         champions.unreliable_reason,

@@ -77,8 +77,7 @@ expected as (
     select
         *,
         redeemed_points / all_points as expected_rate,
-        -- members who tell as much as these do; where the rate is none or all their number, by the points of each: what is smaller than
-        -- that is rounding
+        -- members who tell as much as these do; where the rate is none or all, their number, by the points of each
         coalesce(
             redeemed_points * (all_points - redeemed_points) / case when variance > 1e-9 * all_points * all_points then variance end,
             {{ effective_size('all_points', 'squared_points') }}
@@ -117,8 +116,7 @@ bounded as (
     select
         *,
         {{ bounded('rounded_redeemed_points_low', '0', 'expected_redeemed_points') }} as expected_redeemed_points_low,
-        {{ bounded('rounded_redeemed_points_high', 'expected_redeemed_points', 'outstanding_points') }}
-            as expected_redeemed_points_high
+        {{ bounded('rounded_redeemed_points_high', 'expected_redeemed_points', 'outstanding_points') }} as expected_redeemed_points_high
     from redeemed
 ),
 
@@ -146,8 +144,7 @@ final as (
         settled.settled_redeemed_points
     from bounded
     cross join run_context
-    left join settled
-        on bounded.expiry_bucket = settled.expiry_bucket and bounded.is_past_expiry = settled.is_past_expiry
+    left join settled on bounded.expiry_bucket = settled.expiry_bucket and bounded.is_past_expiry = settled.is_past_expiry
 )
 
 {{ select_with_labels('final') }}
