@@ -12,7 +12,7 @@ import pytest
 from conftest import World
 from raw_company import COUNTED, WHITE_SPACE, RawCompany, is_needed, write_raw_company
 
-from orchestration.contract import Contract, RawTable
+from orchestration.contract import Contract, RawColumn, RawTable
 from orchestration.landing.csv_files import FileDialect, csv_rows, inspect_csv
 from orchestration.landing.discover import RawFile
 from orchestration.landing.land import land
@@ -126,6 +126,10 @@ def test_rows_of_every_table_are_accepted_and_superseded(world: World, contract:
 def test_there_are_accepted_rows_of_every_kind(world: World, table: str, kind: str) -> None:
     [(count,)] = world.rows(f"select count(*) from staging.base_{table} where row_status = 'accepted' and {kind}")
     assert count > 2
+
+
+def in_domain(column: RawColumn, value: Decimal) -> bool:
+    return (column.minimum is None or value >= column.minimum) and (column.maximum is None or value <= column.maximum)
 
 
 @pytest.mark.worlds
