@@ -78,4 +78,5 @@ def _is_at_work(instance: DagsterInstance, record: RunRecord, serving_since: flo
             # a process that began later has only been given the same number
             return began is not None and began <= entry.timestamp + _SECONDS_OF_SLACK
     # a run of the command line has no such entry: it holds the warehouse, or it is not there
-    return run.status is DagsterRunStatus.STARTING and record.update_timestamp.timestamp() >= serving_since
+    launched_at = record.update_timestamp.timestamp()
+    return run.status is DagsterRunStatus.STARTING and launched_at + _SECONDS_OF_SLACK >= serving_since

@@ -66,5 +66,10 @@ def _stat(pid: int) -> list[str] | None:
 def _ps(pid: int, columns: str) -> str:
     environ = {**os.environ, "LC_ALL": "C"}
     return subprocess.run(
-        ["ps", "-o", columns, "-p", str(pid)], env=environ, capture_output=True, text=True, check=False
+        # whole lines, however wide the terminal
+        ["ps", "-ww", "-o", columns, "-p", str(pid)],
+        env=environ,
+        capture_output=True,
+        text=True,
+        check=False,
     ).stdout

@@ -101,7 +101,7 @@ def test_a_rejected_row_is_kept_whole_and_says_why(landed: Land) -> None:
         ("o5", "unparseable_value:ordered_at", 'ordered_at holds "2026-02-30", which is no timestamp'),
         ("o6", "unparseable_value:order_amount", 'order_amount holds "ten", which is no number'),
         ("o7", "out_of_domain:status", f'status holds "lost"; expected {ONE_OF}'),
-        ("o8", "out_of_domain:order_amount", 'order_amount holds "-0.01"; expected 0 or more'),
+        ("o8", "out_of_domain:order_amount", 'order_amount holds "-0.01"; expected 0 to 1,000,000,000,000'),
         ("o9", "missing_value:customer_id", "customer_id is required and is empty"),
     ]
 
@@ -248,7 +248,8 @@ def test_points_have_the_sign_of_their_kind_of_movement(landed: Land) -> None:
     assert found[: len(sound)] == [(None, None)] * len(sound)
     assert {failure for failure, _ in found[len(sound) :]} == {"out_of_domain:points"}
     assert found[len(sound)][1] == (
-        'points holds "0"; expected positive for earn, negative for redeem, negative for expire'
+        'points holds "0"; expected -1,000,000,000,000 to 1,000,000,000,000, positive for earn, negative for redeem, '
+        "negative for expire"
     )
 
 

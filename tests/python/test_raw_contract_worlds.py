@@ -307,7 +307,7 @@ def test_an_as_of_date_before_all_data_gives_empty_marts(tmp_path: Path, build_w
 def test_without_any_table_every_mart_is_there_and_empty(empty_world: World) -> None:
     assert len(empty_world.landing.absent_tables) == 19
     # yesterday, by the clock of the run
-    assert empty_world.as_of == date(2026, 1, 1)
+    assert empty_world.as_of == date(2026, 6, 30)
     marts = {name for (name,) in empty_world.rows("select table_name from duckdb_tables() where schema_name = 'marts'")}
     assert marts == {path.stem for path in (ROOT / "models" / "marts").rglob("*.sql")}
     filled = {name for name in marts if empty_world.rows(f"select count(*) from marts.{name}") != [(0,)]}
