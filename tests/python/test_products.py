@@ -95,8 +95,8 @@ class Built:
 
 @pytest.fixture(scope="module")
 def built(build_world: Callable[..., World], tmp_path_factory: pytest.TempPathFactory) -> Built:
-    random = np.random.default_rng(20240317)
-    company = random_company(20240317, FRAME, sizes=(150,))
+    random = np.random.default_rng(20240318)
+    company = random_company(20240318, FRAME, sizes=(150,))
     products, lines = draw_products(random), list(draw_lines(random, company))
     folder = write_raw_folder(company, tmp_path_factory.mktemp("products") / "raw", asdict(VARIABLES))
     write_rows(folder / "products.csv", products)
