@@ -79,36 +79,24 @@ def is_due(engine: Engine, names: BuildTables, settings: Settings) -> bool:
 def refused_ahead(engine: Engine, manifest: Mapping[str, Any], settings: Settings) -> str | None:
     """The reason why a fit would be refused, where the raw orders tell it without building anything; else None.
 
-    Customers and days are counted as many as there can be: rows that landing accepts and the models reject, customers
-    whose identities are linked and refunded orders are counted, days count whose time zone is not known. So a fit that
-    is refused here would be refused later as well.
+    Customers and days are counted as many as there can be: customers whose identities are linked, refunded orders and
+    those after the run's own day count. So a fit that is refused here would be refused later as well.
     """
     orders = ".".join(source_relation(manifest, "raw", "orders"))
-    # raw columns are text; what is no ISO day counts as any day
-    day = "substring(ordered_at, 1, 10)"
-    is_day = f"{day} LIKE '____-__-__'"
+    day = "CAST(ordered_at AS date)"
     # the as-of date is that of the last order, a cancelled one too
-    is_valid = "lower(trim(coalesce(status, ''))) <> 'cancelled'"
-    until = f"AND (NOT {is_day} OR {day} <= '{settings.as_of + timedelta(days=1)}') " if settings.as_of else ""
-    _, ((customers, first, last, unknown),) = engine.read_build(
-        f"SELECT count(DISTINCT CASE WHEN {is_valid} THEN customer_id END), "
-        f"min(CASE WHEN {is_valid} AND {is_day} THEN {day} END), "
-        f"max(CASE WHEN {is_day} THEN {day} END), sum(CASE WHEN {is_day} THEN 0 ELSE 1 END) FROM {orders} "
-        f"WHERE ordered_at IS NOT NULL {until}"
+    is_valid = "status <> 'cancelled'"
+    until = f" AND {day} <= DATE '{settings.as_of + timedelta(days=1)}'" if settings.as_of else ""
+    _, ((customers, first, last),) = engine.read_build(
+        f"SELECT count(DISTINCT CASE WHEN {is_valid} THEN customer_id END), min(CASE WHEN {is_valid} THEN {day} END), "
+        f"max({day}) FROM {orders} WHERE _failure IS NULL{until}"
     )
     limits = model_limits()
     if customers < limits.minimum_customers:
         return TOO_FEW_CUSTOMERS
-    days = None if unknown else _days_between(first, str(settings.as_of) if settings.as_of else last)
-    return HISTORY_TOO_SHORT if days is not None and days + 2 < limits.minimum_history_days else None
-
-
-def _days_between(first: str, last: str) -> int | None:
-    """Days from one ISO day to another; None where one is none, such as 2026-13-01."""
-    try:
-        return (date.fromisoformat(last) - date.fromisoformat(first)).days
-    except ValueError:
-        return None
+    # a business day may be the one before or after that of the moment in UTC, at either end
+    days = ((settings.as_of or last) - first).days
+    return HISTORY_TOO_SHORT if days + 2 < limits.minimum_history_days else None
 
 
 def feature_dates(engine: Engine, names: BuildTables) -> tuple[date, list[date]]:
