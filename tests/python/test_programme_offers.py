@@ -104,7 +104,8 @@ def deviation(estimates: list[Estimate]) -> float:
 @pytest.mark.parametrize("horizon", [90, 180, 365])
 @pytest.mark.parametrize("comparison", ["members", "placebo"])
 def test_a_programme_without_effect_is_found_to_have_none(useless: Estimates, comparison: str, horizon: int) -> None:
-    assert abs(deviation(useless[comparison, horizon])) < 2.6
+    # by chance one of six comparisons is beyond 3 in 2 of 100 such tests; what looks into the future is far beyond
+    assert abs(deviation(useless[comparison, horizon])) < 3
 
 
 @pytest.mark.parametrize("horizon", [90, 180])
