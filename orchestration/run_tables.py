@@ -6,14 +6,15 @@ Types are written as DuckDB writes them; an engine translates them.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from orchestration.landing.land import LandedFile
 from orchestration.settings import Settings
 
-RUN_COLUMNS = {
+_RUN_COLUMNS = {
     "run_id": "VARCHAR",
     "started_at": "TIMESTAMP",
     "requested_as_of_date": "DATE",
@@ -21,9 +22,9 @@ RUN_COLUMNS = {
     "company_key": "VARCHAR",
 }
 
-COMPANY_SETTING_COLUMNS = {"setting_name": "VARCHAR", "setting_value": "VARCHAR"}
+_COMPANY_SETTING_COLUMNS = {"setting_name": "VARCHAR", "setting_value": "VARCHAR"}
 
-RAW_FILE_COLUMNS = {
+_RAW_FILE_COLUMNS = {
     "table_name": "VARCHAR",
     "file_name": "VARCHAR",
     "rows_read": "BIGINT",
@@ -39,7 +40,7 @@ RAW_FILE_COLUMNS = {
     "first_seen_at": "TIMESTAMP",
 }
 
-VALUE_REPAIR_COLUMNS = {
+_VALUE_REPAIR_COLUMNS = {
     "table_name": "VARCHAR",
     "file_name": "VARCHAR",
     "column_name": "VARCHAR",
@@ -49,18 +50,35 @@ VALUE_REPAIR_COLUMNS = {
 }
 
 
-def run_parameters(settings: Settings, run_id: str, started_at: datetime) -> tuple[object, ...]:
-    """The one row of operations.run_parameters, whose columns are RUN_COLUMNS; `started_at` carries its zone."""
+@dataclass(frozen=True)
+class RunTable:
+    """A table of the schema `operations`; `columns` are types by name."""
+
+    name: str
+    columns: Mapping[str, str]
+    rows: Sequence[tuple[object, ...]]
+
+
+def run_tables(
+    files: Sequence[LandedFile], settings: Settings, run_id: str, started_at: datetime
+) -> tuple[RunTable, ...]:
+    """Every table of the schema `operations`; `started_at` carries its zone."""
+    return (
+        RunTable("run_parameters", _RUN_COLUMNS, [_run_parameters(settings, run_id, started_at)]),
+        RunTable("company_settings", _COMPANY_SETTING_COLUMNS, _company_settings(settings)),
+        RunTable("raw_files", _RAW_FILE_COLUMNS, _raw_files(files)),
+        RunTable("value_repairs", _VALUE_REPAIR_COLUMNS, _value_repairs(files)),
+    )
+
+
+def _run_parameters(settings: Settings, run_id: str, started_at: datetime) -> tuple[object, ...]:
     zone = ZoneInfo(str(settings.variable("business_timezone")))
     yesterday = business_yesterday(started_at, zone)
     return (run_id, _naive_utc(started_at), settings.as_of, yesterday, company_key(settings))
 
 
-def company_settings(settings: Settings) -> list[tuple[object, ...]]:
-    """The rows of operations.company_settings, whose columns are COMPANY_SETTING_COLUMNS: what the company.yml sets.
-
-    As texts, which the models give their types (macros/settings.sql).
-    """
+def _company_settings(settings: Settings) -> list[tuple[object, ...]]:
+    """What the company.yml sets, as texts, which the models give their types (macros/settings.sql)."""
     return [(name, str(value)) for name, value in settings.variables.items()]
 
 
@@ -80,8 +98,7 @@ def business_yesterday(moment: datetime, zone: ZoneInfo) -> date:
     return moment.astimezone(zone).date() - timedelta(days=1)
 
 
-def raw_files(files: Sequence[LandedFile]) -> list[tuple[object, ...]]:
-    """The rows of operations.raw_files, whose columns are RAW_FILE_COLUMNS."""
+def _raw_files(files: Sequence[LandedFile]) -> list[tuple[object, ...]]:
     return [
         (
             landed.table,
@@ -102,8 +119,7 @@ def raw_files(files: Sequence[LandedFile]) -> list[tuple[object, ...]]:
     ]
 
 
-def value_repairs(files: Sequence[LandedFile]) -> list[tuple[object, ...]]:
-    """The rows of operations.value_repairs, whose columns are VALUE_REPAIR_COLUMNS."""
+def _value_repairs(files: Sequence[LandedFile]) -> list[tuple[object, ...]]:
     return [
         (landed.table, landed.file_name, repair.column_name, repair.kind, repair.values_repaired, repair.example)
         for landed in files

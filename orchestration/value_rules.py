@@ -9,7 +9,7 @@ from orchestration.seeds import nobody_ids, words_for_nothing
 from orchestration.settings import Settings
 
 
-def value_rules(settings: Settings, latest_day: date = date.max) -> ValueRules:
+def value_rules(settings: Settings) -> ValueRules:
     """The rules of a refresh; SeedError where a seed is wrong."""
     words = words_for_nothing(settings.root)
     return ValueRules(
@@ -18,6 +18,7 @@ def value_rules(settings: Settings, latest_day: date = date.max) -> ValueRules:
         words_for_nothing=tuple(words),
         words_in_free_text=tuple(word for word, in_free_text in words.items() if in_free_text),
         nobody_ids=nobody_ids(settings.root),
-        latest_day=latest_day,
+        # landing counts it from when a file was first seen
+        latest_day=date.max,
         reporting_currency=str(settings.variable("reporting_currency")),
     )

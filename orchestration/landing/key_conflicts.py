@@ -13,6 +13,8 @@ import duckdb
 from orchestration import duckdb_sql as sql
 from orchestration.contract import RawTable
 
+from .values import business_day
+
 _VERSION = "updated_at"
 
 
@@ -72,8 +74,7 @@ def _differences(table: RawTable, business_timezone: str) -> Iterator[str]:
         if column.is_id or column.data_type == "date":
             yield f"count(distinct {name}) > 1"
         elif column.data_type == "timestamp" and column.name != _VERSION:
-            local = f"timezone({sql.text(business_timezone)}, timezone('UTC', {name}))"
-            yield f"count(distinct cast({local} as date)) > 1"
+            yield f"count(distinct {business_day(name, business_timezone)}) > 1"
     amounts = [f"count(distinct {sql.identifier(column.name)}) > 1" for column in needed if column.is_money]
     if amounts:
         versions = f"count(distinct {_VERSION})" if _VERSION in table.column_names else "0"

@@ -14,6 +14,7 @@ from .broken_files import BrokenFileError, FileProblem
 from .discover import RawFile
 from .file_rows import ROW_NUMBER, FileRows, ReaderFacts, extra_name
 from .header import Header, match_header
+from .values import as_text
 
 _MAGIC = b"PAR1"
 _LEAST_BYTES = 12  # the magic twice and the length of the footer
@@ -114,9 +115,7 @@ def _cell(column: _Column) -> str:
 
 
 def _text(column: _Column) -> str:
-    name = sql.identifier(column.name)
-    as_text = f"cast({name} as varchar)"
-    return f"coalesce(try(decode({name})), {as_text})" if column.data_type == "BLOB" else as_text
+    return as_text(sql.identifier(column.name), column.data_type)
 
 
 def _columns(connection: duckdb.DuckDBPyConnection, file: RawFile) -> list[_Column]:

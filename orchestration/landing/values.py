@@ -85,7 +85,7 @@ def value_sql(column: RawColumn, cell: str, cell_type: str, rules: ValueRules, v
             cost next to nothing; without it they read the cell again.
     """
     kind = _kind_of(cell_type)
-    held = _as_text(cell, cell_type) if kind == _TEXT else cell
+    held = as_text(cell, cell_type) if kind == _TEXT else cell
     # what fits no type of the contract better is read as it is written
     if kind not in _FITTING.get(column.data_type, ()):
         held, kind = (held, kind) if kind == _TEXT else (f"cast({cell} as varchar)", _TEXT)
@@ -156,11 +156,12 @@ def _kind_of(cell_type: str) -> int:
     return _DECIMAL if cell_type.startswith("DECIMAL") else _KINDS.get(cell_type, _TEXT)
 
 
-def _as_text(cell: str, cell_type: str) -> str:
+def as_text(cell: str, cell_type: str) -> str:
+    """SQL of a cell of any type as text; bytes that are UTF-8 are the text that they encode."""
     if cell_type == "VARCHAR":
         return cell
-    as_text = f"cast({cell} as varchar)"
-    return f"coalesce(try(decode({cell})), {as_text})" if cell_type == "BLOB" else as_text
+    written = f"cast({cell} as varchar)"
+    return f"coalesce(try(decode({cell})), {written})" if cell_type == "BLOB" else written
 
 
 # ---- SQL ----
@@ -550,14 +551,19 @@ def _to_utc(local: str, zone: str) -> str:
     return _let(local, utc, "v")
 
 
-def _business_day(utc: str, rules: ValueRules) -> str:
-    if _is_utc(rules.business_timezone):
+def business_day(utc: str, business_timezone: str) -> str:
+    """SQL of the business day that a time in UTC falls on."""
+    if _is_utc(business_timezone):
         return f"cast({utc} as date)"
-    return f"cast(timezone({sql.text(rules.business_timezone)}, timezone('UTC', {utc})) as date)"
+    return f"cast(timezone({sql.text(business_timezone)}, timezone('UTC', {utc})) as date)"
+
+
+def _utc_of(instant: str) -> str:
+    return f"make_timestamp(epoch_us({instant}))"
 
 
 def _instant(text: str) -> str:
-    return f"make_timestamp(epoch_us(try_cast({text} as timestamp with time zone)))"
+    return _utc_of(f"try_cast({text} as timestamp with time zone)")
 
 
 def _parsed_time(text: str, rules: ValueRules) -> str:
@@ -582,7 +588,7 @@ def _read_timestamp(cell: _Cell) -> _Read:
     is_plain = _plainly_plausible(held, rules)
 
     def plausible(utc: str) -> str:
-        return _case((_plausible_day(_business_day(utc, rules), rules), utc))
+        return _case((_plausible_day(business_day(utc, rules.business_timezone), rules), utc))
 
     if cell.kind == _TEXT:
         # a cast to a timestamp ignores the offset, and Z is none
@@ -601,10 +607,7 @@ def _read_timestamp(cell: _Cell) -> _Read:
             lambda value: f"(not {as_iso} or {_is_odd(held)}) then {kinds}",
             _plausible_days(rules),
         )
-    if cell.kind == _INSTANT:
-        utc = f"make_timestamp(epoch_us({held}))"
-    else:
-        utc = _to_utc(f"try_cast({held} as timestamp)", zone)
+    utc = _utc_of(held) if cell.kind == _INSTANT else _to_utc(f"try_cast({held} as timestamp)", zone)
     value = _case((is_plain, utc), otherwise=_let(f"try({utc})", plausible, "utc"))
     return _Read(value, f"'{IMPLAUSIBLE_DATE}'", expected=_plausible_days(rules))
 
@@ -623,10 +626,10 @@ def _parsed_day(text: str, rules: ValueRules) -> str:
     midnight = _matches(text, rf"{_DAY}[T ]00:00(:00([.]0*)?)?{_ZONE}")
     zone = sql.text(rules.business_timezone)
 
-    def business_day(local: str) -> str:
+    def day_of(local: str) -> str:
         return _case((f"{local} = date_trunc('day', {local})", f"cast({local} as date)"), otherwise=written)
 
-    of_midnight = _let(f"timezone({zone}, try_cast({text} as timestamp with time zone))", business_day, "l")
+    of_midnight = _let(f"timezone({zone}, try_cast({text} as timestamp with time zone))", day_of, "l")
     return _case(
         (f"{_matches(text, _LOCAL)} or {midnight}", written),
         (_matches(text, _WITH_ZONE), of_midnight),
@@ -654,9 +657,9 @@ def _read_date(cell: _Cell) -> _Read:
     if cell.kind == _DATE:
         return _Read(plausible(held), implausible, expected=expected)
     if cell.kind == _LOCAL_TIME:
-        local, utc = f"cast({held} as timestamp)", f"cast({held} as timestamp)"
+        local = utc = f"cast({held} as timestamp)"
     else:
-        utc = f"make_timestamp(epoch_us({held}))"
+        utc = _utc_of(held)
         local = f"timezone({sql.text(rules.business_timezone)}, {held})"
 
     def at_midnight(time: str) -> str:

@@ -16,7 +16,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from orchestration.lifeline import SERVER, SERVER_HOME, SERVER_SOCKETS
@@ -69,7 +69,7 @@ def supervise(
                 )
             ended = _wait(children, told, parent)
         finally:
-            _end([child.pid for child in children.values()], children, seconds_to_end)
+            _end(children.values(), seconds_to_end)
     if ended is None:
         return 0
     print(f"The {ended} ended with status {children[ended].returncode}, and the rest with it.", file=sys.stderr)
@@ -87,14 +87,15 @@ def _wait(children: Mapping[str, subprocess.Popen], told: threading.Event, paren
     return None
 
 
-def _end(groups: Sequence[int], children: Mapping[str, subprocess.Popen], seconds: float) -> None:
-    """Ask every process of the groups to end, and kill what is left after a while."""
+def _end(children: Collection[subprocess.Popen], seconds: float) -> None:
+    """Ask every process of the children's groups to end, and kill what is left after a while."""
+    groups = [child.pid for child in children]
     for sign, patience in ((signal.SIGTERM, seconds), (signal.SIGKILL, 5.0)):
         for group in groups:
             _signal(group, sign)
         deadline = time.monotonic() + patience
         while time.monotonic() < deadline:
-            for child in children.values():
+            for child in children:
                 child.poll()
             if not any([_signal(group, 0) for group in groups]):
                 return

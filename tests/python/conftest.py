@@ -24,6 +24,7 @@ from orchestration.contract import Contract, load_contract
 from orchestration.engines.duckdb.build import build_database, open_build, register
 from orchestration.engines.duckdb.engine import DuckDbEngine
 from orchestration.landing.land import Landing, land
+from orchestration.landing.values import ValueRules
 from orchestration.predictive import tables
 from orchestration.predictive.refit import Refit
 from orchestration.refitting import FEATURE_MODELS, BuildTables, run_refit, store
@@ -40,6 +41,8 @@ BUILD_TABLES = BuildTables(
 )
 # after the last day that any world has: what is dated after the run's own day does not count
 STARTED_AT = datetime(2026, 7, 1, 3, 4, 5, tzinfo=UTC)
+# cells as they stand, in UTC: of a landing that is about anything else
+PLAIN_RULES = ValueRules("UTC", "UTC", words_for_nothing=(), nobody_ids=(), latest_day=date.max)
 
 
 @dataclass(frozen=True)

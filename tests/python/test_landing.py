@@ -6,12 +6,13 @@ import io
 import json
 import os
 import time
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from pathlib import Path
 
 import duckdb
 import pyarrow as pa
 import pytest
+from conftest import PLAIN_RULES
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -21,7 +22,6 @@ from orchestration.landing.broken_files import RawFolderError
 from orchestration.landing.csv_files import FileDialect, csv_rows, inspect_csv
 from orchestration.landing.discover import RawFile
 from orchestration.landing.land import Landing, clear_landing, land
-from orchestration.landing.values import ValueRules
 
 
 def contract_table(name: str, required: str, optional: str, **references: Reference) -> RawTable:
@@ -43,7 +43,6 @@ CONTRACT = Contract(
         )
     }
 )
-RULES = ValueRules("UTC", "UTC", words_for_nothing=(), nobody_ids=(), latest_day=date.max)
 ANY_DIALECT = FileDialect("*")
 ORDERS_HEADER = "order_id,customer_id,amount,note\n"
 
@@ -70,7 +69,7 @@ class Company:
         return path
 
     def land(self, *dialects: FileDialect) -> Landing:
-        return land(self.raw, self.landing, CONTRACT, RULES, dialects)
+        return land(self.raw, self.landing, CONTRACT, PLAIN_RULES, dialects)
 
     def refused(self, *dialects: FileDialect) -> RawFolderError:
         with pytest.raises(RawFolderError) as caught:
@@ -234,10 +233,10 @@ def test_tables_without_a_file_are_listed_in_contract_order(company):
 
 def test_a_raw_folder_that_does_not_exist_or_is_a_file_is_an_error(tmp_path):
     with pytest.raises(RawFolderError, match="nowhere does not exist"):
-        land(tmp_path / "nowhere", tmp_path / "landing", CONTRACT, RULES)
+        land(tmp_path / "nowhere", tmp_path / "landing", CONTRACT, PLAIN_RULES)
     (tmp_path / "file").write_text("x")
     with pytest.raises(RawFolderError, match="is a file, not a folder"):
-        land(tmp_path / "file", tmp_path / "landing", CONTRACT, RULES)
+        land(tmp_path / "file", tmp_path / "landing", CONTRACT, PLAIN_RULES)
     assert not (tmp_path / "landing").exists()
 
 
@@ -809,7 +808,7 @@ def test_another_dialect_or_contract_reads_the_file_again(company):
     assert company.rows(columns="customer_id", dialects=[FileDialect("*", encoding="cp1252")]) == [("Zoé",)]
     assert company.rows(columns="customer_id", dialects=[FileDialect("*", encoding="cp1251")]) == [("Zoй",)]
     wider = Contract({"orders": contract_table("orders", "order_id customer_id", "amount note shop")})
-    file = only(land(company.raw, company.landing, wider, RULES, [FileDialect("*", encoding="cp1251")]).files)
+    file = only(land(company.raw, company.landing, wider, PLAIN_RULES, [FileDialect("*", encoding="cp1251")]).files)
     assert landed_rows(file.parquet, "shop") == [(None,)]
 
 
@@ -818,7 +817,7 @@ def test_a_contract_that_requires_more_checks_landed_files_again(company):
     company.land()
     stricter = Contract({"orders": contract_table("orders", "order_id customer_id amount", "note")})
     with pytest.raises(RawFolderError, match="the required column amount"):
-        land(company.raw, company.landing, stricter, RULES)
+        land(company.raw, company.landing, stricter, PLAIN_RULES)
 
 
 def test_a_file_that_is_removed_leaves_the_landing_folder(company):

@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import date
 from pathlib import Path
 
 import pytest
+from conftest import PLAIN_RULES
 
 from orchestration.contract import Contract
 from orchestration.landing.key_conflicts import KeyConflicts
 from orchestration.landing.land import LandedFile, land
 from orchestration.landing.values import ValueRules
 
-RULES = ValueRules("UTC", "UTC", words_for_nothing=(), nobody_ids=(), latest_day=date.max)
 HEADER = "order_id,customer_id,ordered_at,status,order_amount"
 
 
-def landed(tmp_path: Path, contract: Contract, text: str, rules: ValueRules = RULES) -> LandedFile:
+def landed(tmp_path: Path, contract: Contract, text: str, rules: ValueRules = PLAIN_RULES) -> LandedFile:
     raw = tmp_path / "raw"
     raw.mkdir()
     (raw / "orders.csv").write_text(text, encoding="utf-8")
@@ -72,11 +71,11 @@ def test_a_day_is_that_of_the_business(tmp_path: Path, contract: Contract) -> No
     rows = ["1,amy,2026-01-02T15:59:00Z,paid,5", "1,amy,2026-01-02T16:01:00Z,paid,5"]
     for zone, keys in (("Asia/Shanghai", 1), ("Europe/London", 0)):
         (tmp_path / zone[:4]).mkdir()
-        rules = replace(RULES, business_timezone=zone)
+        rules = replace(PLAIN_RULES, business_timezone=zone)
         assert landed(tmp_path / zone[:4], contract, orders(*rows), rules).key_conflicts.keys == keys
 
 
 def test_a_second_landing_knows_them_without_reading(tmp_path: Path, contract: Contract) -> None:
     first = landed(tmp_path, contract, orders("1,amy,2026-01-02,paid,5", "1,bea,2026-01-02,paid,5"))
-    [again] = land(tmp_path / "raw", tmp_path / "landing", contract, RULES).files
+    [again] = land(tmp_path / "raw", tmp_path / "landing", contract, PLAIN_RULES).files
     assert again.key_conflicts == first.key_conflicts == KeyConflicts(1, 2, "1")

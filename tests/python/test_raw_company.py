@@ -3,22 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from datetime import date
 from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
 from pathlib import Path
 
 import pyarrow as pa
 import pytest
-from conftest import World
+from conftest import PLAIN_RULES, World
 from raw_company import COUNTED, WHITE_SPACE, RawCompany, is_needed, write_raw_company
 
 from orchestration.contract import Contract, RawColumn, RawTable
 from orchestration.landing.csv_files import FileDialect, csv_rows, inspect_csv
 from orchestration.landing.discover import RawFile
 from orchestration.landing.land import land
-from orchestration.landing.values import ValueRules
-
-RULES = ValueRules("UTC", "UTC", words_for_nothing=(), nobody_ids=(), latest_day=date.max)
 
 pytestmark = pytest.mark.xdist_group("raw_company")
 
@@ -39,7 +35,7 @@ def contents(folder: Path) -> dict[str, bytes]:
 def test_every_table_comes_as_csv_as_a_batch_and_as_parquet(
     raw_company: RawCompany, contract: Contract, tmp_path: Path
 ) -> None:
-    landing = land(raw_company.folder, tmp_path, contract, RULES)
+    landing = land(raw_company.folder, tmp_path, contract, PLAIN_RULES)
     assert not landing.absent_tables
     for table in contract.tables:
         files = [landed for landed in landing.files if landed.table == table]

@@ -19,16 +19,7 @@ from orchestration.landing.landing_file import landing_columns
 from orchestration.modes import make_private
 from orchestration.predictive import tables
 from orchestration.processes import command_of
-from orchestration.run_tables import (
-    COMPANY_SETTING_COLUMNS,
-    RAW_FILE_COLUMNS,
-    RUN_COLUMNS,
-    VALUE_REPAIR_COLUMNS,
-    company_settings,
-    raw_files,
-    run_parameters,
-    value_repairs,
-)
+from orchestration.run_tables import RunTable, run_tables
 from orchestration.settings import Settings
 
 _HOLDER = re.compile(r"\(PID (\d+)\)")
@@ -70,10 +61,8 @@ def fill(
     """The same in a build database that is open."""
     _register_raw_tables(connection, landing, contract)
     connection.execute("CREATE SCHEMA IF NOT EXISTS operations")
-    _write_table(connection, "run_parameters", RUN_COLUMNS, [run_parameters(settings, run_id, started_at)])
-    _write_table(connection, "company_settings", COMPANY_SETTING_COLUMNS, company_settings(settings))
-    _write_table(connection, "raw_files", RAW_FILE_COLUMNS, raw_files(landing.files))
-    _write_table(connection, "value_repairs", VALUE_REPAIR_COLUMNS, value_repairs(landing.files))
+    for table in run_tables(landing.files, settings, run_id, started_at):
+        _write_table(connection, table)
     _create_predictive_tables(connection)
 
 
@@ -139,15 +128,13 @@ def raw_table_query(table: RawTable, files: Sequence[Path]) -> str:
     return f"SELECT {names} FROM read_parquet({file_list(files)}, hive_partitioning = false)"
 
 
-def _write_table(
-    connection: duckdb.DuckDBPyConnection, name: str, kinds: dict[str, str], rows: Sequence[tuple[object, ...]]
-) -> None:
-    table = identifier("operations", name)
-    columns = ", ".join(f"{identifier(column)} {kind}" for column, kind in kinds.items())
-    connection.execute(f"CREATE OR REPLACE TABLE {table} ({columns})")
-    if rows:
-        marks = ", ".join("?" for _ in kinds)
-        connection.executemany(f"INSERT INTO {table} VALUES ({marks})", [list(row) for row in rows])
+def _write_table(connection: duckdb.DuckDBPyConnection, table: RunTable) -> None:
+    name = identifier("operations", table.name)
+    columns = ", ".join(f"{identifier(column)} {kind}" for column, kind in table.columns.items())
+    connection.execute(f"CREATE OR REPLACE TABLE {name} ({columns})")
+    if table.rows:
+        marks = ", ".join("?" for _ in table.columns)
+        connection.executemany(f"INSERT INTO {name} VALUES ({marks})", [list(row) for row in table.rows])
 
 
 def _create_predictive_tables(connection: duckdb.DuckDBPyConnection) -> None:

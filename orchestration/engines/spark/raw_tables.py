@@ -19,16 +19,7 @@ from orchestration.errors import WarehouseError
 from orchestration.landing.land import LandedFile, Landing
 from orchestration.landing.landing_file import landing_columns
 from orchestration.predictive import tables
-from orchestration.run_tables import (
-    COMPANY_SETTING_COLUMNS,
-    RAW_FILE_COLUMNS,
-    RUN_COLUMNS,
-    VALUE_REPAIR_COLUMNS,
-    company_settings,
-    raw_files,
-    run_parameters,
-    value_repairs,
-)
+from orchestration.run_tables import RunTable, run_tables
 from orchestration.settings import Settings
 
 # as `_mirror_name` makes them
@@ -65,11 +56,7 @@ def register(
     folders = place_landing(landing.files, contract.tables, settings.landing_dir, spark.landing_uri)
     raw, operations = spark.build_schema("raw"), spark.build_schema("operations")
     statements = [_raw_table(spark, table.name, _raw_query(table, folders)) for table in contract.tables.values()]
-    parameters = run_parameters(settings, run_id, started_at)
-    statements.append(_table(operations, "run_parameters", RUN_COLUMNS, [parameters]))
-    statements.append(_table(operations, "company_settings", COMPANY_SETTING_COLUMNS, company_settings(settings)))
-    statements.append(_table(operations, "raw_files", RAW_FILE_COLUMNS, raw_files(landing.files)))
-    statements.append(_table(operations, "value_repairs", VALUE_REPAIR_COLUMNS, value_repairs(landing.files)))
+    statements += [_run_table(operations, table) for table in run_tables(landing.files, settings, run_id, started_at)]
     predictive = spark.build_schema(tables.SCHEMA)
     statements += [[_created(predictive, name, kinds)] for name, kinds in tables.TABLES.items()]
     with session(spark) as opened:
@@ -129,10 +116,10 @@ def _raw_query(table: RawTable, folders: Mapping[str, Folder]) -> str:
     return f"select {columns} from parquet.{sql.identifier(folders[table.name].path)}"
 
 
-def _table(schema: str, name: str, kinds: Mapping[str, str], rows: Sequence[tuple[object, ...]]) -> list[str]:
-    table = sql.identifier(schema, name)
+def _run_table(schema: str, table: RunTable) -> list[str]:
+    name, rows = sql.identifier(schema, table.name), sql.rows(table.columns, table.rows)
     # not replaced: the metastore refuses a column of another type in the place of one that was there
-    return [f"drop table if exists {table} purge", f"create table {table} using iceberg as {sql.rows(kinds, rows)}"]
+    return [f"drop table if exists {name} purge", f"create table {name} using iceberg as {rows}"]
 
 
 def place_landing(
