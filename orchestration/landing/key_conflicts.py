@@ -38,14 +38,25 @@ def key_conflicts(
     differences = list(_differences(table, business_timezone))
     if not differences:
         return KeyConflicts()
+    key = ", ".join(map(sql.identifier, table.key))
     found = connection.execute(
         f"""
-        select count(*), coalesce(sum(key_rows), 0), arg_min(_row_key, first_row)
-        from (
-            select _row_key, count(*) as key_rows, min(_row_number) as first_row
+        with
+        sound as (
+            select *, hash({key}) as key_hash
             from read_parquet({sql.file(landed)})
             where _failure is null
-            group by _row_key
+        ),
+        -- numbers are grouped faster than texts, and few keys stand twice
+        repeated as (
+            select key_hash from sound group by key_hash having count(*) > 1
+        )
+        select count(*), coalesce(sum(key_rows), 0), arg_min(example, first_row)
+        from (
+            select count(*) as key_rows, min(_row_number) as first_row, arg_min(_row_key, _row_number) as example
+            from sound
+            where key_hash in (select key_hash from repeated)
+            group by {key}
             having count(*) > 1 and ({" or ".join(differences)})
         )
         """
@@ -58,7 +69,8 @@ def conflict_notices(file_name: str, table: RawTable, found: KeyConflicts) -> tu
     """A sentence about the file, where it has such keys."""
     if not found.keys:
         return ()
-    keys = f"1 {' and '.join(table.key)} stands" if found.keys == 1 else f"{found.keys:,} of {table.name}'s keys stand"
+    key = " and ".join(table.key)
+    keys = f"1 {key} stands" if found.keys == 1 else f"{found.keys:,} different values of {key} stand"
     return (
         f"{file_name}: {keys} in {found.rows:,} rows of different things (first: {found.example}), and only the newest "
         f"row of each key counts. See quality.key_conflicts. Lines of an order belong into order_items; ids that a "

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from orchestration.contract import Contract, RawColumn, RawTable, Reference
 from orchestration.landing import land as land_module
 from orchestration.landing.broken_files import RawFolderError
-from orchestration.landing.csv_files import FileDialect, csv_rows, inspect_csv
+from orchestration.landing.csv_files import FileDialect, _plain_columns, _unquoted_columns, csv_rows, inspect_csv
 from orchestration.landing.discover import RawFile
 from orchestration.landing.land import Landing, clear_landing, land
 
@@ -1017,3 +1017,28 @@ def test_whatever_a_file_holds_no_letter_of_it_is_lost(tmp_path_factory, bodies)
         kept = "".join(text for (text,) in found)
         assert [letter for letter in kept if letter in "ab"] == [letter for letter in body if letter in "ab"]
         assert file.rows == len(found)
+
+
+@settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck))
+@given(
+    rows=st.lists(st.lists(st.text("ab é\x0b\x85'\\\x00\u2028", max_size=2), min_size=1, max_size=4), max_size=5),
+    cell_count=st.integers(1, 4),
+    delimiter=st.sampled_from(",;\t|"),
+    line_end=st.sampled_from(("\n", "\r\n", "\r")),
+    is_ended=st.booleans(),
+)
+def test_lines_without_a_quote_are_read_alike_by_arrow_and_by_the_csv_module(
+    rows, cell_count, delimiter, line_end, is_ended
+):
+    text = line_end.join(delimiter.join(row) for row in rows) + line_end * is_ended
+    block = io.StringIO(text, newline="").readlines()
+    by_arrow = _unquoted_columns(block, delimiter, cell_count) if block else None
+    if by_arrow is not None:
+        by_csv = _plain_columns(block, delimiter, cell_count)
+        assert by_csv is not None
+        assert [column.to_pylist() for column in by_arrow] == [column.to_pylist() for column in by_csv]
+
+
+def test_lines_without_a_quote_are_read_by_arrow():
+    columns = _unquoted_columns(["a;1\r\n", "乙; \r\n"], ";", 2)
+    assert columns is not None and [column.to_pylist() for column in columns] == [["a", "乙"], ["1", " "]]
