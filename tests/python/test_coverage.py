@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import Dbt, World
+from conftest import MODELS_ONLY, Dbt, World
 
 from companies.sample.simulator import AS_OF, simulate
 from companies.sample.simulator.config import (
@@ -278,7 +278,6 @@ def models(dbt: Dbt, tmp_path_factory: pytest.TempPathFactory) -> CompiledModels
     return compile_models(MARTS, INPUTS, tmp_path_factory.mktemp("coverage"), dbt.manifest)
 
 
-WITHOUT_TESTS = ("build", "--exclude-resource-type", "test", "unit_test")
 # no rows that a build rejects, and nobody whom it does not know as the simulator does
 CLEAN = {
     "dirt": DirtParameters(late_share=0, repeated_share=0, broken_share=0),
@@ -297,7 +296,7 @@ def test_a_build_gives_the_marts_that_are_made_in_memory(
 ) -> None:
     config = replace(SORTS[sort].config(7), **CLEAN)
     simulate(tmp_path / "company", config=config)
-    world = build_world(tmp_path / "company" / "raw", "coverage", AS_OF, WITHOUT_TESTS, fit=True)
+    world = build_world(tmp_path / "company" / "raw", "coverage", AS_OF, MODELS_ONLY, fit=True)
     with models.connect() as connection:
         company = Company(config, models, connection)
         build(models, company, connection, AS_OF)

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 import yaml
-from conftest import Dbt, World, build_into
+from conftest import MODELS_ONLY, Dbt, World, build_into
 from generators import Calendar, in_region, join_companies, random_company, write_raw_folder
 from oracle import Seeds, Variables, compute_marts, read_facts, read_seeds
 from oracle.first_purchases import read_lines
@@ -221,14 +221,7 @@ def compared(
     parts = [in_region(random_company(place, CALENDAR, sizes=(30,)), f"n{place:02d}") for place in range(4)]
     company = join_companies(parts)
     write_raw_folder(company, folder / "raw", asdict(VARIABLES))
-    arguments = (
-        "build",
-        "--exclude-resource-type",
-        "unit_test",
-        "test",
-        "--select",
-        *(f"+{name}" for name in COMPARED),
-    )
+    arguments = (*MODELS_ONLY, "--select", *(f"+{name}" for name in COMPARED))
     world = build_into(folder / "warehouse", folder / "raw", edited_dbt, contract, CALENDAR.as_of, arguments)
     customers = company.customers_frame
     customers["age_band"] = [age_band(born, world.as_of, edited) for born in customers["birth_date"]]

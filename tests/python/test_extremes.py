@@ -7,7 +7,7 @@ from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
 import pytest
-from conftest import BUILD, STARTED_AT, Dbt, World, build_into, build_on_spark
+from conftest import BUILD, MODELS_ONLY, STARTED_AT, Dbt, World, build_into, build_on_spark
 from extreme_company import (
     AS_OF,
     CUSTOMERS,
@@ -30,7 +30,6 @@ from orchestration.run_tables import company_key
 pytestmark = [pytest.mark.worlds, pytest.mark.long, pytest.mark.xdist_group("extremes")]
 
 MILLION = Decimal(10) ** 6
-MODELS_ONLY = ("build", "--exclude-resource-type", "test", "--exclude-resource-type", "unit_test")
 
 
 def fits(key: str) -> dict[str, list[dict[str, Any]]]:

@@ -9,7 +9,7 @@ import duckdb
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import World
+from conftest import MODELS_ONLY, World
 
 from orchestration.predictive.metrics import auc, brier, expected_calibration_error
 from orchestration.settings import ROOT
@@ -140,7 +140,7 @@ def test_a_small_company_says_that_it_is_too_small(tmp_path: Path, build_world) 
     lines = [f"o{n},c{n % 7},2026-0{1 + n % 6}-1{n % 9}T10:00:00Z,completed,10.00" for n in range(40)]
     header = "order_id,customer_id,ordered_at,status,order_amount"
     (raw / "orders.csv").write_text("\n".join([header, *lines]) + "\n", encoding="utf-8")
-    world = build_world(raw, "small", date(2026, 6, 30), ("build", "--exclude-resource-type", "unit_test"))
+    world = build_world(raw, "small", date(2026, 6, 30), MODELS_ONLY)
     found = world.rows(
         "select count(*), count(p_alive), count(predicted_clv_365d), bool_or(is_reliable), min(unreliable_reason), "
         "max(unreliable_reason) from marts.customer_clv"

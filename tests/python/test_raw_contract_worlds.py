@@ -9,7 +9,7 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
-from conftest import Dbt, World, build_into
+from conftest import MODELS_ONLY, Dbt, World, build_into
 
 from orchestration.contract import Contract
 from orchestration.settings import ROOT
@@ -97,6 +97,9 @@ MEMBERSHIPS = "\n".join(
         "m1,c1,2025-01-01,gold,2025-06-01",
     ]
 )
+
+
+ORDERS_AND_REJECTED = (*MODELS_ONLY, "--select", "+orders", "+order_items", "+rejected_rows")
 
 
 def write(folder: Path, **tables: str) -> Path:
@@ -271,7 +274,7 @@ def test_a_later_batch_heals_a_row_that_knew_no_target(tmp_path: Path, dbt: Dbt,
         raw / "orders" / "load_date=2026-01-01",
         part="order_id,customer_id,ordered_at,status,order_amount\no0,c1,2026-01-01,paid,9",
     )
-    before = build_into(tmp_path / "warehouse", raw, dbt, contract)
+    before = build_into(tmp_path / "warehouse", raw, dbt, contract, arguments=ORDERS_AND_REJECTED)
     assert rejected(before, "order_items") == {
         "o1|1": ("unknown_reference", 'order_id holds "o1", which no accepted row of orders has')
     }
@@ -279,7 +282,7 @@ def test_a_later_batch_heals_a_row_that_knew_no_target(tmp_path: Path, dbt: Dbt,
         raw / "orders" / "load_date=2026-01-02",
         part="order_id,customer_id,ordered_at,status,order_amount\no1,c1,2026-01-02,paid,9",
     )
-    after = build_into(tmp_path / "warehouse", raw, dbt, contract)
+    after = build_into(tmp_path / "warehouse", raw, dbt, contract, arguments=ORDERS_AND_REJECTED)
     assert rejected(after, "order_items") == {}
     assert after.rows("select order_id from marts.order_items") == [("o1",)]
 
@@ -287,14 +290,14 @@ def test_a_later_batch_heals_a_row_that_knew_no_target(tmp_path: Path, dbt: Dbt,
 def test_a_hundred_thousand_bad_rows_are_all_kept(tmp_path: Path, build_world: Callable[..., World]) -> None:
     lines = [f"o{number},c1,2026-13-01,paid,{number}" for number in range(100_000)]
     raw = write(tmp_path / "raw", orders="\n".join(["order_id,customer_id,ordered_at,status,order_amount", *lines]))
-    world = build_world(raw, "bad")
+    world = build_world(raw, "bad", arguments=ORDERS_AND_REJECTED)
     assert world.rows("select count(*), count(distinct row_key) from quality.rejected_rows") == [(100_000, 100_000)]
     assert world.rows("select count(*) from marts.orders") == [(0,)]
 
 
 def test_an_as_of_date_before_all_data_gives_empty_marts(tmp_path: Path, build_world: Callable[..., World]) -> None:
     raw = write(tmp_path / "raw", orders=ORDERS, customers="customer_id,registered_at\nc9,2020-01-01\nc1,2026-01-01")
-    world = build_world(raw, "before", as_of=date(2021, 5, 5))
+    world = build_world(raw, "before", date(2021, 5, 5), MODELS_ONLY)
     assert world.as_of == date(2021, 5, 5)
     assert world.rows("select count(*) from marts.orders") == [(0,)]
     # a customer who had registered by then is a prospect; one who had not is not there

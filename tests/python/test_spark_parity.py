@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from conftest import BUILD, SHOWN, Dbt, World, build_on_spark
+from conftest import MODELS_ONLY, SHOWN, Dbt, World, build_on_spark
 from raw_company import RawCompany
 from spark_world import (
     ComparedModel,
@@ -31,7 +31,6 @@ pytestmark = [
     pytest.mark.xdist_group("spark"),
 ]
 
-MODELS_ONLY = ("build", "--exclude-resource-type", "test", "--exclude-resource-type", "unit_test")
 EVERY_TENTH = 10
 
 # what is compared, by the fixture that builds it
@@ -48,8 +47,8 @@ def company(
     spark_dbt: Dbt,
     contract: Contract,
 ) -> Comparisons:
-    world = build_world(raw_company.folder, "company", raw_company.as_of)
-    build_on_spark(world, spark_server, spark_dbt, contract, BUILD)
+    world = build_world(raw_company.folder, "company", raw_company.as_of, MODELS_ONLY)
+    build_on_spark(world, spark_server, spark_dbt, contract, MODELS_ONLY)
     return dict(compare_models("company", world, spark_server))
 
 
@@ -128,6 +127,12 @@ def test_there_are_rows_to_compare(
         # CDNOW has orders alone, and no row of it breaks the contract
         assert empty >= {"rejected_rows", "survey_responses", "memberships"}
         assert not empty & of_fits
+
+
+@pytest.mark.nightly
+def test_the_tests_of_dbt_pass_on_spark(company: Comparisons, spark_dbt: Dbt, tmp_path: Path) -> None:
+    _, messages = spark_dbt.attempt(tmp_path, "test", "--exclude-resource-type", "unit_test")
+    assert not messages
 
 
 def test_the_hand_worked_examples_hold_on_spark(company: Comparisons, spark_dbt: Dbt, tmp_path: Path) -> None:
