@@ -103,6 +103,11 @@ def words_for_nothing(root: Path = ROOT) -> dict[str, bool]:
     return words | {row.text("word"): row.boolean("in_free_text") for row in _rows(root, "words_for_nothing")}
 
 
+def lost_values(root: Path = ROOT) -> tuple[str, ...]:
+    """What a spreadsheet writes over a value that it lost."""
+    return tuple(row.text("word") for row in _rows(root, "words_for_nothing") if row.boolean("is_lost_value"))
+
+
 def nobody_ids(root: Path = ROOT) -> tuple[str, ...]:
     """The customer ids that stand for nobody."""
     return tuple(row.text("customer_id") for row in _rows(root, "nobody_ids"))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date
 
 from orchestration.landing.values import ValueRules
-from orchestration.seeds import nobody_ids, words_for_nothing
+from orchestration.seeds import lost_values, nobody_ids, words_for_nothing
 from orchestration.settings import Settings
 
 
@@ -17,6 +17,7 @@ def value_rules(settings: Settings) -> ValueRules:
         timestamps_without_offset=str(settings.variable("timestamps_without_offset")),
         words_for_nothing=tuple(words),
         words_in_free_text=tuple(word for word, in_free_text in words.items() if in_free_text),
+        lost_values=lost_values(settings.root),
         nobody_ids=nobody_ids(settings.root),
         # landing counts it from when a file was first seen
         latest_day=date.max,

@@ -19,12 +19,11 @@ from orchestration.contract import RawColumn, RawTable
 from .file_rows import ROW_NUMBER, UNPARSED_ROW, FileRows, extra_name
 from .header import ExtraColumn
 from .landing_file import LANDED_COLUMNS, VALUE_TYPES, file_order
-from .values import UNPARSEABLE_VALUE, ValueRules, ValueSql, value_sql
+from .values import OUT_OF_DOMAIN, UNPARSEABLE_VALUE, ValueRules, ValueSql, value_sql
 
 MALFORMED_ROW = "malformed_row"
 MISSING_KEY = "missing_key"
 MISSING_VALUE = "missing_value"
-OUT_OF_DOMAIN = "out_of_domain"
 MASK = "***"
 
 _BATCHES = "batches"

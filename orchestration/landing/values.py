@@ -14,6 +14,7 @@ from orchestration import duckdb_sql as sql
 from orchestration.contract import RawColumn
 
 UNPARSEABLE_VALUE = "unparseable_value"
+OUT_OF_DOMAIN = "out_of_domain"
 IMPLAUSIBLE_DATE = "implausible_date"
 DESTROYED_ID = "destroyed_id"
 
@@ -27,6 +28,7 @@ TIME_CUT_OFF = "time_cut_off"
 DATE_SPELLING = "date_spelling"
 THOUSANDS_SEPARATOR = "thousands_separator"
 CURRENCY_SIGN = "currency_sign"
+LOST_VALUE = "lost_value"
 
 
 @dataclass(frozen=True)
@@ -38,6 +40,7 @@ class ValueRules:
         timestamps_without_offset: the zone of times that name none.
         words_for_nothing: what stands for no value in ids, codes, numbers, dates and booleans, in any case.
         words_in_free_text: what stands for no value in free text, exactly as written.
+        lost_values: those of the words for nothing that stand where a value was, in any case.
         nobody_ids: customer ids that stand for nobody, in any case.
         latest_day: the last day that a date may name.
         reporting_currency: what an amount with a currency sign must be in.
@@ -49,6 +52,7 @@ class ValueRules:
     nobody_ids: tuple[str, ...]
     latest_day: date
     words_in_free_text: tuple[str, ...] = ()
+    lost_values: tuple[str, ...] = ()
     reporting_currency: str = ""
 
 
@@ -62,7 +66,8 @@ class ValueSql:
         text: what the cell held, for people and for the raw row that is kept; null where the cell is empty.
         value: the value, of the type of the column; null where there is none or it cannot be read.
         problem: why a cell that holds something has no value: a reason code or null; None where that cannot happen.
-        repair: how the value differs from what the cell held: a kind of repair or null; None where that cannot happen.
+        repair: how the value differs from what the cell held, or that it was lost: a kind of repair or null; None where
+            that cannot happen.
         expected: what a cell with another problem than `unparseable_value` should have held, for people.
     """
 
@@ -92,12 +97,15 @@ def value_sql(column: RawColumn, cell: str, cell_type: str, rules: ValueRules, v
     read = _READERS[column.data_type](_Cell(column, held, cell_type, kind, rules))
     value = value_as or f"({read.value})"
     problem = f"case when {value} is null and {cell} is not null then {read.problem} end" if read.problem else None
-    repair = f"case when {value} is not null and {read.repair(value)} end" if read.repair else None
+    repairs = [f"case when {value} is not null and {read.repair(value)} end"] if read.repair else []
+    if kind == _TEXT and rules.lost_values:
+        is_lost = _is_nothing(_trimmed(held), rules.lost_values)
+        repairs.append(f"case when {value} is null and {cell} is not null and {is_lost} then '{LOST_VALUE}' end")
     return ValueSql(
         text=_trimmed(held) if kind == _TEXT else f"cast({cell} as varchar)",
         value=read.value,
         problem=problem,
-        repair=repair,
+        repair=f"coalesce({', '.join(repairs)})" if repairs else None,
         expected=read.expected,
     )
 
@@ -240,6 +248,14 @@ def _unless_nothing(text: str, words: Iterable[str], otherwise: str) -> str:
 def _unparseable(cell: _Cell) -> str:
     otherwise = f"'{UNPARSEABLE_VALUE}'"
     return _let(_cleaned(cell.held), lambda t: _unless_nothing(t, cell.rules.words_for_nothing, otherwise))
+
+
+def _no_number(cell: _Cell) -> str:
+    """Why a cell that holds something is no number: one with more digits than any amount has is beyond its bounds."""
+    if cell.column.maximum is None:
+        return _unparseable(cell)
+    is_long = _matches("n", r"[+-]?[0-9]{15,}([.][0-9]*)?")
+    return _let(_number_text(cell), lambda n: _case((is_long, f"'{OUT_OF_DOMAIN}'"), otherwise=_unparseable(cell)), "n")
 
 
 def _is_odd(held: str) -> str:
@@ -426,7 +442,8 @@ def _number_repair(cell: _Cell) -> Callable[[str], str]:
 
 def _read_number(cell: _Cell) -> _Read:
     held, narrow, wide = cell.held, "decimal(18, 4)", "decimal(38, 4)"
-    problem = f"'{UNPARSEABLE_VALUE}'"
+    # of a type of numbers, what does not fit is too large
+    problem = f"'{UNPARSEABLE_VALUE if cell.column.maximum is None else OUT_OF_DOMAIN}'"
 
     def parsed(text: str) -> str:
         return _case(
@@ -439,7 +456,7 @@ def _read_number(cell: _Cell) -> _Read:
             (_matches(held, r"-?[0-9]{1,14}([.][0-9]*)?"), f"try_cast({held} as {narrow})"),
             otherwise=_let(_number_text(cell), parsed, "n"),
         )
-        return _Read(value, _unparseable(cell), _number_repair(cell))
+        return _Read(value, _no_number(cell), _number_repair(cell))
     if cell.kind == _FLOATING:
         # from here on a product with 10,000 is not exact, so that the shortest decimal is asked; of FLOAT always
         exact = 10**11 if cell.cell_type == "DOUBLE" else 0
@@ -463,7 +480,7 @@ def _read_integer(cell: _Cell) -> _Read:
             (_matches(held, r"-?[0-9]{1,18}"), f"cast({held} as bigint)"),
             otherwise=_let(_number_text(cell), parsed, "n"),
         )
-        return _Read(value, _unparseable(cell), _number_repair(cell))
+        return _Read(value, _no_number(cell), _number_repair(cell))
     if cell.kind == _FLOATING:
         is_whole = f"{held} = trunc({held}) and abs({held}) < {_EXACT_BELOW[cell.cell_type]}"
         return _Read(_case((is_whole, f"cast({held} as bigint)")), f"case when not isnan({held}) then {problem} end")

@@ -427,3 +427,27 @@ def test_the_latest_day_is_ten_years_after_the_file_was_first_seen(landed: Land)
 )
 def test_files_stand_in_the_order_of_their_paths_and_numbers(names: list[str]) -> None:
     assert sorted(reversed(names), key=file_order) == names
+
+
+def test_a_value_that_a_spreadsheet_lost_is_reported_where_its_row_is_kept(landed: Land) -> None:
+    rules = replace(RULES, words_for_nothing=("#REF!", "NaN"), lost_values=("#REF!",))
+    lines = [
+        order(order_id="o1", refund_amount=" #ref! "),
+        order(order_id="o2", refund_amount="NaN"),
+        order(order_id="o3", order_amount="#REF!"),
+        order(order_id="#REF!"),
+    ]
+    landing = landed(orders(*lines), rules)
+    assert rows(landing, "_row_key, refund_amount, _failure") == [
+        ("o1", None, None),
+        ("o2", None, None),
+        ("o3", None, "missing_value:order_amount"),
+        ("#REF!", None, "missing_key:order_id"),
+    ]
+    assert landing.files[0].repairs == (Repair("refund_amount", "lost_value", 1, "#ref!"),)
+
+
+def test_a_number_of_too_many_digits_is_out_of_its_domain_and_no_word(landed: Land) -> None:
+    found = rows(landed(orders(order(order_amount="1" * 15), order(order_amount="9" * 40))), "_failure, _reason")
+    assert [failure for failure, _ in found] == ["out_of_domain:order_amount"] * 2
+    assert found[0][1] == 'order_amount holds "111111111111111"; expected 0 to 1,000,000,000,000'
