@@ -7,27 +7,32 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
 import duckdb
-from hypothesis import Phase, given, settings
+import pytest
+from conftest import MODELS_ONLY, Dbt, build_into
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from orchestration.contract import Contract
 from orchestration.landing.land import land
 from orchestration.landing.values import ValueRules
-from orchestration.seeds import nobody_ids, words_for_nothing
+from orchestration.seeds import lost_values, nobody_ids, words_for_nothing
 
+ZONE = "Asia/Shanghai"
+MARTS = ("orders", "customers", "customer_lifecycle", "repurchase_rates", "customer_rfm", "retention_monthly")
 WORDS = words_for_nothing()
 RULES = ValueRules(
-    business_timezone="Asia/Shanghai",
-    timestamps_without_offset="Asia/Shanghai",
+    business_timezone=ZONE,
+    timestamps_without_offset=ZONE,
     words_for_nothing=tuple(WORDS),
     words_in_free_text=tuple(word for word, in_free_text in WORDS.items() if in_free_text),
+    lost_values=lost_values(),
     nobody_ids=nobody_ids(),
     latest_day=date(2036, 1, 1),
     reporting_currency="CNY",
@@ -94,6 +99,8 @@ LOST: dict[str, dict[str, Damage]] = {
         "no date": lambda text: "1900-01-01 00:00:00",
     },
 }
+ERROR = {"error": lambda text: "#REF!"}
+LOST = {kind: ERROR | LOST.get(kind, {}) for kind in BY_KIND} | {"long id": ERROR | LOST["long id"]}
 NOTHING = ("NaN", "NULL", r"\N", "None", "#N/A", "——", " ", "\u200b")
 NOTHING_IN_TEXT = ("NaN", "NULL", r"\N", "#N/A", " ", "\u200b")
 
@@ -167,8 +174,10 @@ def tables() -> st.SearchStrategy[dict[str, list[dict[str, Cell]]]]:
     return st.fixed_dictionaries({table: st.lists(row, min_size=1, max_size=8) for table, row in rows.items()})
 
 
-def write(folder: Path, company: dict[str, list[dict[str, Cell]]], part: str) -> Path:
+def write(folder: Path, company: dict[str, list[dict[str, Cell]]], part: str, settings: str = "") -> Path:
     folder.mkdir()
+    if settings:
+        (folder / "company.yml").write_text(settings, encoding="utf-8")
     for table, rows in company.items():
         with (folder / f"{table}.csv").open("w", encoding="utf-8", newline="") as file:
             writer = csv.writer(file)
@@ -185,6 +194,44 @@ def landed_rows(raw: Path, contract: Contract) -> Iterator[tuple[str, list[dict[
             found = connection.execute(f"select * from read_parquet('{file.parquet}') order by _row_number")
             names = [name for name, *_ in found.description]
             yield file.table, [dict(zip(names, row, strict=True)) for row in found.fetchall()]
+
+
+@pytest.mark.nightly
+@settings(max_examples=2, deadline=None, phases=(Phase.generate,), suppress_health_check=list(HealthCheck))
+@given(company=tables())
+def test_the_marts_of_a_damaged_company_are_those_of_the_sound_one(
+    dbt: Dbt, contract: Contract, company: dict[str, list[dict[str, Cell]]]
+) -> None:
+    """Of a company whose damage can be undone: the cells that lost their value stay as they were."""
+    company = {
+        table: [
+            {name: replace(cell, damaged=cell.sound) if cell.is_lost else cell for name, cell in row.items()}
+            for row in rows
+        ]
+        for table, rows in company.items()
+    }
+    arguments = (*MODELS_ONLY, "--select", *(f"+{mart}" for mart in MARTS))
+    with TemporaryDirectory() as folder:
+        sound, damaged = (
+            build_into(
+                Path(folder) / f"{part}_warehouse",
+                write(
+                    Path(folder) / part,
+                    company,
+                    part,
+                    settings=f"timestamps_without_offset: {ZONE}\nreporting_currency: CNY\n",
+                ),
+                dbt,
+                contract,
+                date(2026, 1, 1),
+                arguments,
+            )
+            for part in ("sound", "damaged")
+        )
+        for mart in MARTS:
+            rows = [sorted(map(repr, world.rows(f"from marts.{mart}"))) for world in (sound, damaged)]
+            assert rows[0] == rows[1], mart
+        assert len(sound.rows("from marts.customers")) > 0
 
 
 @settings(max_examples=15, deadline=None, phases=(Phase.generate,))
