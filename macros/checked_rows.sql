@@ -10,11 +10,12 @@
 
     Columns: those of the contract; then
     row_key           the key as text, parts joined by `|`; null for a line that does not fit the header
+    masked_key        row_key fit to be shown
     row_status        accepted, rejected, or superseded (a newer version of the same key was accepted)
     reason_code       why it was rejected: what landing found, or out_of_domain (of a seed), unknown_reference
     reason            the same for a person: column, what it holds, what was expected; personal data masked
     raw_row           the whole row as a JSON object of texts, or the line itself where it has no columns; for rejected rows only
-    masked_row        raw_row fit to be shown: personal data masked
+    masked_row        raw_row fit to be shown: columns of the contract alone, patterns in the place of what may be personal data
     file_name, row_number, first_seen_at    where the row stands and when it was first read
 -#}
 {% macro checked_rows(table_name, raw_rows, references={}, seeds={}) %}
@@ -93,6 +94,7 @@ final as (
         {{ column.name }},
         {%- endfor %}
         _row_key as row_key,
+        coalesce(_masked_key, _row_key) as masked_key,
         case
             when failure is not null then 'rejected'
             when version_rank > 1 then 'superseded'
@@ -103,15 +105,15 @@ final as (
             when _failure is not null then _reason
             {%- for column in seeds %}
             when failure = 'out_of_domain:{{ column }}'
-                then {{ holds(contract, column) }}; expected a value of the seed {{ contract.columns[column].config.meta.seed }}'
+                then {{ holds(column) }}; expected a value of the seed {{ contract.columns[column].config.meta.seed }}'
             {%- endfor %}
             {%- for column in references %}
             when failure = 'unknown_reference:{{ column }}'
-                then {{ holds(contract, column) }}, which no accepted row of {{ contract.meta.references[column].split('.')[0] }} has'
+                then {{ holds(column) }}, which no accepted row of {{ contract.meta.references[column].split('.')[0] }} has'
             {%- endfor %}
         end as reason,
         case when failure is not null then _raw_row end as raw_row,
-        case when failure is not null then coalesce(_masked_row, _raw_row) end as masked_row,
+        case when failure is not null then _masked_row end as masked_row,
         _file_name as file_name,
         _row_number as row_number,
         _first_seen_at as first_seen_at
@@ -134,8 +136,20 @@ select * from final
 {% endmacro %}
 
 
-{#- SQL that says what a column holds, as the opening of a text whose closing quote is still to come. -#}
-{% macro holds(contract, column) -%}
-    {%- set shown = "'***'" if contract.columns[column].config.meta.personal else column -%}
-    '{{ column }} holds "' || {{ shown }} || '"
+{#- SQL that says what a column holds as it may be shown, as the opening of a text whose closing quote is still to come. -#}
+{% macro holds(column) -%}
+    '{{ column }} holds "' || {{ text_of_json('_masked_row', column) }} || '"
+{%- endmacro %}
+
+{#- The text of a member of a JSON object. -#}
+{% macro text_of_json(object, member) -%}
+    {{ return(adapter.dispatch('text_of_json')(object, member)) }}
+{%- endmacro %}
+
+{% macro default__text_of_json(object, member) -%}
+    json_extract_string({{ object }}, '$.{{ member }}')
+{%- endmacro %}
+
+{% macro spark__text_of_json(object, member) -%}
+    get_json_object({{ object }}, '$.{{ member }}')
 {%- endmacro %}

@@ -23,7 +23,7 @@ from orchestration.publishing import Publication, TableFigures, last_of_company
 from orchestration.run_tables import company_id
 from orchestration.settings import WAREHOUSE_DIR, Settings, default_target
 from orchestration.summary import OrderWarning, Rejection, order_warnings, rejections
-from orchestration.value_rules import value_rules
+from orchestration.value_rules import file_limits, value_rules
 from orchestration.warehouse_lock import unwritable, warehouse_lock
 
 JUDGED = ("+rejected_rows", "+row_reconciliation", "+order_warnings")
@@ -61,7 +61,7 @@ def land_only(settings: Settings) -> Landing:
         raise WarehouseError(unwritable(settings.warehouse, error)) from error
     with warehouse_lock(folder):
         contract, rules = load_contract(settings.root), value_rules(settings)
-        return land(settings.raw_dir, folder / "landing", contract, rules, settings.dialects)
+        return land(settings.raw_dir, folder / "landing", contract, rules, settings.dialects, file_limits(settings))
 
 
 def judge_landed(landing: Landing, settings: Settings) -> Check:

@@ -18,7 +18,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
 
 from orchestration import summary
 from orchestration.build_figures import table_figures
@@ -30,6 +30,7 @@ from orchestration.engines.engine import Engine
 from orchestration.engines.registry import load_engine
 from orchestration.errors import StickinessError, WarehouseLockedError
 from orchestration.failure_report import outcome
+from orchestration.masking import masked, printable
 from orchestration.modes import make_private, mend, private_files
 from orchestration.progress import announce, build_seconds, layer_times, nodes_by_id, remark, show_progress
 from orchestration.publication_guard import allowed_lines
@@ -84,14 +85,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
         with private_files():
             return options.command(options)
     except WarehouseLockedError as error:
-        print(error, file=sys.stderr)
+        _tell(str(error), file=sys.stderr)
         return LOCKED
     except StickinessError as error:
-        print(error, file=sys.stderr)
+        _tell(str(error), file=sys.stderr)
         return FAILED
     except KeyboardInterrupt:
         print("Interrupted. What was published before is untouched.", file=sys.stderr)
         return INTERRUPTED
+
+
+def _tell(text: str, file: TextIO | None = None) -> None:
+    """Show a text that may hold what files hold: nothing of it is obeyed by a terminal."""
+    print(printable(text), file=file or sys.stdout, flush=True)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -125,7 +131,7 @@ def _check(options: argparse.Namespace) -> int:
 
     settings = load_settings()
     landing = land_only(settings)
-    print(f"{settings.variable('company_name')}: {settings.raw_dir}", flush=True)
+    _tell(f"{settings.variable('company_name')}: {settings.raw_dir}")
     _show([landing.notices])
     check = judge_landed(landing, settings)
     kept_in = f"quality.rejected_rows of the build in {check.folder}"
@@ -146,7 +152,7 @@ def _check(options: argparse.Namespace) -> int:
 def _show(sections: Sequence[Sequence[str]]) -> None:
     for section in sections:
         if section:
-            print("\n" + "\n".join(section), flush=True)
+            _tell("\n" + "\n".join(section))
 
 
 def _dev(options: argparse.Namespace) -> int:
@@ -174,14 +180,15 @@ def _refresh(options: argparse.Namespace) -> int:
 
 def _refresh_locked(settings: Settings) -> int:
     begin = time.monotonic()
-    print(f"{settings.variable('company_name')}: {settings.raw_dir}\n", flush=True)
+    _tell(f"{settings.variable('company_name')}: {settings.raw_dir}\n")
     _enter(settings)
     try:
         run = _run_job(settings)
     except StickinessError:
         raise
     except Exception:
-        traceback.print_exc()
+        # a library may quote what it could not read
+        _tell(masked(traceback.format_exc()), file=sys.stderr)
         return _failed("The refresh stopped at an error that it did not expect; see above.")
     if not run.result.success:
         return _failed(_why_failed(run.result))
@@ -190,8 +197,8 @@ def _refresh_locked(settings: Settings) -> int:
 
 
 def _failed(report: str) -> int:
-    print(f"\n{report}\n", file=sys.stderr)
-    print(_still_published(), file=sys.stderr)
+    _tell(f"\n{report}\n", file=sys.stderr)
+    _tell(_still_published(), file=sys.stderr)
     return FAILED
 
 
@@ -281,7 +288,7 @@ def _why_failed(result: ExecuteInProcessResult) -> str:
             # Dagster turns Ctrl-C into a failure of the step
             if data.error is not None and data.error.cls_name == "DagsterExecutionInterruptedError":
                 raise KeyboardInterrupt
-            return data.error.to_string() if data.error else f"The step {event.step_key} failed."
+            return masked(data.error.to_string()) if data.error else f"The step {event.step_key} failed."
     return "The run failed before its first step; see Dagster's pages (make dev)."
 
 

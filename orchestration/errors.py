@@ -1,8 +1,13 @@
 """Errors that a person can act on. Each message is complete: what was found, where, what was expected, what to do."""
 
+from orchestration.masking import printable
+
 
 class StickinessError(Exception):
-    """Something that a user can put right; shown without a traceback."""
+    """Something that a user can put right; shown without a traceback, and without what a terminal would obey."""
+
+    def __str__(self) -> str:
+        return printable(super().__str__())
 
 
 class SettingsError(StickinessError):

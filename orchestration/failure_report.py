@@ -16,6 +16,7 @@ from orchestration.engines.dbt_adapter import MASK
 from orchestration.engines.engine import Answer
 from orchestration.engines.registry import ADAPTERS
 from orchestration.errors import StickinessError
+from orchestration.masking import masked
 
 ROWS_SHOWN = 5
 _VALUE_WIDTH = 60
@@ -23,7 +24,6 @@ FAILED_STATUSES = ("error", "fail", "runtime error")
 
 # columns that hold whole raw rows, whatever the table
 _RAW_TEXT = ("raw_row", "_raw_row")
-_EMAIL = re.compile(r"[\w.+-]+@[\w-]+(\.[\w-]+)+")
 _PLACE_OF_CODE = re.compile(r"\n?\s*compiled code at .*$", re.DOTALL)
 
 
@@ -209,7 +209,8 @@ def _row_text(columns: Sequence[str], row: Sequence[Any]) -> str:
 def _value_text(value: Any) -> str:
     if value is None:
         return "null"
-    text = _EMAIL.sub(MASK, str(value)).replace("\n", " ")
+    # a number is an amount or a count, and a day is a day
+    text = (masked(value, MASK) if isinstance(value, str) else str(value)).replace("\n", " ")
     return text if len(text) <= _VALUE_WIDTH else text[: _VALUE_WIDTH - 1] + "…"
 
 
@@ -222,6 +223,6 @@ def _database_message(message: str | None) -> str:
     heading, _, rest = text.partition("\n")
     if rest.strip() and re.match(r"\w+ Error in ", heading):
         text = rest
-    text = _EMAIL.sub(MASK, text)
+    text = masked(text, MASK)
     lines = [line.rstrip() for line in text.strip().splitlines() if line.strip()]
     return "\n           ".join(line.strip() for line in lines)

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TextIO
 
+from orchestration.masking import printable
+
 _LAYER_ORDER = ("seeds", "snapshots", "staging", "intermediate", "marts", "quality", "custom", "other")
 _NAME_WIDTH = 22
 
@@ -63,7 +65,7 @@ def remark(text: str) -> None:
     """Show a line that says more of the stage above it, where progress is shown."""
     output = _output.get()
     if output is not None:
-        print(f"  {text}", file=output, flush=True)
+        print(f"  {printable(text)}", file=output, flush=True)
 
 
 def nodes_by_id(manifest: Mapping[str, Any]) -> dict[str, Node]:

@@ -7,7 +7,7 @@ import difflib
 import functools
 import os
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -31,6 +31,10 @@ FULL_REFRESH = "STICKINESS_FULL_REFRESH"
 REFIT = "STICKINESS_REFIT"
 TARGET = "STICKINESS_TARGET"
 ALLOW = "STICKINESS_ALLOW"
+ID_KEY = "STICKINESS_ID_KEY"
+FOLLOW_LINKS = "STICKINESS_FOLLOW_LINKS"
+# a setting of the company
+HASH_CUSTOMER_IDS = "hash_customer_ids"
 INVOKED_FROM = "STICKINESS_INVOKED_FROM"
 
 # what the guard of a publication may find, by the names that ALLOW takes
@@ -62,6 +66,8 @@ class Settings:
         variables: the settings that the company.yml sets, by name.
         defaults: every setting that a company.yml may set, with the default of dbt_project.yml.
         dialects: encodings and delimiters that the company.yml states for some of its files.
+        id_key: the key that hashes the ids of customers, where the company has them hashed.
+        follow_links: whether links in the raw folder may lead out of it.
     """
 
     root: Path
@@ -75,6 +81,8 @@ class Settings:
     variables: Mapping[str, Value] = field(default_factory=dict)
     defaults: Mapping[str, Value] = field(default_factory=dict)
     dialects: tuple[FileDialect, ...] = ()
+    id_key: str | None = field(default=None, repr=False)
+    follow_links: bool = False
 
     @property
     def landing_dir(self) -> Path:
@@ -101,10 +109,13 @@ def load_settings(environ: Mapping[str, str] = os.environ, root: Path = ROOT) ->
     full_refresh = _parse_switch(environ.get(FULL_REFRESH, ""), FULL_REFRESH)
     refit = _parse_switch(environ.get(REFIT, ""), REFIT)
     allow = parse_allow(environ.get(ALLOW, ""), ALLOW)
+    follow_links = _parse_switch(environ.get(FOLLOW_LINKS, ""), FOLLOW_LINKS)
     raw_dir = _raw_folder(environ, root)
     known = read_company_settings(root)
+    if not follow_links:
+        _refuse_link_outside(raw_dir / COMPANY_FILE)
     variables, dialects = read_company_file(raw_dir / COMPANY_FILE, known)
-    return Settings(
+    settings = Settings(
         root=root,
         raw_dir=raw_dir,
         warehouse=warehouse_folder(environ, root),
@@ -116,7 +127,23 @@ def load_settings(environ: Mapping[str, str] = os.environ, root: Path = ROOT) ->
         variables=variables,
         defaults=defaults_of(known),
         dialects=dialects,
+        follow_links=follow_links,
     )
+    return replace(settings, id_key=_id_key(settings, environ))
+
+
+def _id_key(settings: Settings, environ: Mapping[str, str]) -> str | None:
+    """The key that hashes the ids of customers; `SettingsError` where the company wants that and there is none."""
+    # a project that is older than the setting has none
+    if HASH_CUSTOMER_IDS not in settings.defaults or not settings.variable(HASH_CUSTOMER_IDS):
+        return None
+    key = environ.get(ID_KEY, "")
+    if not key.strip():
+        raise SettingsError(
+            f"{HASH_CUSTOMER_IDS} is true, but {ID_KEY}, the key of the hashes, is not set. Set it in the environment "
+            f"to a long secret text, always the same one (for example what `openssl rand -hex 32` writes)."
+        )
+    return key
 
 
 def build_target(environ: Mapping[str, str] = os.environ) -> str:
@@ -251,7 +278,18 @@ def read_company_file(
     return variables, _dialects(document.get(FILES_KEY), path)
 
 
+def _refuse_link_outside(path: Path) -> None:
+    if path.is_symlink() and not path.resolve().is_relative_to(path.parent.resolve()):
+        raise SettingsError(
+            f"{path} is a link that leads out of the raw folder. Put the file itself there, or set {FOLLOW_LINKS}=1 to "
+            f"follow links out of it."
+        )
+
+
 def _read_yaml(path: Path) -> Any:
+    # to open a pipe, a device or a socket may take for ever
+    if path.exists() and not path.is_file():
+        raise SettingsError(f"{path} is no file; expected a text file of lines of `name: value`. Replace it by one.")
     try:
         return yaml.safe_load(path.read_text(encoding="utf-8"))
     except OSError as error:

@@ -12,6 +12,7 @@ from itertools import groupby
 from typing import Any
 
 from orchestration.engines.engine import Ask
+from orchestration.masking import looks_personal, pattern_of, printable
 from orchestration.publishing import Publication, TableFigures
 
 NOTHING = "–"
@@ -21,8 +22,7 @@ LINES_OF_REJECTIONS = 10
 REPAIRS_SHOWN = 4
 VALUES_SHOWN = 3
 WIDTH_OF_VALUES = 30
-# an address or a phone number may stand in the wrong column, where the models do not mask it
-_LIKE_A_DETAIL = re.compile(r"@|\d{11}")
+_LINE_BREAKS = str.maketrans("\n\t", "\N{REPLACEMENT CHARACTER}" * 2)
 # as landing and the macro checked_rows word it: `status holds "done"; expected one of paid`
 _HELD = re.compile(r'(\w+) holds "(.*)"[;,] ', re.DOTALL)
 SURVEYS = (("nps", "NPS", "净推荐值"), ("csat", "CSAT", "客户满意度"), ("ces", "CES", "客户费力度"))
@@ -328,10 +328,10 @@ def _short(reason: str) -> str:
 
 def _shown(value: str) -> str:
     """A value of a raw row as a terminal may show it: masked, printable and short."""
-    if _LIKE_A_DETAIL.search(value):
-        return "***"
-    printable = "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in value)
-    return printable if len(printable) <= WIDTH_OF_VALUES else printable[: WIDTH_OF_VALUES - 1] + "…"
+    # a warehouse of an earlier release holds values as they were
+    text = pattern_of(value) if looks_personal(value) else printable(value)
+    text = text.translate(_LINE_BREAKS)
+    return text if len(text) <= WIDTH_OF_VALUES else text[: WIDTH_OF_VALUES - 1] + "…"
 
 
 def repairs(ask: Ask) -> list[tuple[str, str, str, int, str]]:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date
 
+from orchestration.landing.file_limits import GIGABYTE, GIGABYTES_SETTING, ROWS_SETTING, FileLimits
 from orchestration.landing.values import ValueRules
 from orchestration.seeds import lost_values, nobody_ids, words_for_nothing
 from orchestration.settings import Settings
@@ -22,4 +24,15 @@ def value_rules(settings: Settings) -> ValueRules:
         # landing counts it from when a file was first seen
         latest_day=date.max,
         reporting_currency=str(settings.variable("reporting_currency")),
+        id_key=settings.id_key,
     )
+
+
+def file_limits(settings: Settings) -> FileLimits:
+    """How much a file may hold, and where it may be."""
+    limits = FileLimits(follow_links=settings.follow_links)
+    if ROWS_SETTING in settings.defaults:
+        limits = replace(limits, rows=int(settings.variable(ROWS_SETTING)))
+    if GIGABYTES_SETTING in settings.defaults:
+        limits = replace(limits, bytes=int(float(settings.variable(GIGABYTES_SETTING)) * GIGABYTE))
+    return limits

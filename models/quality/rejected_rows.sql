@@ -6,10 +6,10 @@ rejected as (
         '{{ table_name }}' as table_name,
         file_name,
         row_number,
-        row_key,
+        -- kept whole in the staging layer, shown without personal data
+        masked_key as row_key,
         reason_code,
         reason,
-        -- kept whole in the staging layer, shown without personal data
         masked_row as raw_row,
         first_seen_at
     from {{ ref('base_' ~ table_name) }}

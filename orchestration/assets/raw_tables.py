@@ -17,7 +17,7 @@ from orchestration.publication_guard import allowed_lines, judge, missing_tables
 from orchestration.publishing import last_of_company
 from orchestration.run_tables import company_id
 from orchestration.settings import Settings
-from orchestration.value_rules import value_rules
+from orchestration.value_rules import file_limits, value_rules
 
 RUN_PARAMETERS = ["operations", "run_parameters"]
 COMPANY_SETTINGS = ["operations", "company_settings"]
@@ -49,7 +49,9 @@ def build_raw_tables(contract: Contract, target: str) -> AssetsDefinition:
             if settings.full_refresh:
                 clear_landing(settings.landing_dir)
             rules = value_rules(settings)
-            landing = land(settings.raw_dir, settings.landing_dir, contract, rules, settings.dialects)
+            landing = land(
+                settings.raw_dir, settings.landing_dir, contract, rules, settings.dialects, file_limits(settings)
+            )
             engine = load_engine(settings.target, settings.warehouse)
             engine.register(landing, settings, contract, context.run.run_id, started_at)
             allowed = _guard(landing, settings, contract, engine)

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-MASK = "***"
-"""What stands in the place of a value that nobody is to read."""
+from orchestration.masking import MASK as MASK
 
 
 @dataclass(frozen=True)

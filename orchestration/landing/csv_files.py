@@ -20,15 +20,17 @@ from orchestration.contract import RawTable
 
 from .broken_files import BrokenFileError, FileProblem
 from .discover import RawFile
-from .encodings import canonical_encoding, detect_encoding
+from .encodings import canonical_encoding, detect_encoding, line_ends_before
+from .file_limits import NO_OTHER_LIMITS, RECORD_CHARACTERS, FileLimits
 from .file_rows import ROW_NUMBER, UNPARSED_ROW, FileRows, ReaderFacts, extra_name
-from .header import Header, match_header, matched_columns, shown_cells
+from .header import Header, match_header, matched_columns, shown_cells, shown_name
 
 _NO_COLUMNS = pa.schema([(ROW_NUMBER, pa.int64())])
 DELIMITERS = (",", ";", "\t", "|")
 _HEADER_CHARACTERS = 1 << 20
 _DELIMITER_LINE = re.compile(r'"?sep=([^"\r\n])"?[\r\n]*', re.IGNORECASE)  # what Excel writes and reads as a first line
 
+_LINE_BYTES = 4 * RECORD_CHARACTERS  # a character has four bytes at most
 _BLOCK_CHARACTERS = 1_000_000  # what is parsed at once: bounds the memory, whatever the file is
 _LONGEST_UNQUOTED = 8 * _BLOCK_CHARACTERS  # a block ends with a line, which may be long
 
@@ -71,6 +73,7 @@ class Flaw(Enum):
     STRAY = "text follows a closing quote"
 
 
+Block = tuple[list[pa.Array], list[str | None] | None]
 Record = tuple[list[str], list[str], Flaw | None]
 
 
@@ -142,16 +145,45 @@ def inspect_csv(file: RawFile, table: RawTable, dialect: FileDialect) -> CsvPlan
 
 
 def _endless_header(file_name: str, cells: Sequence[str], table: RawTable) -> FileProblem:
+    shown = shown_cells(cells, table, are_names=False)
     return FileProblem(
         file_name,
         f"a header with the columns of the table {table.name} in the first row",
-        f"no end of the first row (a quote is not closed, or there is no line break): {shown_cells(cells)}",
+        f"no end of the first row (a quote is not closed, or there is no line break): {shown}",
         "Export the file again as CSV with a header row; double every quote inside a value.",
     )
 
 
 def _open_text(path: Path, encoding: str) -> io.TextIOWrapper:
-    return path.open(encoding=encoding, newline="")
+    return io.TextIOWrapper(_WatchedFile(path.open("rb", buffering=0)), encoding=encoding, newline="")
+
+
+class _EndlessError(Exception):
+    """A line or a record is longer than any that is read; `line` is 1-based."""
+
+    def __init__(self, line: int, what: str) -> None:
+        super().__init__(f"line {line}: {what}")
+        self.line = line
+        self.what = what
+
+
+class _WatchedFile(io.BufferedReader):
+    """The bytes of a file, until a line does not end: to read it whole would take as much memory as it has bytes."""
+
+    _run = 0
+    _place = 0
+
+    def read1(self, size: int = -1, /) -> bytes:
+        data = super().read1(size)
+        self._place += len(data)
+        if b"\n" in data or b"\r" in data:
+            self._run = 0
+        else:
+            self._run += len(data)
+            if self._run > _LINE_BYTES:
+                line = line_ends_before(Path(self.raw.name), self._place - self._run) + 1
+                raise _EndlessError(line, "a line that does not end")
+        return data
 
 
 def _text_lines(handle: Iterator[str]) -> Iterator[str]:
@@ -188,7 +220,8 @@ def _best_header(
 def read_records(lines: Iterator[str], delimiter: str) -> Iterator[Record]:
     """Yield every record as (fields, physical lines, flaw); the lists are valid until the next record.
 
-    A record whose quotes are flawed is read as Python's csv module reads it when it is not strict.
+    A record whose quotes are flawed is read as Python's csv module reads it when it is not strict. Of `_Lines`, one
+    that is longer than RECORD_CHARACTERS raises _EndlessError.
     """
     csv.field_size_limit(min(sys.maxsize, 2**31 - 1))
     lines_of_record: list[str] = []
@@ -196,8 +229,14 @@ def read_records(lines: Iterator[str], delimiter: str) -> Iterator[Record]:
 
     def tapped() -> Iterator[str]:
         nonlocal at_end
+        left = RECORD_CHARACTERS
         for line in lines:
+            left = (left if lines_of_record else RECORD_CHARACTERS) - len(line)
             lines_of_record.append(line)
+            if left < 0 and isinstance(lines, _Lines):
+                many = len(lines_of_record) > 1
+                what = "a quote that opens there and is not closed" if many else "a line that does not end"
+                raise _EndlessError(lines.taken - len(lines_of_record) + 1, what)
             yield line
         at_end = True
 
@@ -221,11 +260,11 @@ def _is_blank(fields: Sequence[str], record_lines: Sequence[str], cell_count: in
     return not fields or (len(fields) == 1 and cell_count != 1 and not "".join(record_lines).strip())
 
 
-def csv_rows(plan: CsvPlan) -> FileRows:
+def csv_rows(plan: CsvPlan, limits: FileLimits = NO_OTHER_LIMITS) -> FileRows:
     """The rows of the file, every value as text; an empty one stands for no value.
 
-    Reading them raises OSError where the file cannot be read, and UnicodeDecodeError where it changed after it was
-    inspected.
+    Reading them raises OSError where the file cannot be read, UnicodeDecodeError where it changed after it was
+    inspected, and BrokenFileError where it has more rows than the limits allow, or a record without end.
     """
     if plan.header is None:
         return FileRows(_NO_COLUMNS, iter(()), lambda: ReaderFacts(0, notices=plan.notices))
@@ -237,12 +276,15 @@ def csv_rows(plan: CsvPlan) -> FileRows:
     )
 
     def facts() -> ReaderFacts:
-        ignored = tuple(extra.name for extra in header.extras if extra.is_named or extra.position in tally.filled)
+        ignored = tuple(
+            shown_name(extra.name) for extra in header.extras if extra.is_named or extra.position in tally.filled
+        )
         notices = (*plan.notices, *_quote_notices(plan.file.name, tally))
         return ReaderFacts(tally.rows, tally.malformed_rows, ignored, notices)
 
     def batches() -> Iterator[pa.RecordBatch]:
-        for columns, unparsed in _blocks(plan, tally):
+        for columns, unparsed in _until_endless(plan, _blocks(plan, tally)):
+            limits.check_rows(plan.file.name, tally.rows, at_least=True)
             rows = len(columns[0])
             numbers = pa.array(range(tally.rows - rows + 1, tally.rows + 1), pa.int64())
             beside = pa.nulls(rows, pa.string()) if unparsed is None else pa.array(unparsed, pa.string())
@@ -255,6 +297,22 @@ def csv_rows(plan: CsvPlan) -> FileRows:
 
 def _is_filled(column: pa.Array) -> bool:
     return pc.any(pc.greater(pc.binary_length(column), 0)).as_py() is True
+
+
+def _until_endless(plan: CsvPlan, blocks: Iterator[Block]) -> Iterator[Block]:
+    try:
+        yield from blocks
+    except _EndlessError as error:
+        raise BrokenFileError(_endless(plan.file, error)) from None
+
+
+def _endless(file: RawFile, error: _EndlessError) -> FileProblem:
+    return FileProblem(
+        file.name,
+        f"rows of at most {RECORD_CHARACTERS / 1_000_000:g} million characters",
+        f"in line {error.line} {error.what}",
+        f"Look at line {error.line}: close the quote or end the line, and double every quote inside a value.",
+    )
 
 
 def _quote_notices(file_name: str, tally: _Tally) -> Iterator[str]:
@@ -277,12 +335,16 @@ class _Lines:
     def __init__(self, handle: io.TextIOWrapper) -> None:
         self._handle = handle
         self._ahead: deque[str] = deque(_text_lines(iter([handle.readline()])))
+        self.taken = 0 if self._ahead else 1
+        """Lines that were given and not given back, with that of Excel, which is not."""
 
     def __iter__(self) -> Iterator[str]:
         return self
 
     def __next__(self) -> str:
-        return self._ahead.popleft() if self._ahead else next(self._handle)
+        line = self._ahead.popleft() if self._ahead else next(self._handle)
+        self.taken += 1
+        return line
 
     @property
     def has_ahead(self) -> bool:
@@ -293,14 +355,17 @@ class _Lines:
         if self._ahead:
             lines = list(self._ahead)
             self._ahead.clear()
-            return lines
-        return self._handle.readlines(_BLOCK_CHARACTERS)
+        else:
+            lines = self._handle.readlines(_BLOCK_CHARACTERS)
+        self.taken += len(lines)
+        return lines
 
     def give_back(self, lines: Sequence[str]) -> None:
         self._ahead.extend(lines)
+        self.taken -= len(lines)
 
 
-def _blocks(plan: CsvPlan, tally: _Tally) -> Iterator[tuple[list[pa.Array], list[str | None] | None]]:
+def _blocks(plan: CsvPlan, tally: _Tally) -> Iterator[Block]:
     """Yield the columns of rows as long as the header, without the header.
 
     Beside them, of each row, its text where it does not fit the header; None: all do.

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from orchestration.company import COMPANY_FILE
 from orchestration.contract import Contract
+from orchestration.masking import looks_personal, masked, printable
 
 from .broken_files import FileProblem, RawFolderError
 
@@ -37,15 +38,17 @@ class Discovery:
     files: list[RawFile] = field(default_factory=list)
     unread: list[str] = field(default_factory=list)
     problems: list[FileProblem] = field(default_factory=list)
+    home: str | None = None
+    """What links may not lead out of; None: they may lead anywhere."""
 
 
-def discover(raw_dir: Path, contract: Contract) -> Discovery:
-    """List the files of every table of the contract under the raw folder.
+def discover(raw_dir: Path, contract: Contract, follow_links: bool = False) -> Discovery:
+    """List the files of every table under the raw folder, out of which links lead only if they are followed.
 
     Raises:
         RawFolderError: the raw folder does not exist, is no folder, or cannot be listed.
     """
-    discovery = Discovery()
+    discovery = Discovery(home=None if follow_links else os.path.realpath(raw_dir))
     for entry in _entries(raw_dir):
         if not _is_ignored(entry.name):
             _discover_top_level(entry, raw_dir, contract, discovery)
@@ -79,7 +82,9 @@ def _split(name: str) -> tuple[str, str | None]:
 def _discover_top_level(entry: Path, raw_dir: Path, contract: Contract, discovery: Discovery) -> None:
     stem, file_format = _split(entry.name)
     if entry.is_dir():
-        if entry.name in contract.tables:
+        if entry.name in contract.tables and _leads_outside(entry, discovery):
+            discovery.problems.append(_link_problem(_relative(entry, raw_dir)))
+        elif entry.name in contract.tables:
             _discover_folder(entry, raw_dir, entry.name, discovery)
         else:
             discovery.unread.append(_unknown(entry.name, contract, "folder"))
@@ -153,7 +158,9 @@ def _walk(folder: Path, raw_dir: Path, discovery: Discovery, parents: tuple[str,
     for entry in entries:
         if _is_ignored(entry.name):
             continue
-        if not entry.is_dir():
+        if entry.is_dir() and _leads_outside(entry, discovery):
+            discovery.problems.append(_link_problem(_relative(entry, raw_dir)))
+        elif not entry.is_dir():
             yield entry
         elif (real := os.path.realpath(entry)) not in parents:
             yield from _walk(entry, raw_dir, discovery, (*parents, real))
@@ -162,6 +169,8 @@ def _walk(folder: Path, raw_dir: Path, discovery: Discovery, parents: tuple[str,
 def _add_file(path: Path, raw_dir: Path, table: str, file_format: str, discovery: Discovery) -> None:
     name = path.relative_to(raw_dir).as_posix()
     problem = _name_problem(name) or _kind_problem(path, _printable(name))
+    if problem is None and _leads_outside(path, discovery):
+        problem = _link_problem(name)
     if problem is not None:
         discovery.problems.append(problem)
     else:
@@ -169,9 +178,14 @@ def _add_file(path: Path, raw_dir: Path, table: str, file_format: str, discovery
 
 
 def _name_problem(name: str) -> FileProblem | None:
-    if _printable(name) == name:
+    if _printable(name) == name and not looks_personal(name):
         return None
-    return FileProblem(_printable(name), "a file name in UTF-8", "a name with other bytes in it", "Rename the file.")
+    if _printable(name) == masked(name) or name != printable(name):
+        expected, found = "a file name in UTF-8, without control characters", "a name with something else in it"
+    else:
+        # it stands in every list of files, and with each rejected row
+        expected, found = "a file name that is nobody's address or number", "one that looks like it"
+    return FileProblem(_printable(name), expected, found, "Rename the file.")
 
 
 def _kind_problem(path: Path, name: str) -> FileProblem | None:
@@ -190,5 +204,21 @@ def _relative(path: Path, raw_dir: Path) -> str:
     return _printable(path.relative_to(raw_dir).as_posix())
 
 
+def _leads_outside(path: Path, discovery: Discovery) -> bool:
+    """Whether a link leads out of the raw folder, or would: what it leads to need not exist."""
+    if discovery.home is None:
+        return False
+    return os.path.commonpath([discovery.home, os.path.realpath(path)]) != discovery.home
+
+
+def _link_problem(name: str) -> FileProblem:
+    return FileProblem(
+        name,
+        "files in the raw folder itself",
+        "a link that leads out of it",
+        "Put the files themselves there, or set STICKINESS_FOLLOW_LINKS=1 to follow links out of it.",
+    )
+
+
 def _printable(name: str) -> str:
-    return name.encode("utf-8", "backslashreplace").decode("utf-8")
+    return masked(name.encode("utf-8", "backslashreplace").decode("utf-8"))

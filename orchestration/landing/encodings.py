@@ -150,6 +150,15 @@ def find_fault(path: Path, encoding: str) -> Fault | None:
     return None
 
 
+def line_ends_before(path: Path, offset: int) -> int:
+    """Count the ends of lines in the first bytes of the file."""
+    count, left = 0, offset
+    for chunk, _ in _chunks(path):
+        count += _line_ends(chunk[: max(left, 0)])
+        left -= len(chunk)
+    return count
+
+
 def _line_ends(data: bytes) -> int:
     return max(data.count(b"\n"), data.count(b"\r"))
 

@@ -1,15 +1,18 @@
 """How the header of a file maps to the columns of its table. One rule for CSV and Parquet."""
 
 import difflib
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from orchestration.contract import RawTable
+from orchestration.masking import may_be_personal, pattern_of, printable
 
 from .broken_files import BrokenFileError, FileProblem
 
 _SHOWN_CELLS = 30
 _SHOWN_CHARACTERS = 40
+_LIKE_DATA = re.compile(r"[\d@＠]")
 
 
 @dataclass(frozen=True)
@@ -41,8 +44,8 @@ def matched_columns(cells: Sequence[str], table: RawTable) -> int:
     return len({normalised(cell) for cell in cells}.intersection(name.casefold() for name in table.column_names))
 
 
-def match_header(file_name: str, cells: Sequence[str], table: RawTable) -> Header:
-    """Map header cells to the columns of the table.
+def match_header(file_name: str, cells: Sequence[str], table: RawTable, *, are_names: bool = False) -> Header:
+    """Map header cells to the columns of the table; `are_names` where they are a schema's and can be nobody's data.
 
     Raises:
         BrokenFileError: a required column is missing, or a column of the contract occurs twice.
@@ -56,7 +59,7 @@ def match_header(file_name: str, cells: Sequence[str], table: RawTable) -> Heade
             others.append((position, _trimmed(cell)))
         else:
             found.setdefault(name, []).append(position)
-    problems = list(_problems(file_name, cells, table, found))
+    problems = list(_problems(file_name, cells, table, found, are_names or is_header(cells, table)))
     if problems:
         raise BrokenFileError(*problems)
     return Header(
@@ -84,9 +87,9 @@ def _extras(others: Sequence[tuple[int, str]]) -> Iterator[ExtraColumn]:
 
 
 def _problems(
-    file_name: str, cells: Sequence[str], table: RawTable, found: Mapping[str, list[int]]
+    file_name: str, cells: Sequence[str], table: RawTable, found: Mapping[str, list[int]], are_names: bool
 ) -> Iterator[FileProblem]:
-    shown = shown_cells(cells)
+    shown = shown_cells(cells, table, are_names=are_names)
     twice = [name for name, positions in found.items() if len(positions) > 1]
     if twice:
         places = "; ".join(
@@ -99,22 +102,55 @@ def _problems(
             "Remove or rename all but one, so that it is clear which holds the value.",
         )
     missing = [name for name in table.required_columns if name not in found]
-    if missing:
-        yield FileProblem(
-            file_name,
-            f"the required column{'s' if len(missing) > 1 else ''} {', '.join(missing)} of the table {table.name}",
-            f"a header without {'them' if len(missing) > 1 else 'it'}: {shown}",
-            _how_to_add(missing, cells, found),
+    if not missing:
+        return
+    if are_names:
+        expected = (
+            f"the required column{'s' if len(missing) > 1 else ''} {', '.join(missing)} of the table {table.name}"
         )
+        what = f"a header without {'them' if len(missing) > 1 else 'it'}: {shown}"
+    else:
+        expected = f"a header with columns of the table {table.name}: {', '.join(table.column_names)}"
+        count = "1 cell" if len(cells) == 1 else f"{len(cells)} cells"
+        what = f"a first row that is no header, {count} of the form {shown}"
+    yield FileProblem(file_name, expected, what, _how_to_add(missing, cells, found))
 
 
-def shown_cells(cells: Sequence[str]) -> str:
-    """Return the header cells for a message, shortened where they are many or long."""
+def is_header(cells: Sequence[str], table: RawTable) -> bool:
+    """Whether a first row is a header, as far as its cells tell: else it may be a person's data.
+
+    One column of the table is named in it, or half of it is where a cell is empty or holds a digit, as names seldom do.
+    """
+    named = sum(_is_column(cell, table) for cell in cells)
+    if all(cell.strip() and not _LIKE_DATA.search(cell) for cell in cells):
+        return named > 0
+    return named > 1 and named * 2 >= len(cells)
+
+
+def shown_cells(cells: Sequence[str], table: RawTable, *, are_names: bool) -> str:
+    """Return the cells of a first row for a message, shortened where they are many or long.
+
+    A cell that may be a person's is shown by its pattern: any that is no name of a column, unless all `are_names`.
+    """
     shown = [
-        cell if len(cell) <= _SHOWN_CHARACTERS else cell[:_SHOWN_CHARACTERS] + "..." for cell in cells[:_SHOWN_CELLS]
+        _cut(cell) if _is_column(cell, table) or are_names and not may_be_personal(cell) else pattern_of(cell)
+        for cell in cells[:_SHOWN_CELLS]
     ]
     more = f" and {len(cells) - _SHOWN_CELLS} more" if len(cells) > _SHOWN_CELLS else ""
     return ", ".join(repr(cell)[1:-1] for cell in shown) + more
+
+
+def shown_name(name: str) -> str:
+    """Return the name of a column outside the contract for a message: its pattern where it looks personal itself."""
+    return pattern_of(name) if may_be_personal(name) else printable(_cut(name))
+
+
+def _cut(cell: str) -> str:
+    return cell if len(cell) <= _SHOWN_CHARACTERS else cell[:_SHOWN_CHARACTERS] + "..."
+
+
+def _is_column(cell: str, table: RawTable) -> bool:
+    return normalised(cell) in {name.casefold() for name in table.column_names}
 
 
 def _how_to_add(missing: Sequence[str], cells: Sequence[str], found: Mapping[str, list[int]]) -> str:

@@ -19,15 +19,25 @@ from orchestration.contract import RawColumn, RawTable
 from .file_rows import ROW_NUMBER, UNPARSED_ROW, FileRows, extra_name
 from .header import ExtraColumn
 from .landing_file import LANDED_COLUMNS, VALUE_TYPES, file_order
+from .masking import (
+    OUT_OF_STEP,
+    PERSONAL_DATA,
+    hashed_id,
+    holds_personal_data,
+    is_hashed,
+    is_misplaced,
+    is_out_of_step,
+    shown,
+    shown_line,
+    shown_part_of_key,
+)
 from .values import OUT_OF_DOMAIN, UNPARSEABLE_VALUE, ValueRules, ValueSql, value_sql
 
 MALFORMED_ROW = "malformed_row"
 MISSING_KEY = "missing_key"
 MISSING_VALUE = "missing_value"
-MASK = "***"
 
 _BATCHES = "batches"
-_MASKED_LINE = f"{MASK} (a line of a table that holds personal data)"
 
 
 @dataclass(frozen=True)
@@ -132,8 +142,11 @@ def judged_rows(
         ),
         told as (
             select *, {_texts(table, cells)} as _texts from judged
+        ),
+        shown as (
+            select *, {_shown(table, rules)} as _shown from told
         )
-        select {", ".join(_final_columns(table, cells, extras, provenance))} from told
+        select {", ".join(_final_columns(table, cells, extras, provenance, rules))} from shown
     """
 
 
@@ -174,6 +187,11 @@ def _problems(table: RawTable, cells: Mapping[str, ValueSql]) -> Iterator[str]:
             yield f"{problem} as {_name(column, 'problem')}"
         if outside := _outside(column):
             yield f"coalesce({outside}, false) as {_name(column, 'outside')}"
+    if holds_personal_data(table):
+        yield f"{is_out_of_step(table, {name: cell.text for name, cell in cells.items()})} as {OUT_OF_STEP}"
+    for column in table.columns:
+        if misplaced := is_misplaced(table, column, cells[column.name].text):
+            yield f"coalesce({misplaced}, false) as {_name(column, 'misplaced')}"
     yield ""
 
 
@@ -230,6 +248,8 @@ def _kinds(table: RawTable, cells: Mapping[str, ValueSql]) -> Iterator[str]:
 
 def _kinds_of(table: RawTable, column: RawColumn, cell: ValueSql) -> list[str]:
     kinds = []
+    if is_misplaced(table, column, cell.text):
+        kinds.append(f"case when {_name(column, 'misplaced')} then '{PERSONAL_DATA}' end")
     if not _must_have(table, column):
         kinds += [_name(column, "problem")] if cell.problem is not None else []
         kinds += [f"case when {_name(column, 'outside')} then '{OUT_OF_DOMAIN}' end"] if _outside(column) else []
@@ -253,6 +273,19 @@ def _texts(table: RawTable, cells: Mapping[str, ValueSql]) -> str:
         return whole
     conditions = [f"{_name(column, 'kind')} is not null" for column in _repairable(table, cells)]
     return f"case when {' or '.join(['_failure is not null', *conditions])} then {whole} end"
+
+
+def _shown(table: RawTable, rules: ValueRules) -> str:
+    """What may be shown of the cells, where somebody may want to read them."""
+    cells = []
+    for column in table.columns:
+        name = sql.identifier(column.name)
+        cells.append(f"{name} := {shown(table, column, name, _text(column), rules.id_key)}")
+    return f"case when _texts is not null then struct_pack({', '.join(cells)}) end"
+
+
+def _shown_text(column: RawColumn) -> str:
+    return f"_shown.{sql.identifier(column.name)}"
 
 
 def _text(column: RawColumn) -> str:
@@ -285,17 +318,21 @@ def _is_missing(column: RawColumn, cells: Mapping[str, ValueSql]) -> str:
 
 
 def _final_columns(
-    table: RawTable, cells: Mapping[str, ValueSql], extras: tuple[ExtraColumn, ...], provenance: Provenance
+    table: RawTable,
+    cells: Mapping[str, ValueSql],
+    extras: tuple[ExtraColumn, ...],
+    provenance: Provenance,
+    rules: ValueRules,
 ) -> Iterator[str]:
     for column in table.columns:
-        yield _kept_value(table, column)
-    personal = any(column.personal for column in table.columns)
+        yield _kept_value(table, column, rules)
     expressions = {
-        "_row_key": _row_key(table, cells),
+        "_row_key": _row_key(table, cells, rules),
+        "_masked_key": _masked_key(table, cells, rules),
         "_failure": "_failure",
         "_reason": _reason(table, cells),
         "_raw_row": _whole_row(table, extras),
-        "_masked_row": _whole_row(table, extras, is_masked=True) if personal else "null",
+        "_masked_row": _masked_row(table),
         "_file_name": sql.text(provenance.file_name),
         "_file_order": sql.text(file_order(provenance.file_name)),
         "_row_number": ROW_NUMBER,
@@ -306,33 +343,52 @@ def _final_columns(
     yield f"{_repaired(table, cells)} as _repairs"
 
 
-def _kept_value(table: RawTable, column: RawColumn) -> str:
+def _kept_value(table: RawTable, column: RawColumn, rules: ValueRules) -> str:
     name = sql.identifier(column.name)
-    if _must_have(table, column) or not _outside(column):
-        return name
-    return f"case when not {_name(column, 'outside')} then {name} end as {name}"
+    left_out = [_name(column, "misplaced")] if is_misplaced(table, column, "") else []
+    left_out += [_name(column, "outside")] if _outside(column) and not _must_have(table, column) else []
+    value = hashed_id(column, name) if is_hashed(column, rules.id_key) else name
+    if left_out:
+        return f"case when not ({' or '.join(left_out)}) then {value} end as {name}"
+    return value if value == name else f"{value} as {name}"
 
 
-def _row_key(table: RawTable, cells: Mapping[str, ValueSql]) -> str:
-    parts = []
+def _row_key(table: RawTable, cells: Mapping[str, ValueSql], rules: ValueRules) -> str:
+    whole = " || '|' || ".join(_key_parts(table, cells, rules).values())
+    return f"case when {UNPARSED_ROW} is null then {whole} end"
+
+
+def _masked_key(table: RawTable, cells: Mapping[str, ValueSql], rules: ValueRules) -> str:
+    """The key as it may be shown; null where it is the key itself, which so takes no room."""
+    parts = [
+        shown_part_of_key(_shown_text(table.column(name)), _text(table.column(name)), part)
+        for name, part in _key_parts(table, cells, rules).items()
+    ]
+    masked = " || '|' || ".join(parts)
+    differs = f"nullif({masked}, {_row_key(table, cells, rules)})"
+    return f"case when _shown is not null and {UNPARSED_ROW} is null then {differs} end"
+
+
+def _key_parts(table: RawTable, cells: Mapping[str, ValueSql], rules: ValueRules) -> dict[str, str]:
+    parts = {}
     for name in table.key:
         column = table.column(name)
+        value = sql.identifier(name)
         if column.data_type == "text":
             # an id in every spelling is one key; what is none is shown as it stands
-            parts.append(f"coalesce({sql.identifier(name)}, {_text(column)}, '')")
+            value = hashed_id(column, value) if is_hashed(column, rules.id_key) else value
+            parts[name] = f"coalesce({value}, {_text(column)}, '')"
         else:
-            parts.append(f"coalesce({cells[name].text}, '')")
-    whole = " || '|' || ".join(parts)
-    return f"case when {UNPARSED_ROW} is null then {whole} end"
+            parts[name] = f"coalesce({cells[name].text}, '')"
+    return parts
 
 
 def _reason(table: RawTable, cells: Mapping[str, ValueSql]) -> str:
     rules = [f"when '{MALFORMED_ROW}' then 'the line has more or fewer fields than the header'"]
     for column in table.columns:
         name, cell = column.name, cells[column.name]
-        shown = sql.text(MASK) if column.personal else _text(column)
         opening = sql.text(name + ' holds "')
-        holds = f"{opening} || {shown} || "
+        holds = f"{opening} || {_shown_text(column)} || "
         rules.append(f"when '{MISSING_KEY}:{name}' then '{name} is part of the key and is empty'")
         rules.append(f"when '{MISSING_VALUE}:{name}' then '{name} is required and is empty'")
         if _outside(column):
@@ -346,38 +402,39 @@ def _reason(table: RawTable, cells: Mapping[str, ValueSql]) -> str:
     return f"case when _failure is not null then case _failure {' '.join(rules)} end end"
 
 
-def _whole_row(table: RawTable, extras: tuple[ExtraColumn, ...], is_masked: bool = False) -> str:
+def _whole_row(table: RawTable, extras: tuple[ExtraColumn, ...]) -> str:
     """The whole row as a JSON object of texts, or the line itself where it does not fit the header."""
-    line = sql.text(_MASKED_LINE) if is_masked else UNPARSED_ROW
-    named = {
-        column.name: _masked(_text(column)) if is_masked and column.personal else _text(column)
-        for column in table.columns
-    }
-    named |= {extra.name: extra_name(place) for place, extra in enumerate(extras) if extra.is_named and not is_masked}
+    named = {column.name: _text(column) for column in table.columns}
+    named |= {extra.name: extra_name(place) for place, extra in enumerate(extras) if extra.is_named}
     members = ", ".join(f"{sql.text(name)}, {text}" for name, text in named.items())
     whole = f"cast(json_object({members}) as varchar)"
     # a column without a name is one of the row only where the row fills it
     nameless = [(extra.name, extra_name(place)) for place, extra in enumerate(extras) if not extra.is_named]
-    if nameless and not is_masked:
+    if nameless:
         more = ", ".join(f"{sql.text(',' + json.dumps(name) + ':')} || {_json(text)}" for name, text in nameless)
         whole = f"concat(left({whole}, -1), {more}, '}}')"
+    return _of_rejected(table, UNPARSED_ROW, whole)
+
+
+def _masked_row(table: RawTable) -> str:
+    """The same as it may be shown: columns of the contract alone, and of a line its pattern."""
+    members = ", ".join(f"{sql.text(column.name)}, {_shown_text(column)}" for column in table.columns)
+    return _of_rejected(table, shown_line(UNPARSED_ROW), f"cast(json_object({members}) as varchar)")
+
+
+def _of_rejected(table: RawTable, line: str, row: str) -> str:
     condition = "" if _fails_later(table) else "when _failure is null then null "
-    return f"case {condition}when {UNPARSED_ROW} is not null then {line} else {whole} end"
+    return f"case {condition}when {UNPARSED_ROW} is not null then {line} else {row} end"
 
 
 def _json(text: str) -> str:
     return f"cast(to_json({text}) as varchar)"
 
 
-def _masked(text: str) -> str:
-    return f"case when {text} is not null then {sql.text(MASK)} end"
-
-
 def _repaired(table: RawTable, cells: Mapping[str, ValueSql]) -> str:
     """What was repaired in a row that is not rejected: column, kind and what the cell held; null where nothing was."""
     entries = [
-        f"{{'column_name': '{column.name}', 'kind': {_name(column, 'kind')}, "
-        f"'held': {sql.text(MASK) if column.personal else _text(column)}}}"
+        f"{{'column_name': '{column.name}', 'kind': {_name(column, 'kind')}, 'held': {_shown_text(column)}}}"
         for column in _repairable(table, cells)
     ]
     if not entries:

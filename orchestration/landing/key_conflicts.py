@@ -13,6 +13,7 @@ import duckdb
 from orchestration import duckdb_sql as sql
 from orchestration.contract import RawTable
 
+from .masking import shown_key
 from .values import business_day
 
 _VERSION = "updated_at"
@@ -20,7 +21,7 @@ _VERSION = "updated_at"
 
 @dataclass(frozen=True)
 class KeyConflicts:
-    """How many keys of a file stand in rows of different things, in how many rows, and the first such key."""
+    """How many keys of a file stand in rows of different things, in how many rows, and the first, fit to be shown."""
 
     keys: int = 0
     rows: int = 0
@@ -62,7 +63,7 @@ def key_conflicts(
         """
     )
     keys, rows, example = found.fetchall()[0]
-    return KeyConflicts(keys, int(rows), example)
+    return KeyConflicts(keys, int(rows), None if example is None else shown_key(table, example))
 
 
 def conflict_notices(file_name: str, table: RawTable, found: KeyConflicts) -> tuple[str, ...]:

@@ -16,17 +16,21 @@ import duckdb
 
 from orchestration import duckdb_sql as sql
 from orchestration.contract import Contract, RawTable
+from orchestration.masking import MASK, masked
 
 from .broken_files import BrokenFileError, FileProblem, broken_files_error
 from .csv_files import CsvPlan, FileDialect, csv_rows, dialect_of, inspect_csv
 from .discover import RawFile, discover
+from .file_limits import NO_OTHER_LIMITS, FileLimits
 from .judging import Provenance, Repair, repairs, write_judged
 from .key_conflicts import KeyConflicts, conflict_notices, key_conflicts
 from .manifest import FileFacts, Manifest, load_manifest, save_manifest
+from .masking import create_macros
 from .parquet_files import ParquetPlan, inspect_parquet, parquet_rows
+from .personal_ids import personal_id_notices, personal_ids
 from .values import ValueRules
 
-LANDING_VERSION = 2  # raise it when the same file would land as other rows
+LANDING_VERSION = 3  # raise it when the same file would land as other rows
 
 _WORK_FOLDER = ".incomplete"
 _LANDED_NAME = re.compile(r"[0-9a-f]{40}\.parquet")
@@ -80,7 +84,7 @@ class _Candidate:
     dialect: FileDialect
     content: str
     fingerprint: str
-    signature: tuple[int, int]
+    signature: tuple[int, ...]
     rules: ValueRules
 
     def seen_at(self, manifest: Manifest) -> datetime | None:
@@ -94,7 +98,12 @@ _Plan = CsvPlan | ParquetPlan
 
 
 def land(
-    raw_dir: Path, landing_dir: Path, contract: Contract, rules: ValueRules, dialects: Sequence[FileDialect] = ()
+    raw_dir: Path,
+    landing_dir: Path,
+    contract: Contract,
+    rules: ValueRules,
+    dialects: Sequence[FileDialect] = (),
+    limits: FileLimits = NO_OTHER_LIMITS,
 ) -> Landing:
     """Bring every file of the raw folder into landing Parquet, judged; what is there already is not read again.
 
@@ -104,21 +113,22 @@ def land(
         contract: the tables and their columns.
         rules: how values are read; of each file, the latest day is counted from when it was first seen.
         dialects: what is declared about CSV files; of those that match a file, the first that says something wins.
+        limits: how much a file may hold, and where it may be.
 
     Raises:
         RawFolderError: the folder or a file of it cannot be read; lists every broken file. All headers are checked
             before the first row is landed.
     """
     raw_dir, landing_dir = Path(raw_dir).absolute(), Path(landing_dir).absolute()
-    discovery = discover(raw_dir, contract)
+    discovery = discover(raw_dir, contract, limits.follow_links)
     problems = list(discovery.problems)
     landing_dir.mkdir(parents=True, exist_ok=True)
     manifest = load_manifest(landing_dir)
-    candidates = list(_candidates(discovery.files, contract, rules, dialects, problems))
-    with _workshop(landing_dir) as (connection, folder):
-        plans = _plans(connection, candidates, manifest, landing_dir, problems)
+    candidates = list(_candidates(discovery.files, contract, rules, dialects, limits, problems))
+    with _workshop(landing_dir, rules) as (connection, folder):
+        plans = _plans(connection, candidates, manifest, landing_dir, limits, problems)
         _refuse(raw_dir, problems)
-        _land_new(connection, folder, candidates, plans, manifest, landing_dir, problems)
+        _land_new(connection, folder, candidates, plans, manifest, landing_dir, limits, problems)
         _refuse(raw_dir, problems)
     _forget_all_but(candidates, manifest, landing_dir)
     notices = _general_notices(manifest, dialects, candidates)
@@ -141,6 +151,7 @@ def _candidates(
     contract: Contract,
     rules: ValueRules,
     dialects: Sequence[FileDialect],
+    limits: FileLimits,
     problems: list[FileProblem],
 ) -> Iterator[_Candidate]:
     for file in files:
@@ -148,18 +159,21 @@ def _candidates(
         dialect = dialect_of(file.name, dialects if file.file_format == "csv" else ())
         try:
             signature = _signature(file)
-            with file.path.open("rb") as handle:
-                content = hashlib.file_digest(handle, "sha256").hexdigest()
+            limits.check_bytes(file.name, signature[0])
+            content = _digest(file.path)
         except OSError as error:
             problems.append(_unreadable(file, error))
+        except BrokenFileError as error:
+            problems.extend(error.problems)
         else:
             fingerprint = _fingerprint(file, table, dialect, content, rules)
             yield _Candidate(file, table, dialect, content, fingerprint, signature, rules)
 
 
-def _signature(file: RawFile) -> tuple[int, int]:
+def _signature(file: RawFile) -> tuple[int, ...]:
+    """What changes with a file while it is read; whoever sets the time of its last change sets no other."""
     status = file.path.stat()
-    return status.st_size, status.st_mtime_ns
+    return status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino
 
 
 def _fingerprint(file: RawFile, table: RawTable, dialect: FileDialect, content: str, rules: ValueRules) -> str:
@@ -180,7 +194,7 @@ def _unreadable(file: RawFile, error: OSError) -> FileProblem:
 
 
 @contextmanager
-def _workshop(landing_dir: Path) -> Iterator[tuple[duckdb.DuckDBPyConnection, Path]]:
+def _workshop(landing_dir: Path, rules: ValueRules) -> Iterator[tuple[duckdb.DuckDBPyConnection, Path]]:
     """Give a database in memory and a folder for what is not finished; the folder is emptied before and after."""
     folder = landing_dir / _WORK_FOLDER
     shutil.rmtree(folder, ignore_errors=True)
@@ -190,6 +204,7 @@ def _workshop(landing_dir: Path) -> Iterator[tuple[duckdb.DuckDBPyConnection, Pa
             connection.execute("set TimeZone = 'UTC'")
             connection.execute("set enable_progress_bar = false")
             connection.execute(f"set temp_directory = {sql.text(folder / 'spill')}")
+            create_macros(connection, rules.id_key)
             yield connection, folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
@@ -200,6 +215,7 @@ def _plans(
     candidates: Sequence[_Candidate],
     manifest: Manifest,
     landing_dir: Path,
+    limits: FileLimits,
     problems: list[FileProblem],
 ) -> dict[str, _Plan]:
     """Inspect every file that is not landed yet; return by fingerprint how to read it."""
@@ -208,7 +224,7 @@ def _plans(
         if _is_landed(candidate, manifest, landing_dir):
             continue
         try:
-            plans[candidate.fingerprint] = _inspect(connection, candidate)
+            plans[candidate.fingerprint] = _inspect(connection, candidate, limits)
         except BrokenFileError as error:
             problems.extend(error.problems)
         except OSError as error:
@@ -220,16 +236,23 @@ def _is_landed(candidate: _Candidate, manifest: Manifest, landing_dir: Path) -> 
     facts = manifest.facts.get(candidate.fingerprint)
     if facts is None or candidate.seen_at(manifest) is None:
         return False
+    parquet = candidate.parquet(landing_dir)
     try:
-        return candidate.parquet(landing_dir).stat().st_size == facts.landed_bytes
+        # of one that was cut off the size tells it at once
+        return parquet.stat().st_size == facts.landed_bytes and _digest(parquet) == facts.landed_digest
     except OSError:
         return False
 
 
-def _inspect(connection: duckdb.DuckDBPyConnection, candidate: _Candidate) -> _Plan:
+def _digest(path: Path) -> str:
+    with path.open("rb") as handle:
+        return hashlib.file_digest(handle, "sha256").hexdigest()
+
+
+def _inspect(connection: duckdb.DuckDBPyConnection, candidate: _Candidate, limits: FileLimits) -> _Plan:
     if candidate.file.file_format == "csv":
         return inspect_csv(candidate.file, candidate.table, candidate.dialect)
-    return inspect_parquet(connection, candidate.file, candidate.table)
+    return inspect_parquet(connection, candidate.file, candidate.table, limits)
 
 
 def _refuse(raw_dir: Path, problems: Sequence[FileProblem]) -> None:
@@ -244,6 +267,7 @@ def _land_new(
     plans: Mapping[str, _Plan],
     manifest: Manifest,
     landing_dir: Path,
+    limits: FileLimits,
     problems: list[FileProblem],
 ) -> None:
     """Land the files that have a plan. What is finished stays, whatever happens to the next file."""
@@ -254,7 +278,8 @@ def _land_new(
             if candidate.fingerprint not in plans:
                 continue
             try:
-                _land_one(connection, folder, candidate, plans[candidate.fingerprint], manifest, landing_dir, now)
+                plan = plans[candidate.fingerprint]
+                _land_one(connection, folder, candidate, plan, manifest, landing_dir, limits, now)
             except BrokenFileError as error:
                 problems.extend(error.problems)
             if time.monotonic() - saved_at > _SAVE_SECONDS:
@@ -271,14 +296,17 @@ def _land_one(
     plan: _Plan,
     manifest: Manifest,
     landing_dir: Path,
+    limits: FileLimits,
     now: datetime,
 ) -> None:
     seen_at = candidate.seen_at(manifest) or now
     unfinished = folder / f"{candidate.fingerprint}.parquet"
     try:
-        facts = _read(connection, candidate, plan, seen_at, unfinished)
+        facts = _read(connection, candidate, plan, seen_at, unfinished, limits)
     except Exception as error:
         _refuse_changed(candidate, error)
+        if isinstance(error, duckdb.Error):
+            raise BrokenFileError(_unjudged(candidate.file, error)) from None
         raise
     _refuse_changed(candidate)
     finished = candidate.parquet(landing_dir)
@@ -288,14 +316,29 @@ def _land_one(
     manifest.remember(candidate.file.table, candidate.file.name, candidate.content, seen_at)
 
 
+def _unjudged(file: RawFile, error: duckdb.Error) -> FileProblem:
+    """What the database says of a file that it could not judge, without the values that it quotes."""
+    said = str(error).strip().splitlines()[0]
+    found = masked(re.sub(r"'[^']*'|\"[^\"]*\"", MASK, said))
+    action = (
+        "If memory or disk ran out, free some; else report this with the columns of the file, and leave the file out."
+    )
+    return FileProblem(file.name, f"rows of the table {file.table} that can be judged", found, action)
+
+
 def _read(
-    connection: duckdb.DuckDBPyConnection, candidate: _Candidate, plan: _Plan, seen_at: datetime, target: Path
+    connection: duckdb.DuckDBPyConnection,
+    candidate: _Candidate,
+    plan: _Plan,
+    seen_at: datetime,
+    target: Path,
+    limits: FileLimits,
 ) -> FileFacts:
     is_csv = isinstance(plan, CsvPlan)
-    rows = csv_rows(plan) if isinstance(plan, CsvPlan) else parquet_rows(plan)
+    rows = csv_rows(plan, limits) if isinstance(plan, CsvPlan) else parquet_rows(plan, limits)
     rules = replace(candidate.rules, latest_day=_years_after(seen_at.date(), _FUTURE_YEARS))
     provenance = Provenance(candidate.file.name, seen_at)
-    size, _ = candidate.signature
+    size = candidate.signature[0]
     # the query is long: to optimise it takes longer than to run it over a small file
     connection.execute(f"pragma {'disable' if size < _SMALL_BYTES else 'enable'}_optimizer")
     written = write_judged(connection, candidate.table, rows, rules, provenance, target)
@@ -314,6 +357,8 @@ def _read(
         key_conflicts=conflicts,
         repairs=repairs(connection, target),
         landed_bytes=target.stat().st_size,
+        landed_digest=_digest(target),
+        personal_ids=personal_ids(connection, candidate.table, target, candidate.rules.id_key),
     )
 
 
@@ -375,7 +420,14 @@ def _landing(
             for candidate, known in zip(candidates, facts, strict=True)
         ),
         absent_tables=tuple(name for name in contract.tables if name not in present),
-        notices=(*unread, *notices, *(notice for known in facts for notice in known.notices)),
+        notices=(
+            *unread,
+            *notices,
+            *(notice for known in facts for notice in known.notices),
+            *personal_id_notices(
+                (candidate.file.table, known.personal_ids) for candidate, known in zip(candidates, facts, strict=True)
+            ),
+        ),
         unread=tuple(unread),
     )
 

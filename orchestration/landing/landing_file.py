@@ -16,6 +16,7 @@ VALUE_TYPES = {
 # what stands in every landing file behind the columns of the contract
 LANDED_COLUMNS = {
     "_row_key": "VARCHAR",
+    "_masked_key": "VARCHAR",
     "_failure": "VARCHAR",
     "_reason": "VARCHAR",
     "_raw_row": "VARCHAR",

@@ -9,6 +9,7 @@ from typing import Any
 
 from .judging import Repair
 from .key_conflicts import KeyConflicts
+from .personal_ids import PersonalIds
 
 MANIFEST_NAME = "manifest.json"
 
@@ -27,6 +28,8 @@ class FileFacts:
     repairs: tuple[Repair, ...]
     key_conflicts: KeyConflicts
     landed_bytes: int  # size of the landing Parquet, to recognise one that was cut off
+    landed_digest: str = ""  # SHA-256 of it, to recognise one that was changed
+    personal_ids: PersonalIds = PersonalIds()
 
 
 @dataclass
@@ -94,6 +97,8 @@ def _facts(entry: dict[str, Any]) -> FileFacts:
         repairs=tuple(Repair(**repair) for repair in entry.get("repairs", ())),
         key_conflicts=KeyConflicts(**entry.get("key_conflicts", {})),
         landed_bytes=int(entry["landed_bytes"]),
+        landed_digest=entry.get("landed_digest", ""),
+        personal_ids=PersonalIds(**entry.get("personal_ids", {})),
     )
 
 

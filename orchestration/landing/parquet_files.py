@@ -9,11 +9,13 @@ import pyarrow as pa
 
 from orchestration import duckdb_sql as sql
 from orchestration.contract import RawTable
+from orchestration.masking import masked
 
 from .broken_files import BrokenFileError, FileProblem
 from .discover import RawFile
+from .file_limits import NO_OTHER_LIMITS, FileLimits
 from .file_rows import ROW_NUMBER, FileRows, ReaderFacts, extra_name
-from .header import Header, match_header
+from .header import Header, match_header, shown_name
 from .values import as_text
 
 _MAGIC = b"PAR1"
@@ -43,27 +45,36 @@ class _Column:
     data_type: str
 
 
-def inspect_parquet(connection: duckdb.DuckDBPyConnection, file: RawFile, table: RawTable) -> ParquetPlan:
+def inspect_parquet(
+    connection: duckdb.DuckDBPyConnection, file: RawFile, table: RawTable, limits: FileLimits = NO_OTHER_LIMITS
+) -> ParquetPlan:
     """Check that the file is Parquet and that its columns fit the table.
 
     Raises:
-        BrokenFileError: it is no Parquet, or the columns do not fit.
+        BrokenFileError: it is no Parquet, the columns do not fit, or it holds more than the limits allow.
     """
     _check_magic(file)
     path = sql.file(file.path)
     try:
         schema = connection.execute(f"select name, num_children from parquet_schema({path})").fetchall()
         groups = connection.execute(f"select num_rows from parquet_file_metadata({path})").fetchall()
+        sizes = f"select sum(greatest(total_uncompressed_size, total_compressed_size)) from parquet_metadata({path})"
+        unpacked = connection.execute(sizes).fetchall()[0][0]
         _columns(connection, file)
     except duckdb.Error as error:
         raise _broken(file, f"a file whose metadata cannot be read ({_first_line(error)})") from error
-    return ParquetPlan(file, match_header(file.name, _top_level_names(schema), table), sum(rows for (rows,) in groups))
+    limits.check_rows(file.name, sum(rows for (rows,) in groups))
+    limits.check_bytes(file.name, int(unpacked or 0))
+    return ParquetPlan(
+        file, match_header(file.name, _top_level_names(schema), table, are_names=True), sum(rows for (rows,) in groups)
+    )
 
 
-def parquet_rows(plan: ParquetPlan) -> FileRows:
+def parquet_rows(plan: ParquetPlan, limits: FileLimits = NO_OTHER_LIMITS) -> FileRows:
     """The rows of the file, every value in the type that the file gives it where DuckDB and Arrow share that type.
 
-    Reading them raises BrokenFileError where the file is damaged behind its metadata.
+    Reading them raises BrokenFileError where the file is damaged behind its metadata, or unpacks to more than the
+    limits allow.
     """
     # a database of its own: rows are read while another one judges them
     connection = duckdb.connect(":memory:")
@@ -73,21 +84,24 @@ def parquet_rows(plan: ParquetPlan) -> FileRows:
         reader = connection.sql(_query(connection, plan)).to_arrow_reader(_BATCH_ROWS)
     except duckdb.Error as error:
         raise _broken(plan.file, _unreadable(error)) from error
-    read = 0
+    read = size = 0
 
     def batches() -> Iterator[pa.RecordBatch]:
-        nonlocal read
+        nonlocal read, size
         try:
             with connection:
                 for batch in reader:
                     read += batch.num_rows
+                    # one long value that every row repeats is small in the file and in its metadata
+                    size += batch.nbytes
+                    limits.check_bytes(plan.file.name, size)
                     yield batch
         except (pa.ArrowException, duckdb.Error, OSError) as error:
             raise _broken(plan.file, _unreadable(error)) from error
         if read != plan.rows:
             raise _broken(plan.file, f"{read} rows, where the metadata of the file says {plan.rows}")
 
-    facts = ReaderFacts(plan.rows, ignored_columns=tuple(extra.name for extra in plan.header.extras))
+    facts = ReaderFacts(plan.rows, ignored_columns=tuple(shown_name(extra.name) for extra in plan.header.extras))
     return FileRows(reader.schema, batches(), lambda: facts, plan.header.extras)
 
 
@@ -148,9 +162,10 @@ def _check_magic(file: RawFile) -> None:
         handle.seek(max(size - len(_MAGIC), 0))
         end = handle.read()
     if size < _LEAST_BYTES or start != _MAGIC:
-        raise _broken(file, f"a file of {size} bytes that begins with {start!r}, not with {_MAGIC!r}")
+        # the first bytes of a file of text may be somebody's name
+        raise _broken(file, f"a file of {size} bytes that does not begin with {_MAGIC!r}")
     if end != _MAGIC:
-        raise _broken(file, f"a file that ends with {end!r}, not with {_MAGIC!r}: it is cut off or not finished")
+        raise _broken(file, f"a file that does not end with {_MAGIC!r}: it is cut off or not finished")
 
 
 def _broken(file: RawFile, found: str) -> BrokenFileError:
@@ -165,4 +180,4 @@ def _broken(file: RawFile, found: str) -> BrokenFileError:
 
 
 def _first_line(error: Exception) -> str:
-    return str(error).strip().splitlines()[0]
+    return masked(str(error).strip().splitlines()[0])

@@ -7,7 +7,7 @@ or one regular expression; what is dearer is done only where that fails.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 
 from orchestration import duckdb_sql as sql
@@ -44,6 +44,7 @@ class ValueRules:
         nobody_ids: customer ids that stand for nobody, in any case.
         latest_day: the last day that a date may name.
         reporting_currency: what an amount with a currency sign must be in.
+        id_key: the key that hashes the ids of customers; None: they stay as they are.
     """
 
     business_timezone: str
@@ -54,6 +55,7 @@ class ValueRules:
     words_in_free_text: tuple[str, ...] = ()
     lost_values: tuple[str, ...] = ()
     reporting_currency: str = ""
+    id_key: str | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True)

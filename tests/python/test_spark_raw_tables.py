@@ -125,7 +125,7 @@ def test_an_absent_table_is_empty_and_has_the_columns_and_types_of_a_landed_one(
     registered(opened, tmp_path, landed(tmp_path, "a.csv", "O1"))
     assert ask(opened, "select count(*) from {raw}.tickets") == [(0,)]
     added = [
-        *((name, "string") for name in ("_row_key", "_failure", "_reason", "_raw_row", "_masked_row")),
+        *((name, "string") for name in ("_row_key", "_masked_key", "_failure", "_reason", "_raw_row", "_masked_row")),
         ("_file_name", "string"),
         ("_file_order", "string"),
         ("_row_number", "bigint"),

@@ -101,7 +101,7 @@ def test_an_absent_table_is_empty_and_has_the_columns_and_types_of_a_landed_one(
     build_db = registered(warehouse, landed(warehouse, "a.csv", "O1"))
     assert ask(build_db, "SELECT count(*) FROM raw.tickets") == [(0,)]
     added = [
-        *((name, "VARCHAR") for name in ("_row_key", "_failure", "_reason", "_raw_row", "_masked_row")),
+        *((name, "VARCHAR") for name in ("_row_key", "_masked_key", "_failure", "_reason", "_raw_row", "_masked_row")),
         ("_file_name", "VARCHAR"),
         ("_file_order", "VARCHAR"),
         ("_row_number", "BIGINT"),
