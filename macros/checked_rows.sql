@@ -14,7 +14,8 @@
     row_status        accepted, rejected, or superseded (a newer version of the same key was accepted)
     reason_code       why it was rejected: what landing found, or out_of_domain (of a seed), unknown_reference
     reason            the same for a person: column, what it holds, what was expected; personal data masked
-    raw_row           the whole row as a JSON object of texts, or the line itself where it has no columns; for rejected rows only
+    raw_row           the whole row as a JSON object of texts, or the line itself where it has no columns; for rejected rows only. Of a row
+                      that landing found in order it has the values, unless their texts said more
     masked_row        raw_row fit to be shown: columns of the contract alone, patterns in the place of what may be personal data
     file_name, row_number, first_seen_at    where the row stands and when it was first read
 -#}
@@ -94,7 +95,10 @@ final as (
         {{ column.name }},
         {%- endfor %}
         _row_key as row_key,
-        coalesce(_masked_key, _row_key) as masked_key,
+        case
+            when failure is null or _masked_row is not null then coalesce(_masked_key, _row_key)
+            else {{ shown_value('_row_key') }}
+        end as masked_key,
         case
             when failure is not null then 'rejected'
             when version_rank > 1 then 'superseded'
@@ -112,8 +116,8 @@ final as (
                 then {{ holds(column) }}, which no accepted row of {{ contract.meta.references[column].split('.')[0] }} has'
             {%- endfor %}
         end as reason,
-        case when failure is not null then _raw_row end as raw_row,
-        case when failure is not null then _masked_row end as masked_row,
+        case when failure is not null then coalesce(_raw_row, {{ json_of_values(columns) }}) end as raw_row,
+        case when failure is not null then coalesce(_masked_row, {{ json_of_values(columns, is_shown=true) }}) end as masked_row,
         _file_name as file_name,
         _row_number as row_number,
         _first_seen_at as first_seen_at
@@ -138,18 +142,6 @@ select * from final
 
 {#- SQL that says what a column holds as it may be shown, as the opening of a text whose closing quote is still to come. -#}
 {% macro holds(column) -%}
-    '{{ column }} holds "' || {{ text_of_json('_masked_row', column) }} || '"
-{%- endmacro %}
-
-{#- The text of a member of a JSON object. -#}
-{% macro text_of_json(object, member) -%}
-    {{ return(adapter.dispatch('text_of_json')(object, member)) }}
-{%- endmacro %}
-
-{% macro default__text_of_json(object, member) -%}
-    json_extract_string({{ object }}, '$.{{ member }}')
-{%- endmacro %}
-
-{% macro spark__text_of_json(object, member) -%}
-    get_json_object({{ object }}, '$.{{ member }}')
+    {%- set value = 'cast(' ~ column ~ ' as ' ~ dbt.type_string() ~ ')' -%}
+    '{{ column }} holds "' || coalesce({{ text_of_json('_masked_row', column) }}, {{ shown_value(value) }}) || '"
 {%- endmacro %}

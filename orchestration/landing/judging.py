@@ -141,7 +141,7 @@ def judged_rows(
             select *, {", ".join(_kinds(table, cells))} {_failure(table, cells)} as _failure from problems
         ),
         told as (
-            select *, {_texts(table, cells)} as _texts from judged
+            select *, {_texts(table, cells, extras)} as _texts from judged
         ),
         shown as (
             select *, {_shown(table, rules)} as _shown from told
@@ -265,14 +265,16 @@ def _fails_later(table: RawTable) -> bool:
     return bool(table.references) or any(column.seed for column in table.columns)
 
 
-def _texts(table: RawTable, cells: Mapping[str, ValueSql]) -> str:
-    """What the cells held, as texts, where somebody may want to read it."""
+def _texts(table: RawTable, cells: Mapping[str, ValueSql], extras: tuple[ExtraColumn, ...]) -> str:
+    """What the cells held, as texts, where somebody may want to read it and the values do not tell."""
     texts = ", ".join(f"{sql.identifier(column.name)} := {cells[column.name].text}" for column in table.columns)
     whole = f"struct_pack({texts})"
-    if _fails_later(table):
+    if _fails_later(table) and holds_personal_data(table):
         return whole
-    conditions = [f"{_name(column, 'kind')} is not null" for column in _repairable(table, cells)]
-    return f"case when {' or '.join(['_failure is not null', *conditions])} then {whole} end"
+    parts = [_name(column, "kind") for column in _repairable(table, cells)]
+    parts += [extra_name(place) for place in range(len(extras))] if _fails_later(table) else []
+    conditions = ["_failure is not null", *(f"{part} is not null" for part in parts)]
+    return f"case when {' or '.join(conditions)} then {whole} end"
 
 
 def _shown(table: RawTable, rules: ValueRules) -> str:
@@ -423,8 +425,9 @@ def _masked_row(table: RawTable) -> str:
 
 
 def _of_rejected(table: RawTable, line: str, row: str) -> str:
-    condition = "" if _fails_later(table) else "when _failure is null then null "
-    return f"case {condition}when {UNPARSED_ROW} is not null then {line} else {row} end"
+    """Of rows that are rejected, or may be later; where the values of one say all, `checked_rows` makes it of them."""
+    is_needless = "_texts is null" if _fails_later(table) else "_failure is null"
+    return f"case when {is_needless} then null when {UNPARSED_ROW} is not null then {line} else {row} end"
 
 
 def _json(text: str) -> str:
