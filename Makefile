@@ -142,8 +142,8 @@ spark-down: ## stop the Spark cluster; its tables stay
 test: ## everything that CI runs
 	@$(call with,dev complete-journey $(spark_if_possible)) && $(lint_all) && $(python) -m pytest -n 2 --dist loadgroup -m "not nightly"
 
-test-long: ## the tests that are too long for every change
-	@$(call with,dev complete-journey $(spark_if_possible)) && $(python) -m pytest -m nightly
+test-long: ## the tests that are too long for every change; what became of them is written to docs/long-tests.md
+	@$(call with,dev complete-journey $(spark_if_possible)) && $(python) -m tools.long_tests
 
 test-spark: ## build both targets and compare every mart
 	@$(call with,dev complete-journey spark) && \
