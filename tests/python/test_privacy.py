@@ -243,6 +243,27 @@ def test_a_name_in_the_free_text_of_a_row_that_is_out_of_step_is_left_out(landed
     assert {repair.kind for repair in file.repairs} == {"personal_data", "unparseable_value"}
 
 
+@pytest.mark.parametrize(
+    ("full_name", "email", "phone", "city"),
+    [
+        # all to the left by one, all to the right
+        (EMAILS[0], PHONES[0], "no", None),
+        ("w", NAMES[0], EMAILS[0], None),
+        # what people type
+        (EMAILS[0], EMAILS[0], PHONES[0], "Bonn"),
+        (NAMES[0], PHONES[0], PHONES[0], "Bonn"),
+        (NAMES[0], "none", "-", "Bonn"),
+        (NAMES[0], "", EMAILS[0], "Bonn"),
+    ],
+)
+def test_a_row_is_out_of_step_where_name_address_and_number_are_one_column_off(
+    landed: Callable[..., Landing], full_name: str, email: str, phone: str, city: str | None
+) -> None:
+    header = ("customer_id", "city", "full_name", "email", "phone")
+    [file] = landed({"customers.csv": table(header, ("c1", "Bonn", full_name, email, phone))}).files
+    assert landed_rows(file, "city") == [(city,)]
+
+
 @pytest.mark.parametrize("name", ["customers.csv", "orders.csv", "survey_responses.csv"])
 @pytest.mark.parametrize(
     "first",
@@ -305,18 +326,31 @@ def test_hashed_ids_are_alike_in_every_table(landed: Callable[..., Landing]) -> 
             ("o2", "7.0", "2026-02-01", "paid", "1"),
             ("o3", "pos:77", "2026-02-01", "paid", "1"),
             ("o4", "", "2026-02-01", "paid", "1"),
+            (PHONES[0], "7", "2026-02-01", "paid", "1"),
+        ),
+        "order_items.csv": table(
+            ("order_id", "line_number", "product_id", "quantity", "line_amount"), (PHONES[0], "1", "p1", "1", "1")
         ),
         "customer_identities.csv": table(
             ("source_system", "source_id", "customer_id", "recorded_at"), ("pos", "77", EMAILS[0], "2026-02-01")
         ),
     }
     landing = landed(files, id_key=KEY)
-    customers, orders, identities = landing.files
+    customers, orders, items, identities = landing.files
     assert landed_rows(customers, "customer_id, referred_by_customer_id, _row_key") == [
         (of(EMAILS[0]), of("王"), of(EMAILS[0])),
         (of("7"), None, of("7")),
     ]
-    assert [row[0] for row in landed_rows(orders, "customer_id")] == [of(EMAILS[0]), of("7"), "pos:" + of("77"), None]
+    assert [row[0] for row in landed_rows(orders, "customer_id")] == [
+        of(EMAILS[0]),
+        of("7"),
+        "pos:" + of("77"),
+        None,
+        of("7"),
+    ]
+    # an id of another kind only where it is itself an address or a number
+    assert [row[0] for row in landed_rows(orders, "order_id")] == ["o1", "o2", "o3", "o4", of(PHONES[0])]
+    assert landed_rows(items, "order_id, product_id") == [(of(PHONES[0]), "p1")]
     assert landed_rows(identities, "source_system || ':' || source_id, customer_id") == [
         ("pos:" + of("77"), of(EMAILS[0]))
     ]
