@@ -17,6 +17,7 @@ from orchestration.dbt_project import load_manifest, run_dbt, share_parse, targe
 from orchestration.engines.registry import load_engine
 from orchestration.errors import BuildError, WarehouseError
 from orchestration.landing.land import Landing, land
+from orchestration.masking import masked
 from orchestration.modes import make_private
 from orchestration.publication_guard import Judgement, Limits, build_findings, judge, missing_tables, warning_lines
 from orchestration.publishing import Publication, TableFigures, last_of_company
@@ -97,4 +98,4 @@ def _build(root: Path, folder: Path) -> None:
     what = ["--exclude-resource-type", "test", "unit_test", "--select", *JUDGED]
     done = run_dbt(root, target, ["build", "--target", default_target(), *what], {WAREHOUSE_DIR: str(folder)})
     if done.returncode != 0:
-        raise BuildError(f"The rows could not be judged:\n{(done.stdout + done.stderr).strip()}")
+        raise BuildError(f"The rows could not be judged:\n{masked((done.stdout + done.stderr).strip())}")

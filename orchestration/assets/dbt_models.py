@@ -19,6 +19,7 @@ from orchestration.engines.registry import load_engine
 from orchestration.errors import BuildError
 from orchestration.failure_report import FAILED_STATUSES, describe_failures, personal_columns
 from orchestration.lifeline import PARENT
+from orchestration.masking import masked
 from orchestration.progress import Progress, nodes_by_id
 from orchestration.settings import WAREHOUSE_DIR, Settings
 
@@ -165,7 +166,7 @@ _ENDED = {"LogModelResult", "LogTestResult", "LogSeedResult", "LogSnapshotResult
 def _check(invocation: DbtCliInvocation, settings: Settings, messages: list[str]) -> None:
     if invocation.process.returncode == 0:
         return
-    said = "\n".join(messages[:_DBT_ERRORS_SHOWN]) or f"dbt ended with status {invocation.process.returncode}"
+    said = masked("\n".join(messages[:_DBT_ERRORS_SHOWN])) or f"dbt ended with status {invocation.process.returncode}"
     results = target_folder(settings.warehouse) / "run_results.json"
     if not results.exists():
         raise BuildError(f"dbt stopped before it built anything:\n{said}")

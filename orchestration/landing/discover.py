@@ -178,13 +178,13 @@ def _add_file(path: Path, raw_dir: Path, table: str, file_format: str, discovery
 
 
 def _name_problem(name: str) -> FileProblem | None:
-    if _printable(name) == name and not looks_personal(name):
-        return None
-    if _printable(name) == masked(name) or name != printable(name):
+    if _in_utf8(name) != name or printable(name) != name:
         expected, found = "a file name in UTF-8, without control characters", "a name with something else in it"
-    else:
-        # it stands in every list of files, and with each rejected row
+    elif looks_personal(name):
+        # it stands in every list of files, and beside each rejected row
         expected, found = "a file name that is nobody's address or number", "one that looks like it"
+    else:
+        return None
     return FileProblem(_printable(name), expected, found, "Rename the file.")
 
 
@@ -221,4 +221,8 @@ def _link_problem(name: str) -> FileProblem:
 
 
 def _printable(name: str) -> str:
-    return masked(name.encode("utf-8", "backslashreplace").decode("utf-8"))
+    return masked(_in_utf8(name))
+
+
+def _in_utf8(name: str) -> str:
+    return name.encode("utf-8", "backslashreplace").decode("utf-8")

@@ -119,12 +119,12 @@ def _problems(
 def is_header(cells: Sequence[str], table: RawTable) -> bool:
     """Whether a first row is a header, as far as its cells tell: else it may be a person's data.
 
-    One column of the table is named in it, or half of it is where a cell is empty or holds a digit, as names seldom do.
+    Half of it are columns of the table, or two where no cell is empty or has a digit: `phone` may be a value too.
     """
     named = sum(_is_column(cell, table) for cell in cells)
-    if all(cell.strip() and not _LIKE_DATA.search(cell) for cell in cells):
-        return named > 0
-    return named > 1 and named * 2 >= len(cells)
+    if named > 1 and all(cell.strip() and not _LIKE_DATA.search(cell) for cell in cells):
+        return True
+    return named > 0 and named * 2 >= len(cells)
 
 
 def shown_cells(cells: Sequence[str], table: RawTable, *, are_names: bool) -> str:

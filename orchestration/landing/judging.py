@@ -22,11 +22,10 @@ from .landing_file import LANDED_COLUMNS, VALUE_TYPES, file_order
 from .masking import (
     OUT_OF_STEP,
     PERSONAL_DATA,
-    hashed_id,
     holds_personal_data,
-    is_hashed,
     is_misplaced,
     is_out_of_step,
+    kept_id,
     shown,
     shown_line,
     shown_part_of_key,
@@ -349,7 +348,7 @@ def _kept_value(table: RawTable, column: RawColumn, rules: ValueRules) -> str:
     name = sql.identifier(column.name)
     left_out = [_name(column, "misplaced")] if is_misplaced(table, column, "") else []
     left_out += [_name(column, "outside")] if _outside(column) and not _must_have(table, column) else []
-    value = hashed_id(column, name) if is_hashed(column, rules.id_key) else name
+    value = kept_id(column, name, rules.id_key)
     if left_out:
         return f"case when not ({' or '.join(left_out)}) then {value} end as {name}"
     return value if value == name else f"{value} as {name}"
@@ -378,7 +377,7 @@ def _key_parts(table: RawTable, cells: Mapping[str, ValueSql], rules: ValueRules
         value = sql.identifier(name)
         if column.data_type == "text":
             # an id in every spelling is one key; what is none is shown as it stands
-            value = hashed_id(column, value) if is_hashed(column, rules.id_key) else value
+            value = kept_id(column, value, rules.id_key)
             parts[name] = f"coalesce({value}, {_text(column)}, '')"
         else:
             parts[name] = f"coalesce({cells[name].text}, '')"

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 import duckdb
 
@@ -135,6 +135,15 @@ def hashed_id(column: RawColumn, value: str) -> str:
     return f"{_HASHED_IN_SYSTEM if column.names_customer else _HASHED}({value})"
 
 
+def kept_id(column: RawColumn, value: str, id_key: str | None) -> str:
+    """SQL of what a table keeps of a value: of an id that is hashed, or that looks personal, its hash."""
+    if is_hashed(column, id_key):
+        return hashed_id(column, value)
+    if id_key is None or not column.is_id:
+        return value
+    return f"case when {LOOKS_PERSONAL}({value}) then {_HASHED}({value}) else {value} end"
+
+
 def is_hashed(column: RawColumn, id_key: str | None) -> bool:
     """Whether the ids of the column are hashed: those of customers, here and in other systems."""
     return id_key is not None and (column.names_customer or column.name == "source_id")
@@ -257,14 +266,27 @@ def is_out_of_step(table: RawTable, texts: Mapping[str, str]) -> str:
     signs = []
     for column in table.columns:
         text, value = texts[column.name], sql.identifier(column.name)
-        at_sign = f"regexp_matches({text}, {sql.text(_AT_SIGN)})"
-        if column.personal:
-            signs += {"full_name": [at_sign], "phone": [at_sign], "email": [f"not {at_sign}"]}.get(column.name, [])
-        elif column.data_type != "text":
+        if column.personal or column.is_id:
+            continue
+        if column.data_type != "text":
             signs.append(f"case when {value} is null then {LOOKS_PERSONAL}({text}) else false end")
         elif column.values:
             listed = ", ".join(map(sql.text, column.values))
             signs.append(f"case when {value} in ({listed}) then false else {LOOKS_PERSONAL}({text}) end")
-        elif not column.is_id:
+        else:
             signs.append(f"{LOOKS_PERSONAL}({text})")
+    signs += _signs_of_neighbours(texts)
     return " or ".join(f"coalesce({sign}, false)" for sign in signs) or "false"
+
+
+def _signs_of_neighbours(texts: Mapping[str, str]) -> Iterator[str]:
+    """Name, address and number, all one column off: one of them alone may be what a person has typed there."""
+
+    def has_at_sign(name: str) -> str:
+        return f"regexp_matches({texts[name]}, {sql.text(_AT_SIGN)})"
+
+    if {"email", "phone"} <= texts.keys():
+        yield f"{has_at_sign('phone')} and {texts['email']} is not null and not {has_at_sign('email')}"
+    if {"full_name", "email"} <= texts.keys():
+        at_sign = has_at_sign("email")
+        yield f"{has_at_sign('full_name')} and {LOOKS_PERSONAL}({texts['email']}) and not {at_sign}"

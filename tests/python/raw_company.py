@@ -278,7 +278,7 @@ Change = tuple[str, dict[str, str | None]]
 
 @dataclass(frozen=True)
 class BrokenRow:
-    """A row that breaks one rule of the contract; `row_key` as rejected_rows has it."""
+    """A row that breaks one rule of the contract; `row_key` as its base model has it."""
 
     table: str
     reason_code: str
