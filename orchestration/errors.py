@@ -1,5 +1,28 @@
 """Errors that a person can act on. Each message is complete: what was found, where, what was expected, what to do."""
 
+from __future__ import annotations
+
+import re
+import shlex
+from pathlib import Path
+
+_WIDTH = 60
+# what could move the cursor of a terminal, turn the direction of a line or be no character at all
+_NO_TEXT = re.compile("[\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+
+
+def shown(text: str, width: int = _WIDTH) -> str:
+    """A text of somebody else's as a message shows it: on one line, without control characters, cut short."""
+    # a text of gigabytes is not looked through for what is cut off anyway
+    cut = text[: width + 1]
+    clean = _NO_TEXT.sub("\ufffd", cut)
+    return clean if len(cut) <= width else f"{clean[: width - 1]}… ({len(text):,} characters)"
+
+
+def quoted(path: Path) -> str:
+    """A path as a shell takes it, for the command that a message ends in."""
+    return shlex.quote(str(path))
+
 
 class StickinessError(Exception):
     """Something that a user can put right; shown without a traceback."""
