@@ -155,6 +155,7 @@
 -#}
 {% macro clustered_effects(differences, settings, groups, values, treated, control, weight=none) -%}
     {%- set weight_of_pair = weight or '1e0' -%}
+    {%- set weights = sum_in_order(weight) if weight else 'sum(1e0)' -%}
     {%- set by_group -%}
         {% for column in groups -%}
         {{ column }},
@@ -164,12 +165,12 @@
         select
             {{ by_group }}
             count(*) as matched_pairs,
-            sum({{ weight_of_pair }}) as weights,
-            sum({{ weight_of_pair }} * {{ weight_of_pair }}) as squared_weights,
+            {{ weights }} as weights,
+            {{ sum_in_order(weight ~ ' * ' ~ weight) if weight else weights }} as squared_weights,
             {%- for value in values %}
-            sum({{ weight_of_pair }} * {{ value }}) / sum({{ weight_of_pair }}) as {{ value }},
+            {{ sum_in_order(weight_of_pair ~ ' * ' ~ value) }} / {{ weights }} as {{ value }},
             {%- endfor %}
-            sum({{ weight_of_pair }} * difference) / sum({{ weight_of_pair }}) as effect
+            {{ sum_in_order(weight_of_pair ~ ' * difference') }} / {{ weights }} as effect
         from {{ differences }}
         group by {{ groups | join(', ') }}
     ),
@@ -211,7 +212,7 @@
             cluster_kind,
             one_customer,
             other_customer,
-            sum(residual) as residual
+            {{ sum_rounded('residual', 12) }} as residual
         from clustered_residuals
         group by {{ groups | join(', ') }}, cluster_kind, one_customer, other_customer
     ),
@@ -220,10 +221,10 @@
         select
             {{ by_group }}
             count(*) filter (where cluster_kind = 'control') as clusters,
-            sum(
-                case cluster_kind when 'customer' then residual * residual when 'couple' then -residual * residual else 0e0 end
-            ) as squared_by_customer,
-            sum(case when cluster_kind = 'control' then residual * residual else 0e0 end) as squared_by_control
+            {{ sum_in_order(
+                "case cluster_kind when 'customer' then residual * residual when 'couple' then -residual * residual else 0e0 end"
+            ) }} as squared_by_customer,
+            {{ sum_in_order("case when cluster_kind = 'control' then residual * residual else 0e0 end") }} as squared_by_control
         from cluster_sums
         group by {{ groups | join(', ') }}
     ),

@@ -83,6 +83,7 @@
             value is string and value.strip() != ''
             and (entry.kind != 'time_zone' or value in modules.pytz.all_timezones)
             and (entry.kind != 'choice' or value in entry.choices)
+            and (entry.kind != 'text' or (value | length <= 200 and not modules.re.search(unshowable_characters(), value)))
         ) }}
     {%- endif -%}
     {%- if entry.kind == 'boolean' -%}
@@ -94,10 +95,15 @@
     ) }}
 {%- endmacro %}
 
+{#- What no report can show on one line: the same as in orchestration/errors.py. -#}
+{% macro unshowable_characters() -%}
+    {{ return('[\\x00-\\x1f\\x7f-\\x9f\\u200e\\u200f\\u2028-\\u202e\\u2066-\\u2069\\ud800-\\udfff]') }}
+{%- endmacro %}
+
 {% macro expected_setting(entry) -%}
     {%- set bounds = 'from ' ~ entry.minimum ~ ' to ' ~ entry.maximum -%}
     {{ return({
-        'text': 'text (in quotes if it looks like a number or a date)',
+        'text': 'text of at most 200 characters (in quotes if it looks like a number or a date)',
         'time_zone': 'the IANA name of a time zone, such as Asia/Shanghai or Europe/Berlin',
         'choice': entry.choices | default([]) | join(' or '),
         'boolean': 'true or false',

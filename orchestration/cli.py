@@ -22,14 +22,16 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 from orchestration import summary
 from orchestration.build_figures import table_figures
+from orchestration.dagster_store import check_dagster_store, forget_old_runs
 from orchestration.dbt_project import load_manifest, read_json, target_folder
 from orchestration.dead_runs import dagster_home, fail_dead_runs
 from orchestration.deprecations import deprecation_lines, deprecations
 from orchestration.empty_marts import empty_marts, marts_empty_without
 from orchestration.engines.engine import Engine
 from orchestration.engines.registry import load_engine
-from orchestration.errors import StickinessError, WarehouseLockedError
+from orchestration.errors import StickinessError, WarehouseError, WarehouseLockedError
 from orchestration.failure_report import outcome
+from orchestration.faults import fault_of
 from orchestration.masking import masked, printable
 from orchestration.modes import make_private, mend, private_files
 from orchestration.progress import announce, build_seconds, layer_times, nodes_by_id, remark, show_progress
@@ -50,7 +52,7 @@ from orchestration.settings import (
     load_settings,
     warehouse_folder,
 )
-from orchestration.warehouse_lock import warehouse_lock
+from orchestration.warehouse_lock import unwritable, warehouse_lock
 
 if TYPE_CHECKING:
     from dagster import ExecuteInProcessResult
@@ -89,6 +91,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return LOCKED
     except StickinessError as error:
         _tell(str(error), file=sys.stderr)
+        return FAILED
+    except Exception as error:
+        told = fault_of(error, warehouse_folder())
+        if told is None:
+            raise
+        _tell(told, file=sys.stderr)
         return FAILED
     except KeyboardInterrupt:
         print("Interrupted. What was published before is untouched.", file=sys.stderr)
@@ -186,7 +194,10 @@ def _refresh_locked(settings: Settings) -> int:
         run = _run_job(settings)
     except StickinessError:
         raise
-    except Exception:
+    except Exception as error:
+        told = fault_of(error, settings.warehouse)
+        if told is not None:
+            return _failed(told)
         # a library may quote what it could not read
         _tell(masked(traceback.format_exc()), file=sys.stderr)
         return _failed("The refresh stopped at an error that it did not expect; see above.")
@@ -198,7 +209,9 @@ def _refresh_locked(settings: Settings) -> int:
 
 def _failed(report: str) -> int:
     _tell(f"\n{report}\n", file=sys.stderr)
-    _tell(_still_published(), file=sys.stderr)
+    still = _still_published()
+    if still != report:
+        _tell(still, file=sys.stderr)
     return FAILED
 
 
@@ -218,9 +231,13 @@ def _still_published() -> str:
 def _enter(settings: Settings) -> None:
     """Prepare the warehouse, and set what every later step reads, here and in the processes that it starts."""
     home = dagster_home(settings.warehouse)
-    make_private(home)
-    mend(settings.warehouse, settings.root)
-    (home / "dagster.yaml").write_text(DAGSTER_YAML, encoding="utf-8")
+    try:
+        make_private(home)
+        mend(settings.warehouse, settings.root)
+        (home / "dagster.yaml").write_text(DAGSTER_YAML, encoding="utf-8")
+    except OSError as error:
+        raise WarehouseError(unwritable(settings.warehouse, error)) from error
+    check_dagster_store(settings.warehouse)
     load_engine(settings.target, settings.warehouse).upgrade()
     os.environ["DAGSTER_HOME"] = str(home)
     os.environ["DAGSTER_DISABLE_TELEMETRY"] = "yes"
@@ -256,6 +273,7 @@ def _run_job(settings: Settings) -> Run:
             announce("start", "", start_seconds)
             for run_id in fail_dead_runs(instance, settings.warehouse):
                 remark(f"run {run_id} was reported failed: its process ended")
+            forget_old_runs(instance)
             result = job.execute_in_process(
                 instance=instance,
                 raise_on_error=False,
@@ -321,7 +339,8 @@ def _report(settings: Settings, run: Run, seconds: float) -> None:
         _published_lines(engine, _log(settings.warehouse)),
         summary.kpi_lines(kpis),
     ]
-    with _log(settings.warehouse).open("a", encoding="utf-8") as log:
+    # it is published by now, whatever becomes of a line in the log
+    with contextlib.suppress(OSError), _log(settings.warehouse).open("a", encoding="utf-8") as log:
         print(_time_line(settings.warehouse, run, seconds), file=log)
     _show(sections)
 

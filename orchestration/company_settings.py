@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, fields
 from pathlib import Path
 from typing import Any
-from zoneinfo import ZoneInfo
+from zoneinfo import available_timezones
 
-from orchestration.errors import SettingsError
+from orchestration.errors import SettingsError, shown
 
 Value = str | int | float | bool
 
@@ -17,6 +18,9 @@ Value = str | int | float | bool
 TEXT, TIME_ZONE, CHOICE, BOOLEAN, COUNT, SHARE = "text", "time_zone", "choice", "boolean", "count", "share"
 NUMBERS = (COUNT, SHARE, "amount", "unit_amount", "number")
 KINDS = (TEXT, TIME_ZONE, CHOICE, BOOLEAN, *NUMBERS)
+MOST_CHARACTERS = 200
+# names of the machine's own settings among those of the zones; no database knows them
+_NO_ZONES = {"Factory", "localtime", "posixrules"}
 
 
 @dataclass(frozen=True)
@@ -46,7 +50,7 @@ class CompanySetting:
         """What the setting may be, for a person."""
         bounds = f"from {self.minimum} to {self.maximum}"
         texts = {
-            TEXT: "text (in quotes if it looks like a number or a date)",
+            TEXT: f"text of at most {MOST_CHARACTERS} characters (in quotes if it looks like a number or a date)",
             TIME_ZONE: "the IANA name of a time zone, such as Asia/Shanghai or Europe/Berlin",
             CHOICE: " or ".join(self.choices),
             BOOLEAN: "true or false",
@@ -61,11 +65,11 @@ class CompanySetting:
             return self._is_number(value) and self.minimum <= value <= self.maximum
         if self.kind == BOOLEAN:
             return isinstance(value, bool)
-        if not isinstance(value, str) or not value.strip():
+        if not isinstance(value, str):
             return False
         if self.kind == TIME_ZONE:
-            return _is_time_zone(value)
-        return value in self.choices if self.kind == CHOICE else True
+            return value in _time_zones()
+        return value in self.choices if self.kind == CHOICE else _is_line(value)
 
     def _is_number(self, value: Any) -> bool:
         # YAML's yes and no are whole numbers to Python
@@ -100,10 +104,11 @@ def _setting(name: str, entry: Any, path: Path) -> CompanySetting:
     return CompanySetting(**{**given, "choices": tuple(given.get("choices", ()))})
 
 
-def _is_time_zone(name: str) -> bool:
-    try:
-        ZoneInfo(name)
-    # a name that is a folder of the zone database raises an OSError
-    except (KeyError, ValueError, OSError):
-        return False
-    return True
+def _is_line(value: str) -> bool:
+    """Whether a text says something and can be shown, on one line of a report."""
+    return bool(value.strip()) and len(value) <= MOST_CHARACTERS and shown(value, MOST_CHARACTERS) == value
+
+
+@functools.cache
+def _time_zones() -> frozenset[str]:
+    return frozenset(available_timezones() - _NO_ZONES)

@@ -1,6 +1,26 @@
 """Errors that a person can act on. Each message is complete: what was found, where, what was expected, what to do."""
 
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+
 from orchestration.masking import printable
+
+_WIDTH = 60
+
+
+def shown(text: str, width: int = _WIDTH) -> str:
+    """A text of somebody else's as a message shows it: on one line, without control characters, cut short."""
+    # a text of gigabytes is not looked through for what is cut off anyway
+    cut = text[: width + 1]
+    clean = printable(cut).replace("\n", "\ufffd").replace("\t", "\ufffd")
+    return clean if len(cut) <= width else f"{clean[: width - 1]}… ({len(text):,} characters)"
+
+
+def quoted(path: Path) -> str:
+    """A path as a shell takes it, for the command that a message ends in."""
+    return shlex.quote(str(path))
 
 
 class StickinessError(Exception):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import secrets
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -96,7 +96,7 @@ class Publication:
 
     @staticmethod
     def from_json(text: str) -> Publication:
-        """Read what `to_json` wrote; ValueError, KeyError or TypeError if it is something else."""
+        """Read what `to_json` wrote; ValueError, KeyError or TypeError if it is something else, as read_publication."""
         return read_publication(json.loads(text))
 
 
@@ -124,7 +124,8 @@ def describe(
         rows=sum(counts.values()) + len(earlier) + 1,
         tests_passed=facts.tests_passed,
         tests_warned=facts.tests_warned,
-        duration_seconds=round((datetime.now(UTC) - facts.started_at).total_seconds(), 1),
+        # a clock that was set back in between
+        duration_seconds=max(round((datetime.now(UTC) - facts.started_at).total_seconds(), 1), 0.0),
         company_id=facts.company_id,
         files_by_table={name: table.files for name, table in facts.tables.items() if table.files},
         rows_by_table={name: table.rows_accepted for name, table in facts.tables.items() if table.files},
@@ -192,8 +193,55 @@ def json_value(value: Any) -> str:
     raise TypeError(f"{type(value).__name__} has no place in the ledger")
 
 
-def read_publication(values: Mapping[str, Any]) -> Publication:
-    """A publication from the values of its JSON object."""
+class WrittenByNewerError(ValueError):
+    """What a newer release of the project has written, which knows more than this one; the text is what is unknown."""
+
+
+_LARGEST = 2**63 - 1
+
+
+def read_publication(values: Any) -> Publication:
+    """A publication from the values of its JSON object.
+
+    Raises:
+        WrittenByNewerError: it says what this release does not know.
+        ValueError, KeyError, TypeError: it is none.
+    """
+    refuse_unknown(values, [field.name for field in fields(Publication)])
+    for name in ("publication_id", "code_version", "published_at"):
+        _expect(name, isinstance(values[name], str))
+    for name in ("tables", "rows", "tests_passed", "tests_warned"):
+        _expect(name, type(values[name]) is int and abs(values[name]) <= _LARGEST)
+    _expect("duration_seconds", _is_number(values["duration_seconds"]))
+    _expect("company_id", isinstance(values.get("company_id"), str | None))
+    for name in ("files_by_table", "rows_by_table", "revenue_by_table"):
+        told = values.get(name, {})
+        _expect(name, isinstance(told, dict) and all(_is_number(value) for value in told.values()))
     as_of_date = values["as_of_date"] and date.fromisoformat(values["as_of_date"])
-    published_at = datetime.fromisoformat(values["published_at"])
-    return Publication(**{**values, "as_of_date": as_of_date, "published_at": published_at})
+    return Publication(**{**values, "as_of_date": as_of_date, "published_at": naive_moment(values["published_at"])})
+
+
+def refuse_unknown(values: Any, known: Sequence[str]) -> None:
+    """WrittenByNewerError if a JSON object has a field that is not known; TypeError if it is none."""
+    if not isinstance(values, dict):
+        raise TypeError(f"expected an object, found {type(values).__name__}")
+    unknown = [name for name in values if name not in known]
+    if unknown:
+        raise WrittenByNewerError(unknown[0])
+
+
+def naive_moment(text: str) -> datetime:
+    """A moment of UTC without a zone; ValueError or TypeError if it is none."""
+    moment = datetime.fromisoformat(text)
+    if moment.tzinfo is not None:
+        raise ValueError(f"{text} has a zone")
+    return moment
+
+
+def _is_number(value: Any) -> bool:
+    return type(value) in (int, float) and abs(value) <= _LARGEST
+
+
+def _expect(name: str, is_so: bool) -> None:
+    if not is_so:
+        raise ValueError(f"{name} is not what it should be")

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import codecs
-import difflib
 import functools
 import os
-from collections.abc import Iterable, Mapping
+import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date
 from pathlib import Path
@@ -15,13 +14,13 @@ from typing import Any
 import yaml
 
 from orchestration.company import COMPANY_FILE, company_raw_folder
+from orchestration.company_file import read_company_file
 from orchestration.company_settings import CompanySetting, Value, company_settings_from
-from orchestration.errors import SettingsError
+from orchestration.errors import SettingsError, shown
 from orchestration.landing.csv_files import FileDialect
 
 ROOT = Path(__file__).resolve().parent.parent
 DEFAULT_COMPANY = "sample"
-FILES_KEY = "files"
 
 RAW_DIR = "STICKINESS_RAW_DIR"
 WAREHOUSE_DIR = "STICKINESS_WAREHOUSE_DIR"
@@ -45,6 +44,10 @@ LESS_REVENUE = "less_revenue"
 REJECTED_ROWS = "rejected_rows"
 EARLIER_AS_OF = "earlier_as_of"
 FINDINGS = (ORDERS_ABSENT, TABLE_GONE, FEWER_ROWS, LESS_REVENUE, REJECTED_ROWS, EARLIER_AS_OF)
+
+# Dagster and dbt hand paths on as URLs, in which ? and # end a name and %41 is an A; to DuckDB a backslash is a slash
+_UNFIT_FOR_DATABASES = re.compile(r"[?#%\\\x00-\x1f\x7f\ud800-\udfff]")
+_WIDTH_OF_PATH = 500
 
 _YES = {"1", "true", "yes", "on"}
 _NO = {"", "0", "false", "no", "off"}
@@ -171,9 +174,25 @@ def _profile() -> Mapping[str, Any]:
 
 
 def warehouse_folder(environ: Mapping[str, str] = os.environ, root: Path = ROOT) -> Path:
-    """The folder that a refresh writes to, absolute; it need not exist yet."""
+    """The folder that a refresh writes to, absolute; it need not exist yet.
+
+    Raises:
+        SettingsError: databases would take its name for something else.
+    """
     text = environ.get(WAREHOUSE_DIR, "")
-    return _absolute(text, environ) if text else root / "warehouse"
+    folder = _absolute(text, environ) if text else root / "warehouse"
+    unfit = _UNFIT_FOR_DATABASES.search(str(folder))
+    if unfit:
+        raise SettingsError(
+            f"The warehouse folder {shown(str(folder), _WIDTH_OF_PATH)} has {_character(unfit[0])} in its name, which "
+            f"databases do not take for part of a name; expected a path without ?, #, %, backslashes and control "
+            f"characters. Set {WAREHOUSE_DIR} (make run WAREHOUSE=<folder>) to such a folder."
+        )
+    return folder
+
+
+def _character(found: str) -> str:
+    return found if found.isprintable() else f"the character U+{ord(found):04X}"
 
 
 def scheduled_time_zone(environ: Mapping[str, str] = os.environ, root: Path = ROOT) -> str:
@@ -256,28 +275,6 @@ def defaults_of(known: Mapping[str, CompanySetting]) -> dict[str, Value]:
     return {name: setting.default for name, setting in known.items()}
 
 
-def read_company_file(
-    path: Path, known: Mapping[str, CompanySetting]
-) -> tuple[dict[str, Value], tuple[FileDialect, ...]]:
-    """The settings and file dialects that a company.yml states; nothing if there is no such file."""
-    if not path.exists():
-        return {}, ()
-    document = _read_yaml(path)
-    if document is None:
-        return {}, ()
-    if not isinstance(document, dict):
-        raise SettingsError(
-            f"{path} holds a {_kind(document)}; expected one line per setting, such as `reporting_currency: CNY`."
-        )
-    for name in document:
-        if name != FILES_KEY and name not in known:
-            raise SettingsError(_unknown_setting(path, str(name), known))
-    variables = {
-        name: _checked(value, known[name], name, path) for name, value in document.items() if name != FILES_KEY
-    }
-    return variables, _dialects(document.get(FILES_KEY), path)
-
-
 def _refuse_link_outside(path: Path) -> None:
     if path.is_symlink() and not path.resolve().is_relative_to(path.parent.resolve()):
         raise SettingsError(
@@ -287,9 +284,6 @@ def _refuse_link_outside(path: Path) -> None:
 
 
 def _read_yaml(path: Path) -> Any:
-    # to open a pipe, a device or a socket may take for ever
-    if path.exists() and not path.is_file():
-        raise SettingsError(f"{path} is no file; expected a text file of lines of `name: value`. Replace it by one.")
     try:
         return yaml.safe_load(path.read_text(encoding="utf-8"))
     except OSError as error:
@@ -301,66 +295,3 @@ def _read_yaml(path: Path) -> Any:
         line = f", line {mark.line + 1}" if mark else ""
         problem = getattr(error, "problem", None) or "it cannot be read"
         raise SettingsError(f"{path}{line} is no YAML: {problem}. Expected lines of `name: value`.") from error
-
-
-def _unknown_setting(path: Path, name: str, known: Iterable[str]) -> str:
-    names = [*known, FILES_KEY]
-    nearest = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
-    hint = f" Did you mean {nearest[0]}?" if nearest else f" It may set {', '.join(sorted(names))}."
-    return f'{path} sets "{name}", which the project does not have.{hint}'
-
-
-def _kind(value: Any) -> str:
-    if isinstance(value, bool):
-        return "yes/no value"
-    names = {str: "text", int: "whole number", float: "number", dict: "mapping", list: "list", type(None): "null"}
-    return names.get(type(value), type(value).__name__)
-
-
-def _checked(value: Any, setting: CompanySetting, name: str, path: Path) -> Value:
-    if not setting.accepts(value):
-        shown = f'"{value}"' if isinstance(value, str) else f"{value} ({_kind(value)})"
-        raise SettingsError(f"{path} sets {name} to {shown}; expected {setting.expected}.")
-    return value
-
-
-def _dialects(entries: Any, path: Path) -> tuple[FileDialect, ...]:
-    if entries is None:
-        return ()
-    if not isinstance(entries, list):
-        raise SettingsError(
-            f"{path} sets {FILES_KEY} to a {_kind(entries)}; expected a list of entries such as "
-            f"`- {{path: orders.csv, encoding: gb18030}}`."
-        )
-    return tuple(_dialect(entry, position, path) for position, entry in enumerate(entries, start=1))
-
-
-def _dialect(entry: Any, position: int, path: Path) -> FileDialect:
-    where = f"{path}, entry {position} of {FILES_KEY}"
-    if not isinstance(entry, dict):
-        raise SettingsError(f"{where} is a {_kind(entry)}; expected path, and encoding or delimiter.")
-    _refuse_unknown(entry, ("path", "encoding", "delimiter"), where)
-    pattern, encoding, delimiter = (entry.get(key) for key in ("path", "encoding", "delimiter"))
-    if not isinstance(pattern, str) or not pattern:
-        raise SettingsError(f"{where} has no path; expected a file name or pattern such as orders/*.csv.")
-    if encoding is not None and not _is_encoding(encoding):
-        raise SettingsError(f'{where} sets encoding to "{encoding}"; expected one such as utf-8, gb18030 or cp1252.')
-    if delimiter is not None and not (isinstance(delimiter, str) and len(delimiter) == 1):
-        raise SettingsError(f'{where} sets delimiter to "{delimiter}"; expected one character in quotes, such as ";".')
-    if encoding is None and delimiter is None:
-        raise SettingsError(f"{where} states neither encoding nor delimiter for {pattern}. State one, or remove it.")
-    return FileDialect(path_glob=pattern, encoding=encoding, delimiter=delimiter)
-
-
-def _refuse_unknown(entry: Mapping[Any, Any], known: Iterable[str], where: str) -> None:
-    known = tuple(known)
-    for name in entry:
-        if name not in known:
-            raise SettingsError(f'{where} has the unknown key "{name}"; expected {", ".join(known)}.')
-
-
-def _is_encoding(name: Any) -> bool:
-    try:
-        return isinstance(name, str) and bool(codecs.lookup(name))
-    except LookupError:
-        return False

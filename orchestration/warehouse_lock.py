@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TextIO
 
 from orchestration.errors import WarehouseError, WarehouseLockedError
+from orchestration.faults import fault_of
 from orchestration.modes import make_open
 from orchestration.processes import start_of
 
@@ -199,7 +200,7 @@ def _who(folder: Path) -> str:
 
 def unwritable(warehouse: Path, error: OSError) -> str:
     """What a person is told whose warehouse folder cannot be made or written to."""
-    return (
+    return fault_of(error, warehouse) or (
         f"The warehouse folder {warehouse} cannot be written to ({error.strerror}). Set STICKINESS_WAREHOUSE_DIR "
         f"(make run WAREHOUSE=<folder>) to a folder that can."
     )

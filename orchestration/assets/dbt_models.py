@@ -18,6 +18,8 @@ from orchestration.dbt_project import DBT_OF_THIS_PROCESS, dbt_environment, read
 from orchestration.engines.registry import load_engine
 from orchestration.errors import BuildError
 from orchestration.failure_report import FAILED_STATUSES, describe_failures, personal_columns
+from orchestration.faults import fault_in
+from orchestration.landing.damage import landing_damage
 from orchestration.lifeline import PARENT
 from orchestration.masking import masked
 from orchestration.progress import Progress, nodes_by_id
@@ -169,11 +171,17 @@ def _check(invocation: DbtCliInvocation, settings: Settings, messages: list[str]
     said = masked("\n".join(messages[:_DBT_ERRORS_SHOWN])) or f"dbt ended with status {invocation.process.returncode}"
     results = target_folder(settings.warehouse) / "run_results.json"
     if not results.exists():
-        raise BuildError(f"dbt stopped before it built anything:\n{said}")
+        raise BuildError(f"dbt stopped before it built anything:\n{said}{_remedy(settings, said)}")
     report = describe_failures(
         invocation.manifest,
         read_json(results),
         load_engine(settings.target, settings.warehouse).read_build,
         personal_columns(load_contract(settings.root)),
     )
-    raise BuildError(report or said)
+    raise BuildError(f"{report or said}{_remedy(settings, report or said)}")
+
+
+def _remedy(settings: Settings, said: str) -> str:
+    """What mends a machine, or files of the warehouse, that dbt could not work with; nothing where it could."""
+    remedy = landing_damage(settings.landing_dir, said) or fault_in(said, settings.warehouse)
+    return f"\n\n{remedy}" if remedy else ""

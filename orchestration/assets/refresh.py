@@ -8,6 +8,7 @@ from pathlib import Path
 from dagster import ConfigurableResource, Failure, InitResourceContext
 
 from orchestration.errors import StickinessError
+from orchestration.faults import fault_of
 from orchestration.modes import private_files
 from orchestration.settings import ROOT, Settings, load_settings, parse_allow, parse_as_of, warehouse_folder
 from orchestration.warehouse_lock import warehouse_lock
@@ -50,3 +51,8 @@ def raised_as_failure() -> Iterator[None]:
         yield
     except StickinessError as error:
         raise Failure(description=str(error), allow_retries=False) from error
+    except Exception as error:
+        told = fault_of(error, warehouse_folder())
+        if told is None:
+            raise
+        raise Failure(description=told, allow_retries=False) from error

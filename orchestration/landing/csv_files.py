@@ -17,6 +17,7 @@ import pyarrow.compute as pc
 import pyarrow.csv as pa_csv
 
 from orchestration.contract import RawTable
+from orchestration.errors import shown
 
 from .broken_files import BrokenFileError, FileProblem
 from .discover import RawFile
@@ -27,6 +28,7 @@ from .header import Header, match_header, matched_columns, shown_cells, shown_na
 
 _NO_COLUMNS = pa.schema([(ROW_NUMBER, pa.int64())])
 DELIMITERS = (",", ";", "\t", "|")
+_INVISIBLE_DELIMITERS = "\t\x01\x1f"  # the second is Hive's, the third ASCII's own
 _HEADER_CHARACTERS = 1 << 20
 _DELIMITER_LINE = re.compile(r'"?sep=([^"\r\n])"?[\r\n]*', re.IGNORECASE)  # what Excel writes and reads as a first line
 
@@ -56,7 +58,7 @@ class FileDialect:
                     f"The encoding {self.encoding!r} of the files {self.path_glob} is unknown; expected a name such as "
                     "utf-8, gb18030, utf-16-le or cp1252."
                 ) from None
-        if self.delimiter is not None and (len(self.delimiter) != 1 or self.delimiter in '"\r\n\0\ufeff'):
+        if self.delimiter is not None and not is_delimiter(self.delimiter):
             raise ValueError(
                 f"The delimiter {self.delimiter!r} of the files {self.path_glob} is none; expected one character such "
                 "as a comma, a semicolon, a tab or |."
@@ -64,6 +66,17 @@ class FileDialect:
 
     def matches(self, file_name: str) -> bool:
         return fnmatch.fnmatchcase(file_name, self.path_glob)
+
+
+def is_delimiter(value: object) -> bool:
+    """Whether a value is one character that can stand between the fields of a row: no part of a word, quote or line."""
+    return (
+        isinstance(value, str)
+        and len(value) == 1
+        and not value.isalnum()
+        and value not in '"\ufeff'
+        and (shown(value) == value or value in _INVISIBLE_DELIMITERS)
+    )
 
 
 class Flaw(Enum):

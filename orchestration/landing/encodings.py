@@ -29,6 +29,16 @@ _SIGNATURES = {
     b"SQLite format 3\x00": "an SQLite database",
 }
 _CHINESE_ALIASES = {"gb2312", "gbk"}  # their superset decodes them, and what software calls by their names is larger
+# text for Python alone, or for names of the internet: what they make of a line of CSV is no file that anybody has
+_NOT_OF_FILES = {
+    "idna",
+    "punycode",
+    "raw-unicode-escape",
+    "raw_unicode_escape",
+    "undefined",
+    "unicode-escape",
+    "unicode_escape",
+}
 _NON_ASCII = re.compile(r"[^\x00-\x7f]")
 _LETTER = re.compile(rb"[A-Za-z]")
 _EXPECTED_TEXT = "CSV text in UTF-8, in UTF-16 with a byte order mark, in GB18030 (GBK), or in a declared encoding"
@@ -57,13 +67,27 @@ def canonical_encoding(name: str) -> str:
     """Return Python's name of the encoding; GBK and GB2312 are read by their superset GB18030.
 
     Raises:
-        LookupError: there is no such text encoding.
+        LookupError: there is no such encoding of text files.
     """
-    found = codecs.lookup(name).name
-    "".encode(found)  # refuses codecs that are no text encoding, such as base64
+    try:
+        found = codecs.lookup(name).name
+        "".encode(found)  # refuses codecs that are no text encoding, such as base64
+    # a name with characters that no name has, and the codec whose work is to refuse
+    except ValueError as error:
+        raise LookupError(name) from error
+    if found in _NOT_OF_FILES:
+        raise LookupError(name)
     if found in _CHINESE_ALIASES:
         return "gb18030"
     return "utf-8" if found == "utf-8-sig" else found
+
+
+def is_encoding(name: object) -> bool:
+    """Whether a value names an encoding that a file may be declared to be in."""
+    try:
+        return isinstance(name, str) and bool(canonical_encoding(name))
+    except LookupError:
+        return False
 
 
 def detect_encoding(file_name: str, path: Path, declared: str | None) -> str:

@@ -11,6 +11,7 @@ import threading
 import time
 from pathlib import Path
 
+from orchestration.dagster_store import forget_old_runs
 from orchestration.dead_runs import fail_dead_runs
 from orchestration.errors import ProjectError, StickinessError
 from orchestration.lifeline import end_with_starter
@@ -68,6 +69,7 @@ def _look_for_dead_runs() -> None:
             try:
                 for run_id in fail_dead_runs(instance, warehouse_folder()):
                     log.warning("Run %s was reported failed: its process ended.", run_id)
+                forget_old_runs(instance)
             # a database that is busy for a moment must not end the looking
             except Exception:
                 log.exception("Runs whose process has ended could not be looked for; tried again soon.")

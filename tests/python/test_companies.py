@@ -15,8 +15,9 @@ import duckdb
 import pytest
 
 from orchestration.company import company_names
+from orchestration.company_file import read_company_file
 from orchestration.contract import load_contract
-from orchestration.settings import ROOT, read_company_file, read_company_settings
+from orchestration.settings import ROOT, read_company_settings
 
 COMPANIES = ROOT / "companies"
 Query = Callable[[str], list[tuple[Any, ...]]]

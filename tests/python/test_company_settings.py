@@ -81,15 +81,27 @@ def test_a_default_beside_the_table_is_told() -> None:
 # what the setting is not: by kind, of a table of one setting of each kind
 EXAMPLES = {kind: CompanySetting(kind, "", "x", "x", 0.5 if kind != COUNT else 1, 20, ("a", "b")) for kind in KINDS}
 REFUSED = {
-    "text": [7, 2.5, True, None, "", " ", ["a"]],
-    "time_zone": ["Asia/Shangai", "Asia", "", 8, None],
+    "text": [7, 2.5, True, None, "", " ", ["a"], "x" * 201, "two\nlines", "\x1b[31mred", "\u202eturned", "\ud800"],
+    "time_zone": [
+        "Asia/Shangai",
+        "Asia",
+        "",
+        8,
+        None,
+        "localtime",
+        "Factory",
+        "posix/UTC",
+        "../etc/passwd",
+        "/etc/passwd",
+        "a\0b",
+    ],
     "choice": ["c", "A", "", 1, None],
     "boolean": ["true", "yes", "", 1, 0, 1.0, None],
     "count": [0, 21, 1.0, 1.5, "3", True, None, float("nan")],
     **{kind: [0.4, 20.5, -1, "3", True, None, float("nan"), float("inf")] for kind in NUMBERS if kind != COUNT},
 }
 ACCEPTED = {
-    "text": ["x", "90"],
+    "text": ["x", "90", "x" * 200, "小店　一号"],
     "time_zone": ["Asia/Shanghai", "UTC", "America/Argentina/Buenos_Aires"],
     "choice": ["a", "b"],
     "boolean": [True, False],
@@ -219,6 +231,8 @@ class TestModels:
             ("cadence_prior_intervals", "-0.5", "-0.5"),
             ("company_name", "2024", "2024"),
             ("company_name", "' '", '" "'),
+            ("company_name", "x" * 201, f'"{"x" * 201}"'),
+            ("company_name", '"\\u202eturned"', '"\u202eturned"'),
             ("business_timezone", "Asia/Shangai", '"Asia/Shangai"'),
             ("btyd_model", "pareto_nbd", '"pareto_nbd"'),
             ("free_orders_are_purchases", "'true'", '"true"'),

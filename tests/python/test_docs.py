@@ -55,6 +55,33 @@ def test_every_file_that_a_document_links_to_is_there(document: Path) -> None:
     assert not [link for link in links(document) if not (document.parent / link).exists()]
 
 
+def test_every_fault_in_operations_names_tests_that_there_are() -> None:
+    """A row of a table with a column of tests names a file of tests, or a function of one."""
+    functions = {
+        name
+        for path in (ROOT / "tests" / "python").glob("test_*.py")
+        for name in re.findall(r"^\s*def (test_\w+)", path.read_text(encoding="utf-8"), re.M)
+    }
+    tables = re.findall(r"(?:^\|.*\n)+", (ROOT / "docs" / "operations.md").read_text(encoding="utf-8"), re.M)
+    named = []
+    for header, _, *rows in ([_cells(line) for line in table.splitlines()] for table in tables):
+        if "test" in header:
+            place = header.index("test")
+            named += [(row[0], re.findall(r"`(test_\w+(?:\.py)?)`", row[place])) for row in rows]
+    assert len(named) > 30
+    assert not [fault for fault, tests in named if not tests]
+    assert not [
+        test
+        for _, tests in named
+        for test in tests
+        if not (test in functions or (ROOT / "tests" / "python" / test).is_file())
+    ]
+
+
+def _cells(line: str) -> list[str]:
+    return [cell.strip() for cell in line.strip("|").split("|")]
+
+
 def test_the_table_of_marts_is_complete() -> None:
     linked = {Path(link).stem for link in links(README) if link.startswith("models/")}
     described = [

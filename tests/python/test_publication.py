@@ -450,7 +450,9 @@ def test_the_warehouse_folder_can_be_moved(warehouse: Path, tmp_path: Path) -> N
 def test_a_folder_in_place_of_the_link_is_left_alone_and_told(warehouse: Path) -> None:
     (warehouse / "published").mkdir(parents=True)
     (warehouse / "published" / "mine.txt").write_text("precious")
-    with pytest.raises(PublicationError, match="is not a link to a version.*move it away"):
+    with pytest.raises(
+        PublicationError, match="is no link; expected a link to a version.*move it away and try again: mv "
+    ):
         published(warehouse, "O1")
     assert (warehouse / "published" / "mine.txt").read_text() == "precious"
     assert not list((warehouse / "versions").glob("*")) if (warehouse / "versions").exists() else True

@@ -77,7 +77,7 @@ stepped as (
     select
         feature_values.customer_id,
         steps.horizon_days,
-        sum(steps.score) as score
+        {{ sum_rounded('steps.score') }} as score
     from feature_values
     inner join steps
         on feature_values.feature = steps.feature

@@ -106,7 +106,7 @@ rates as (
         quiet_band,
         periods_left,
         case
-            when count(redeemed_share) = count(*) then least(sum(share_still_there * redeemed_share), 1e0)
+            when count(redeemed_share) = count(*) then least({{ sum_rounded('share_still_there * redeemed_share') }}, 1e0)
         end as redemption_rate
     from survived
     group by quiet_band, periods_left
@@ -127,7 +127,7 @@ counted_members as (
     select
         quiet_band,
         periods_left,
-        {{ effective_size('sum(points)', 'sum(points * points)') }} as effective_members
+        {{ effective_size(sum_in_order('points'), sum_in_order('points * points')) }} as effective_members
     from members
     group by quiet_band, periods_left
 ),

@@ -31,16 +31,16 @@ measured as (
         trait,
         count(*) filter (where side in ('matched_member', 'unmatched_member')) as members,
         count(*) filter (where side = 'matched_member') as matched_members,
-        avg(case when side in ('matched_member', 'unmatched_member') then trait_value end) as member_mean,
-        var_samp(case when side in ('matched_member', 'unmatched_member') then trait_value end) as member_variance,
-        avg(case when side = 'matched_member' then trait_value end) as matched_member_mean,
-        var_samp(case when side = 'matched_member' then trait_value end) as matched_member_variance,
-        avg(case when side = 'unmatched_member' then trait_value end) as unmatched_member_mean,
-        var_samp(case when side = 'unmatched_member' then trait_value end) as unmatched_member_variance,
-        avg(case when side = 'matched_control' then trait_value end) as matched_control_mean,
-        var_samp(case when side = 'matched_control' then trait_value end) as matched_control_variance,
-        avg(case when side = 'candidate' then trait_value end) as candidate_mean,
-        var_samp(case when side = 'candidate' then trait_value end) as candidate_variance
+        {{ mean_in_order("case when side in ('matched_member', 'unmatched_member') then trait_value end") }} as member_mean,
+        {{ variance_in_order("case when side in ('matched_member', 'unmatched_member') then trait_value end") }} as member_variance,
+        {{ mean_in_order("case when side = 'matched_member' then trait_value end") }} as matched_member_mean,
+        {{ variance_in_order("case when side = 'matched_member' then trait_value end") }} as matched_member_variance,
+        {{ mean_in_order("case when side = 'unmatched_member' then trait_value end") }} as unmatched_member_mean,
+        {{ variance_in_order("case when side = 'unmatched_member' then trait_value end") }} as unmatched_member_variance,
+        {{ mean_in_order("case when side = 'matched_control' then trait_value end") }} as matched_control_mean,
+        {{ variance_in_order("case when side = 'matched_control' then trait_value end") }} as matched_control_variance,
+        {{ mean_in_order("case when side = 'candidate' then trait_value end") }} as candidate_mean,
+        {{ variance_in_order("case when side = 'candidate' then trait_value end") }} as candidate_variance
     from trait_values
     group by horizon_days, trait
 ),

@@ -90,7 +90,7 @@ survivors as (
         customer_id,
         purchase_on,
         -- of whoever enrols the hazard may be 1
-        1e0 / exp(sum(ln(case when enrolments = 0e0 then 1e0 - hazard else 1e0 end))) as untruncated_weight
+        1e0 / exp({{ sum_in_order('ln(case when enrolments = 0e0 then 1e0 - hazard else 1e0 end)') }}) as untruncated_weight
     from hazards
     group by customer_id, purchase_on
     having sum(enrolments) = 0e0

@@ -133,14 +133,14 @@ final as (
             case when bounded_purchases.days = prediction_horizons.horizon_days then bounded_purchases.purchases end
         ) as purchases_if_alive,
         -- the purchases of each step, discounted from its end: the sum of (E(n) - E(n - 1)) × discount(n), rearranged
-        sum(
-            bounded_purchases.purchases
+        {{ sum_rounded(
+            'bounded_purchases.purchases
             * case
                 when bounded_purchases.days < prediction_horizons.horizon_days
                     then bounded_purchases.discount - bounded_purchases.next_discount
                 else bounded_purchases.discount
-            end
-        ) as discounted_purchases_if_alive
+            end'
+        ) }} as discounted_purchases_if_alive
     from bounded_purchases
     inner join prediction_horizons on bounded_purchases.days <= prediction_horizons.horizon_days
     group by bounded_purchases.repeat_purchase_days, bounded_purchases.tenure_days, prediction_horizons.horizon_days

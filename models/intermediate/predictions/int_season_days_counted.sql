@@ -78,7 +78,7 @@ event_days as (
 days_of_events as (
     select
         day_on,
-        exp(sum(ln(event_index))) as event_index
+        exp({{ sum_rounded('ln(event_index)') }}) as event_index
     from event_days
     group by day_on
 ),
@@ -96,7 +96,7 @@ day_lengths as (
 final as (
     select
         boundaries.days,
-        sum(day_lengths.day_length) as effective_days
+        {{ sum_rounded('day_lengths.day_length') }} as effective_days
     from boundaries
     cross join run_context
     inner join day_lengths on day_lengths.day_on <= {{ add_days('run_context.as_of_date', 'boundaries.days') }}

@@ -21,7 +21,8 @@ counted as (
         responses.score,
         responses.direction,
         responses.weight,
-        cast(responses.weight as double) * cast(responses.weight as double) as squared_weight,
+        -- exact: a weight is 10^9 at most
+        cast(responses.weight as decimal(14, 4)) * cast(responses.weight as decimal(14, 4)) as squared_weight,
         periods.period_grain,
         periods.period_start,
         periods.previous_period_start,
@@ -56,11 +57,15 @@ final as (
         {% for name, direction in [('favourable', 1), ('neutral', 0), ('unfavourable', -1)] %}
         count(*) filter (where counted.direction = {{ direction }}) as {{ name }}_responses,
         cast(sum(case when counted.direction = {{ direction }} then counted.weight else 0 end) as double) as {{ name }}_weight_sum,
-        sum(case when counted.direction = {{ direction }} then counted.squared_weight else 0e0 end) as {{ name }}_squared_weight_sum,
+        cast(
+            sum(case when counted.direction = {{ direction }} then counted.squared_weight else 0 end) as double
+        ) as {{ name }}_squared_weight_sum,
         {% endfor %}
-        sum(counted.squared_weight) as squared_weight_sum,
-        sum(counted.squared_weight * counted.score) as squared_weight_score_sum,
-        sum(counted.squared_weight * counted.score * counted.score) as squared_weight_squared_score_sum
+        cast(sum(counted.squared_weight) as double) as squared_weight_sum,
+        cast(sum(counted.squared_weight * cast(counted.score as decimal(2, 0))) as double) as squared_weight_score_sum,
+        cast(
+            sum(counted.squared_weight * cast(counted.score * counted.score as decimal(4, 0))) as double
+        ) as squared_weight_squared_score_sum
     from counted
     inner join dimensions on counted.response_id = dimensions.response_id
     group by

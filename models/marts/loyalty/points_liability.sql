@@ -22,7 +22,7 @@ buckets as (
         -- points of which one lot is unknown are unknown; where all are redeemed, rounding may not make more of them
         case
             when count(redemption_rate) = count(*)
-                then least(sum(cast(points as double) * redemption_rate), cast(sum(points) as double))
+                then least({{ sum_in_order('cast(points as double) * redemption_rate') }}, cast(sum(points) as double))
         end as redeemed_points
     from open_lots
     group by expiry_bucket, is_past_expiry, expiry_month
@@ -34,7 +34,7 @@ members as (
         is_past_expiry,
         member_id,
         cast(sum(points) as double) as points,
-        sum(cast(points as double) * redemption_rate) as redeemed_points
+        {{ sum_rounded('cast(points as double) * redemption_rate', 12) }} as redeemed_points
     from open_lots
     group by expiry_bucket, is_past_expiry, member_id
 ),
@@ -44,8 +44,8 @@ member_spread as (
     select
         expiry_bucket,
         is_past_expiry,
-        sum(points * points) as squared_points,
-        sum(redeemed_points * greatest(points - redeemed_points, 0e0)) as variance
+        {{ sum_in_order('points * points') }} as squared_points,
+        {{ sum_in_order('redeemed_points * greatest(points - redeemed_points, 0e0)') }} as variance
     from members
     group by expiry_bucket, is_past_expiry
 ),
@@ -55,7 +55,7 @@ rate_spread as (
     select
         expiry_bucket,
         is_past_expiry,
-        sum(cast(points as double) * sqrt(redemption_rate * (1e0 - redemption_rate) / effective_members)) as standard_error
+        {{ sum_in_order('cast(points as double) * sqrt(redemption_rate * (1e0 - redemption_rate) / effective_members)') }} as standard_error
     from open_lots
     group by expiry_bucket, is_past_expiry
 ),

@@ -34,7 +34,7 @@ cohorts as (
         horizon_days,
         count(*) as customers,
         sum(historic_net_revenue) as historic_net_revenue,
-        sum(predicted_purchases) as predicted_purchases,
+        {{ sum_rounded('predicted_purchases') }} as predicted_purchases,
         sum(predicted_clv) as predicted_clv
     from predictions
     group by cohort_month, horizon_days
@@ -57,7 +57,7 @@ totals as (
         horizon_days,
         sum(customers) as customers,
         sum(historic_net_revenue) as historic_net_revenue,
-        sum(predicted_purchases) as predicted_purchases,
+        {{ sum_rounded('predicted_purchases') }} as predicted_purchases,
         sum(predicted_clv) as predicted_clv
     from cohorts
     group by horizon_days

@@ -13,7 +13,9 @@ import duckdb
 
 from orchestration.contract import Contract, RawTable
 from orchestration.duckdb_sql import file_list, identifier
-from orchestration.errors import WarehouseError
+from orchestration.errors import WarehouseError, shown
+from orchestration.faults import aside, fault_of
+from orchestration.landing.damage import damaged_files, told_damage
 from orchestration.landing.land import Landing
 from orchestration.landing.landing_file import landing_columns
 from orchestration.modes import make_private
@@ -42,12 +44,16 @@ def register(
     `started_at` carries its zone. The database is closed when this returns, so that dbt can open it.
 
     Raises:
-        WarehouseError: the build database is held by another process or cannot be opened.
+        WarehouseError: the build database is held by another process, or it or a landed file cannot be used.
     """
     with open_build(build_db) as connection:
-        connection.execute("BEGIN")
-        fill(connection, landing, settings, contract, run_id, started_at)
-        connection.execute("COMMIT")
+        try:
+            connection.execute("BEGIN")
+            fill(connection, landing, settings, contract, run_id, started_at)
+            connection.execute("COMMIT")
+        except duckdb.Error as error:
+            damage = told_damage(damaged_files(landed.parquet for landed in landing.files))
+            raise WarehouseError(damage or _why_not_used(build_db, error)) from error
 
 
 def fill(
@@ -74,19 +80,24 @@ def open_build(build_db: Path, *, read_only: bool = False) -> Iterator[duckdb.Du
         connection = duckdb.connect(str(build_db), read_only=read_only)
         connection.execute("SET TimeZone = 'UTC'")
     except (duckdb.Error, OSError) as error:
-        raise WarehouseError(_why_not_opened(build_db, str(error))) from error
+        raise WarehouseError(_why_not_opened(build_db, error)) from error
     try:
         yield connection
     finally:
         connection.close()
 
 
-def _why_not_opened(build_db: Path, error: str) -> str:
-    if "lock" in error.lower():
-        return _who_has_it(build_db, error)
-    return (
-        f"The build database {build_db} cannot be opened: {error.splitlines()[0]} "
-        f"It is only working space: move it away and refresh again."
+def _why_not_opened(build_db: Path, error: Exception) -> str:
+    if "conflicting lock" in str(error).lower():
+        return _who_has_it(build_db, str(error))
+    return _why_not_used(build_db, error)
+
+
+def _why_not_used(build_db: Path, error: Exception) -> str:
+    """What a person is told whose build database cannot be read or written."""
+    return fault_of(error, build_db.parent.parent) or (
+        f"The build database {build_db} cannot be used: {shown(str(error).splitlines()[0], 300)}. It is working space "
+        f"and is made anew: move it away and try again: {aside(build_db.parent)}"
     )
 
 
@@ -148,17 +159,26 @@ def write_predictive(build_db: Path, rows: Mapping[str, Sequence[Mapping[str, ob
     """Append rows to tables of the schema `predictive`, or put them in the place of what is there, all or nothing.
 
     Raises:
-        WarehouseError: the build database is held by another process or cannot be opened.
+        WarehouseError: the build database is held by another process or cannot be used.
     """
     with open_build(build_db) as connection:
-        connection.execute("BEGIN")
-        for name, given in rows.items():
-            table, kinds = identifier(tables.SCHEMA, name), tables.TABLES[name]
-            if replace:
-                connection.execute(f"DELETE FROM {table}")
-            if given:
-                names = ", ".join(identifier(column) for column in kinds)
-                marks = ", ".join("?" for _ in kinds)
-                values = [[row[column] for column in kinds] for row in given]
-                connection.executemany(f"INSERT INTO {table} ({names}) VALUES ({marks})", values)
-        connection.execute("COMMIT")
+        try:
+            _write_predictive(connection, rows, replace)
+        except duckdb.Error as error:
+            raise WarehouseError(_why_not_used(build_db, error)) from error
+
+
+def _write_predictive(
+    connection: duckdb.DuckDBPyConnection, rows: Mapping[str, Sequence[Mapping[str, object]]], replace: bool
+) -> None:
+    connection.execute("BEGIN")
+    for name, given in rows.items():
+        table, kinds = identifier(tables.SCHEMA, name), tables.TABLES[name]
+        if replace:
+            connection.execute(f"DELETE FROM {table}")
+        if given:
+            names = ", ".join(identifier(column) for column in kinds)
+            marks = ", ".join("?" for _ in kinds)
+            values = [[row[column] for column in kinds] for row in given]
+            connection.executemany(f"INSERT INTO {table} ({names}) VALUES ({marks})", values)
+    connection.execute("COMMIT")

@@ -16,7 +16,8 @@ from orchestration.duckdb_sql import text
 from orchestration.engines.duckdb import build, publication
 from orchestration.engines.duckdb.publication_ledger import Ledger
 from orchestration.engines.engine import Answer, Ask
-from orchestration.errors import WarehouseError
+from orchestration.errors import PublicationError, WarehouseError, shown
+from orchestration.faults import fault_of
 from orchestration.landing.land import Landing
 from orchestration.publishing import Event, Publication, PublicationFacts, Table
 from orchestration.settings import Settings
@@ -53,7 +54,8 @@ class DuckDbEngine:
             with build.open_build(self.build_db, read_only=True) as connection:
                 yield connection.execute(query)
         except duckdb.Error as error:
-            raise WarehouseError(f"{self.build_db} cannot answer: {error}") from error
+            told = fault_of(error, self.warehouse)
+            raise WarehouseError(told or f"{self.build_db} cannot answer: {error}") from error
 
     def write_predictive(self, rows: Mapping[str, Sequence[Mapping[str, object]]], *, replace: bool = False) -> None:
         build.write_predictive(self.build_db, rows, replace=replace)
@@ -77,9 +79,15 @@ class DuckDbEngine:
     def read_published(self) -> Iterator[Ask]:
         with duckdb.connect() as connection:
             # attached: this process may have the file open already, with other options
-            connection.execute(
-                f"ATTACH {text(publication.published_database(self.warehouse))} AS published (READ_ONLY)"
-            )
+            try:
+                connection.execute(
+                    f"ATTACH {text(publication.published_database(self.warehouse))} AS published (READ_ONLY)"
+                )
+            except duckdb.Error as error:
+                raise PublicationError(
+                    f"{publication.published_database(self.warehouse)} cannot be read ({shown(str(error), 300)}). "
+                    f"Publish the version before: {publication.ROLLBACK}"
+                ) from error
             connection.execute("USE published")
 
             def ask(query: str) -> list[tuple]:
