@@ -16,6 +16,7 @@ import duckdb
 
 from orchestration import duckdb_sql as sql
 from orchestration.contract import Contract, RawTable
+from orchestration.faults import fault_of
 from orchestration.masking import MASK, masked
 
 from .broken_files import BrokenFileError, FileProblem, broken_files_error
@@ -305,7 +306,8 @@ def _land_one(
         facts = _read(connection, candidate, plan, seen_at, unfinished, limits)
     except Exception as error:
         _refuse_changed(candidate, error)
-        if isinstance(error, duckdb.Error):
+        # a full disk is no fault of the file
+        if isinstance(error, duckdb.Error) and fault_of(error, landing_dir.parent) is None:
             raise BrokenFileError(_unjudged(candidate.file, error)) from None
         raise
     _refuse_changed(candidate)
@@ -320,9 +322,7 @@ def _unjudged(file: RawFile, error: duckdb.Error) -> FileProblem:
     """What the database says of a file that it could not judge, without the values that it quotes."""
     said = str(error).strip().splitlines()[0]
     found = masked(re.sub(r"'[^']*'|\"[^\"]*\"", MASK, said))
-    action = (
-        "If memory or disk ran out, free some; else report this with the columns of the file, and leave the file out."
-    )
+    action = "Report this with the columns of the file, and leave the file out."
     return FileProblem(file.name, f"rows of the table {file.table} that can be judged", found, action)
 
 
