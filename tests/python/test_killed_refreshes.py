@@ -25,7 +25,7 @@ from orchestration.settings import ROOT
 pytestmark = pytest.mark.nightly
 
 ROWS = 2_000
-KILLS = 30
+KILLS = 20
 PUBLICATIONS = 20
 READERS = 8
 # what make run does, without the figures of marts that this project has not

@@ -3,6 +3,7 @@
 import http.client
 import json
 import os
+import random
 import signal
 import socket
 import subprocess
@@ -19,6 +20,8 @@ from orchestration import cli
 from orchestration.settings import ROOT
 
 pytestmark = pytest.mark.nightly
+
+KILLS = 10
 
 # a refresh that writes until it is told to end
 NIGHT = """
@@ -196,3 +199,20 @@ def test_a_killed_run_is_over_and_the_next_one_goes_on_and_no_other_page_launche
     assert servers.runs()[second] in ("FAILURE", "CANCELED")
     third = servers.launch()
     wait_until(lambda: servers.runs()[third] == "SUCCESS", 120)
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="looks for processes in /proc")
+def test_runs_that_are_killed_at_any_moment_do_not_hold_up_the_next(servers: Servers) -> None:
+    servers.start()
+    moments = random.Random(14)
+    for _ in range(KILLS):
+        before = set(servers.below())
+        run = servers.launch()
+        wait_until(lambda known=before: bool(set(servers.below()) - known), 60)
+        time.sleep(moments.uniform(0, 8))
+        for pid in set(servers.below()) - before:
+            os.kill(pid, signal.SIGKILL)
+        wait_until(lambda killed=run: servers.runs()[killed] == "FAILURE", 60)
+    (servers.warehouse / "enough").touch()
+    last = servers.launch()
+    wait_until(lambda: servers.runs()[last] == "SUCCESS", 60)
