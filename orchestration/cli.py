@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 from orchestration import summary
 from orchestration.build_figures import table_figures
-from orchestration.dagster_store import check_dagster_store, forget_old_runs
+from orchestration.dagster_store import check_dagster_store, create_dagster_store, forget_old_runs
 from orchestration.dbt_project import load_manifest, read_json, target_folder
 from orchestration.dead_runs import dagster_home, fail_dead_runs
 from orchestration.deprecations import deprecation_lines, deprecations
@@ -172,6 +172,7 @@ def _dev(options: argparse.Namespace) -> int:
     os.environ.pop(ALLOW, None)
     # a project that cannot be parsed is told here and now, and not by a server that has waited for it
     load_manifest(settings.root, settings.target)
+    create_dagster_store(dagster_home(settings.warehouse))
     return supervise(dagster_process.commands(), dagster_home(settings.warehouse), ROOT, parent=parent)
 
 

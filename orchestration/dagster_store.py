@@ -43,6 +43,19 @@ def check_dagster_store(warehouse: Path) -> None:
             raise WarehouseError(dagster_fault(warehouse, f"{name}: {problem}"))
 
 
+def create_dagster_store(home: Path) -> None:
+    """Make Dagster's databases in a folder, `DAGSTER_HOME`, that has none.
+
+    Servers that begin together would each make them, and spoil them.
+    """
+    if all((home / name).exists() for name in _DATABASES):
+        return
+    from dagster import DagsterInstance
+
+    with DagsterInstance.from_config(str(home)):
+        pass
+
+
 def _problem(path: Path) -> str:
     """What SQLite finds wrong with a database, "ok" if nothing."""
     # to read it, not to make it where it has gone meanwhile

@@ -54,8 +54,10 @@ def defs():
 SUPERVISOR = """
 import os, sys
 from pathlib import Path
+from orchestration.dagster_store import create_dagster_store
 from orchestration.serving.dagster_process import commands
 from orchestration.serving.supervisor import supervise
+create_dagster_store(Path(os.environ["DAGSTER_HOME"]))
 sys.exit(supervise(commands("night"), Path(os.environ["DAGSTER_HOME"]), Path(sys.argv[1])))
 """
 LAUNCH = """mutation($given: ExecutionParams!) { launchRun(executionParams: $given) {
