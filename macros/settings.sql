@@ -95,7 +95,7 @@
     ) }}
 {%- endmacro %}
 
-{#- What no report can show on one line: the same as in orchestration/errors.py. -#}
+{#- Controls and marks of direction, which no report can show on one line. -#}
 {% macro unshowable_characters() -%}
     {{ return('[\\x00-\\x1f\\x7f-\\x9f\\u200e\\u200f\\u2028-\\u202e\\u2066-\\u2069\\ud800-\\udfff]') }}
 {%- endmacro %}

@@ -23,11 +23,11 @@ from orchestration.publication_guard import Judgement, Limits, build_findings, j
 from orchestration.publishing import Publication, TableFigures, last_of_company
 from orchestration.run_tables import company_id
 from orchestration.settings import WAREHOUSE_DIR, Settings, default_target
-from orchestration.summary import OrderWarning, Rejection, order_warnings, rejections
+from orchestration.summary import OrderWarning, Rejection, RepairedValue, order_warnings, rejections, repairs
 from orchestration.value_rules import file_limits, value_rules
 from orchestration.warehouse_lock import unwritable, warehouse_lock
 
-JUDGED = ("+rejected_rows", "+row_reconciliation", "+order_warnings")
+JUDGED = ("+rejected_rows", "+row_reconciliation", "+repaired_values", "+order_warnings")
 
 
 @dataclass(frozen=True)
@@ -36,6 +36,7 @@ class Check:
 
     tables: Mapping[str, TableFigures]
     rejections: Sequence[Rejection]
+    repairs: Sequence[RepairedValue]
     order_warnings: Sequence[OrderWarning]
     judgement: Judgement
     warnings: Sequence[str]
@@ -78,13 +79,15 @@ def judge_landed(landing: Landing, settings: Settings) -> Check:
         manifest = load_manifest(settings.root, default_target())
         _build(settings.root, folder)
         ask = ask_build(engine, manifest)
-        tables, found, warned = built_tables(engine, manifest), rejections(ask), order_warnings(ask)
+        tables, found = built_tables(engine, manifest), rejections(ask)
+        repaired, warned = repairs(ask), order_warnings(ask)
     limits, last = Limits.of(settings), _last(settings)
     findings = [
         *missing_tables(landed_tables(landing, contract), last, landing.unread),
         *build_findings(tables, last, limits, contract, settings.allow),
     ]
-    return Check(tables, found, warned, judge(findings, settings.allow), warning_lines(tables, limits), folder)
+    judgement = judge(findings, settings.allow)
+    return Check(tables, found, repaired, warned, judgement, warning_lines(tables, limits), folder)
 
 
 def _last(settings: Settings) -> Publication | None:

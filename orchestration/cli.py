@@ -146,6 +146,7 @@ def _check(options: argparse.Namespace) -> int:
     sections = [
         summary.table_lines(check.tables),
         summary.rejection_lines(check.rejections, check.tables, kept_in),
+        summary.repair_lines(check.repairs),
         summary.order_warning_lines(check.order_warnings, settings.as_of is not None),
         [*allowed_lines(check.judgement), *check.warnings],
         [f"{finding.name}: {finding.text}" for finding in check.judgement.refused],

@@ -334,7 +334,11 @@ def _shown(value: str) -> str:
     return text if len(text) <= WIDTH_OF_VALUES else text[: WIDTH_OF_VALUES - 1] + "…"
 
 
-def repairs(ask: Ask) -> list[tuple[str, str, str, int, str]]:
+RepairedValue = tuple[str, str, str, int, str]
+"""Table, column, kind of repair, how many values, and what one of them held."""
+
+
+def repairs(ask: Ask) -> list[RepairedValue]:
     """The repaired values by table, column and kind with an example, the commonest first."""
     return list(
         ask(
@@ -344,7 +348,7 @@ def repairs(ask: Ask) -> list[tuple[str, str, str, int, str]]:
     )
 
 
-def repair_lines(found: Sequence[tuple[str, str, str, int, str]]) -> list[str]:
+def repair_lines(found: Sequence[RepairedValue]) -> list[str]:
     """What was changed, or left out, so that rows could be kept: in all, and the commonest kinds."""
     if not found:
         return []
