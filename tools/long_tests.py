@@ -40,8 +40,8 @@ def _outcome(case: xml.Element) -> Outcome:
     return Outcome(case.get("classname", "").rpartition(".")[2], case.get("name", ""), result, reason)
 
 
-def report(found: Sequence[Outcome], day: date, commit: str) -> str:
-    """The page: the day, the commit, and each test with what became of it."""
+def report(found: Sequence[Outcome], day: date, commit: str, arguments: Sequence[str] = ()) -> str:
+    """The page: the day, the commit, further arguments of pytest, and each test with what became of it."""
     counts = Counter(outcome.result for outcome in found)
     summary = ", ".join(f"{counts[result]} {result}" for result in ("passed", "failed", "skipped") if counts[result])
     lines = [
@@ -50,7 +50,8 @@ def report(found: Sequence[Outcome], day: date, commit: str) -> str:
         "What `make test` leaves out because it takes too long for every change.",
         "`make test-long` runs it and writes this page.",
         "",
-        f"Last run: {day}, commit {commit}: {summary or 'no tests'}.",
+        f"Last run: {day}, commit {commit}: {summary or 'no tests'}."
+        + (f" It ran with `{' '.join(arguments)}`, so not all of them." if arguments else ""),
         "",
         "| test | result |",
         "| --- | --- |",
@@ -83,7 +84,7 @@ def main(arguments: Sequence[str] = ()) -> int:
         status = subprocess.run(command, cwd=ROOT, check=False).returncode
         if junit.exists():
             found = outcomes(junit.read_text(encoding="utf-8"))
-            REPORT.write_text(report(found, datetime.now(UTC).date(), commit), encoding="utf-8")
+            REPORT.write_text(report(found, datetime.now(UTC).date(), commit, arguments), encoding="utf-8")
             print(f"{REPORT}: {len(found)} tests")
     return status
 
