@@ -109,11 +109,11 @@ final as (
             when _failure is not null then _reason
             {%- for column in seeds %}
             when failure = 'out_of_domain:{{ column }}'
-                then {{ holds(column) }}; expected a value of the seed {{ contract.columns[column].config.meta.seed }}'
+                then {{ holds(contract.columns[column]) }}; expected a value of the seed {{ contract.columns[column].config.meta.seed }}'
             {%- endfor %}
             {%- for column in references %}
             when failure = 'unknown_reference:{{ column }}'
-                then {{ holds(column) }}, which no accepted row of {{ contract.meta.references[column].split('.')[0] }} has'
+                then {{ holds(contract.columns[column]) }}, which no accepted row of {{ contract.meta.references[column].split('.')[0] }} has'
             {%- endfor %}
         end as reason,
         case when failure is not null then coalesce(_raw_row, {{ json_of_values(columns) }}) end as raw_row,
@@ -142,6 +142,5 @@ select * from final
 
 {#- SQL that says what a column holds as it may be shown, as the opening of a text whose closing quote is still to come. -#}
 {% macro holds(column) -%}
-    {%- set value = 'cast(' ~ column ~ ' as ' ~ dbt.type_string() ~ ')' -%}
-    '{{ column }} holds "' || coalesce({{ text_of_json('_masked_row', column) }}, {{ shown_value(value) }}) || '"
+    '{{ column.name }} holds "' || coalesce({{ text_of_json('_masked_row', column.name) }}, {{ shown_cell(column) }}) || '"
 {%- endmacro %}

@@ -275,7 +275,9 @@ def _run_job(settings: Settings) -> Run:
             announce("start", "", start_seconds)
             for run_id in fail_dead_runs(instance, settings.warehouse):
                 remark(f"run {run_id} was reported failed: its process ended")
-            forget_old_runs(instance)
+            # what is old may be forgotten next time
+            with contextlib.suppress(Exception):
+                forget_old_runs(instance)
             result = job.execute_in_process(
                 instance=instance,
                 raise_on_error=False,

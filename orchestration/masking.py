@@ -19,6 +19,8 @@ _NO_CHARACTER = "\N{REPLACEMENT CHARACTER}"
 # controls, marks of direction and what else is not seen, ends of lines, private use, halves of pairs
 _UNSEEN_CATEGORIES = frozenset({"Cc", "Cf", "Cn", "Co", "Cs", "Zl", "Zp"})
 _KEPT_CONTROLS = "\n\t"
+# they part what stands on their sides
+_BREAKS = "\n\t\r\v\f\u2028\u2029"
 # of emoji and of some scripts; they move no other character
 _JOINERS = "\u200c\u200d"
 
@@ -50,19 +52,21 @@ def ascii_signs() -> dict[str, str]:
     return signs
 
 
-def personal_expression(before: str, after: str) -> str:
+def personal_expression(before: str, after: str, is_sure: bool = False) -> str:
     """What looks like an e-mail address, a phone or an identity card's number, in a text of `ascii_signs`.
 
     Args:
         before: what matches where no digit stands before.
         after: what matches where no digit stands after.
+        is_sure: only an address with a whole domain, as `Yoga@Home` may be a name.
     """
     word, at = r"[\w\x{80}-\x{10FFFF}]", "(?:@|%40)"
     local = r"[\w\x{80}-\x{10FFFF}.%+'-]"
+    # one sign on each side is enough, and whoever takes the address out wants all of it
+    loose = f"{local}+{at}{word}(?:[\\w\\x{{80}}-\\x{{10FFFF}}.-]*{word})?"
     return "|".join(
         (
-            # one sign on each side is enough, and whoever takes the address out wants all of it
-            f"{local}+{at}{word}(?:[\\w\\x{{80}}-\\x{{10FFFF}}.-]*{word})?",
+            *(() if is_sure else (loose,)),
             rf"{local}+\s?{at}\s?{word}+[.]{word}+",
             # with a country code
             r"[+]\s?[(]?[0-9](?:[\s().-]{0,2}[0-9]){6,14}",
@@ -72,6 +76,8 @@ def personal_expression(before: str, after: str) -> str:
             rf"{before}0[0-9]{{2,3}}[\s-][0-9]{{7,8}}{after}",
             rf"{before}[(]?[0-9]{{3}}[)]?[\s.-]{{1,2}}[0-9]{{3}}[\s.-][0-9]{{4}}{after}",
             r"[(][0-9]{2,5}[)]\s?[0-9]{3,4}[\s-]?[0-9]{3,5}",
+            # either of them as a floating number is written
+            r"[1-9][.][0-9]{6,}[eE][+]?[0-9]{2}",
             # an identity card: place, day of birth, number
             rf"{before}[1-9][0-9]{{5}}(?:19|20)[0-9]{{2}}(?:0[1-9]|1[0-2])(?:0[1-9]|[12][0-9]|3[01])[0-9]{{3}}[0-9Xx]{after}",
         )
@@ -81,14 +87,27 @@ def personal_expression(before: str, after: str) -> str:
 # a phone number without sign, in a text that is to hold none: seven digits and more, that are no day
 MANY_DIGITS = r"[0-9](?:[\s()./-]{0,2}[0-9]){6}"
 DAY = r"[0-9]{4}[-/.][0-9]{1,2}[-/.][0-9]{1,2}"
+# ids of machines, in which chance writes numbers of phones
+MACHINE_ID = r"[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}|[0-9A-Fa-f]{32,}"
 _PERSONAL = re.compile(
     personal_expression("(?<![0-9])", "(?![0-9])").replace(r"\x{80}-\x{10FFFF}", "\x80-\U0010ffff"), re.ASCII
+)
+
+# a name of a file is full of dates and counts
+_SURELY_PERSONAL = re.compile(
+    r"[\w.%+'-]+(?:@|%40)[\w-]+(?:[.][\w-]+)*[.](?!csv|parquet)[A-Za-z]{2,}|[+][0-9]{10,14}(?![0-9])|"
+    r"(?<![0-9A-Za-z])(?:86)?1[3-9][0-9]{9}(?![0-9A-Za-z])",
 )
 
 
 def looks_personal(text: str) -> bool:
     """Whether a text holds what looks like an e-mail address, a phone number or the number of an identity card."""
-    return _PERSONAL.search(_normalised(text)) is not None
+    return _PERSONAL.search(re.sub(MACHINE_ID, "", _normalised(text))) is not None
+
+
+def is_address_or_number(text: str) -> bool:
+    """Whether a text, the name of a file, holds a whole e-mail address or a phone number that is surely one."""
+    return _SURELY_PERSONAL.search(_normalised(text)) is not None
 
 
 def may_be_personal(text: str) -> bool:
@@ -161,5 +180,5 @@ def _without_unseen(text: str) -> str:
     return "".join(
         character
         for character in text
-        if character in _KEPT_CONTROLS or unicodedata.category(character) not in _UNSEEN_CATEGORIES
+        if character in _BREAKS or unicodedata.category(character) not in _UNSEEN_CATEGORIES
     )

@@ -411,7 +411,8 @@ def _unquoted_columns(block: Sequence[str], delimiter: str, cell_count: int) -> 
     Without a quote all readers agree on what a field is, so the fastest one reads.
     """
     text = "".join(block)
-    if '"' in text or not delimiter.isascii() or len(text) > _LONGEST_UNQUOTED:
+    # it takes a byte order mark off
+    if '"' in text or text.startswith("\ufeff") or not delimiter.isascii() or len(text) > _LONGEST_UNQUOTED:
         return None
     names = [str(position) for position in range(cell_count)]
     try:

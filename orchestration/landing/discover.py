@@ -9,7 +9,7 @@ from pathlib import Path
 
 from orchestration.company import COMPANY_FILE
 from orchestration.contract import Contract
-from orchestration.masking import looks_personal, masked, printable
+from orchestration.masking import is_address_or_number, masked, printable
 
 from .broken_files import FileProblem, RawFolderError
 
@@ -180,7 +180,7 @@ def _add_file(path: Path, raw_dir: Path, table: str, file_format: str, discovery
 def _name_problem(name: str) -> FileProblem | None:
     if _in_utf8(name) != name or printable(name) != name:
         expected, found = "a file name in UTF-8, without control characters", "a name with something else in it"
-    elif looks_personal(name):
+    elif is_address_or_number(name):
         # it stands in every list of files, and beside each rejected row
         expected, found = "a file name that is nobody's address or number", "one that looks like it"
     else:

@@ -266,13 +266,17 @@ def _fails_later(table: RawTable) -> bool:
 
 def _texts(table: RawTable, cells: Mapping[str, ValueSql], extras: tuple[ExtraColumn, ...]) -> str:
     """What the cells held, as texts, where somebody may want to read it and the values do not tell."""
-    texts = ", ".join(f"{sql.identifier(column.name)} := {cells[column.name].text}" for column in table.columns)
-    whole = f"struct_pack({texts})"
+    cells_held = [f"{sql.identifier(column.name)} := {cells[column.name].text}" for column in table.columns]
+    whole = f"struct_pack({', '.join(cells_held)})"
     if _fails_later(table) and holds_personal_data(table):
         return whole
     parts = [_name(column, "kind") for column in _repairable(table, cells)]
-    parts += [extra_name(place) for place in range(len(extras))] if _fails_later(table) else []
     conditions = ["_failure is not null", *(f"{part} is not null" for part in parts)]
+    if _fails_later(table):
+        conditions += [f"{extra_name(place)} is not null" for place in range(len(extras))]
+        # macros/shown_rows.sql knows what is personal in plain ASCII alone
+        texts = [sql.identifier(column.name) for column in table.columns if column.data_type == "text"]
+        conditions += [f"coalesce(regexp_matches({text}, '[^ -~]'), false)" for text in texts]
     return f"case when {' or '.join(conditions)} then {whole} end"
 
 

@@ -16,6 +16,7 @@ from orchestration import duckdb_sql as sql
 from orchestration.contract import RawColumn, RawTable
 from orchestration.masking import (
     DAY,
+    MACHINE_ID,
     MANY_DIGITS,
     PATTERN_WIDTH,
     ascii_signs,
@@ -34,6 +35,7 @@ OUT_OF_STEP = "_is_out_of_step"
 # macros of the session
 LOOKS_PERSONAL = "_looks_personal"
 _MAY_BE_PERSONAL = "_may_be_personal"
+_IS_SURELY_PERSONAL = "_is_surely_personal"
 _PATTERN = "_pattern_of"
 _CLEAN = "_clean"
 _NORMAL = "_in_ascii_signs"
@@ -41,10 +43,12 @@ _HASHED = "_hashed"
 _HASHED_IN_SYSTEM = "_hashed_in_system"
 
 _PERSONAL = personal_expression("(?:^|[^0-9])", "(?:$|[^0-9])")
+_SURELY_PERSONAL = personal_expression("(?:^|[^0-9])", "(?:$|[^0-9])", is_sure=True)
 # without an at sign and five digits there is neither an address nor a number
 _WORTH_A_LOOK = "[^ -~]|@|%40|" + "[^A-Za-z]*".join(["[0-9]"] * 5)
 _WORTH_ANOTHER = "[@＠﹫]|%40|" + "[^A-Za-z]*".join([r"\p{Nd}"] * 5)
 _UNSEEN = r"[\p{Cc}\p{Cf}\p{Co}\p{Zl}\p{Zp}]"
+_BREAKS = r"[\t\n\v\f\r\x{2028}\x{2029}]"
 _JOINERS = r"[\x{200C}\x{200D}]"
 _AN_ID = r"[A-Za-z0-9_:#/.+\-]*[0-9][A-Za-z0-9_:#/.+\-]*"
 _ID_WIDTH = 64
@@ -52,8 +56,8 @@ _SYSTEM_WIDTH = 32
 _HMAC_BLOCK = 64
 _FULL_WIDTH = "０１２３４５６７８９"
 _AT_SIGN = "[@＠﹫]|%40"
-# what a number of 11 digits must lie between to be a mobile number of China
-_MOBILE_NUMBERS = (13_000_000_000, 20_000_000_000)
+# what a number must lie between to be a mobile number of China, without and with the code of the country
+_MOBILE_NUMBERS = ((13_000_000_000, 20_000_000_000), (8_613_000_000_000, 8_620_000_000_000))
 # nothing shorter is an address or a number
 _LEAST_LENGTH = 5
 # far more than what is shown, and of a line of megabytes little
@@ -73,7 +77,8 @@ _SIGNS = (
 
 def create_macros(connection: duckdb.DuckDBPyConnection, id_key: str | None = None) -> None:
     """Give the session the macros that the SQL of this module calls; `id_key` hashes the ids of customers."""
-    seen = f"regexp_replace(t, {sql.text(_UNSEEN)}, '', 'g')"
+    parted = f"regexp_replace(t, {sql.text(_BREAKS)}, ' ', 'g')"
+    seen = f"regexp_replace({parted}, {sql.text(_UNSEEN)}, '', 'g')"
     pattern = f"left(t, {_READ_FOR_A_PATTERN})"
     for kind, sign in _SIGNS:
         pattern = f"regexp_replace({pattern}, {sql.text(kind)}, {sql.text(sign)}, 'g')"
@@ -96,6 +101,7 @@ def create_macros(connection: duckdb.DuckDBPyConnection, id_key: str | None = No
         f"else {half} end"
     )
     without_days = f"regexp_replace({_NORMAL}(t), {sql.text(DAY)}, '', 'g')"
+    without_machine_ids = f"regexp_replace({_NORMAL}(t), {sql.text(MACHINE_ID)}, '', 'g')"
     macros = {
         _CLEAN: f"case when {is_plain} then t else regexp_replace(regexp_replace("
         f"t, {sql.text(_JOINERS)}, '', 'g'), {sql.text(_UNSEEN)}, '\ufffd', 'g') end",
@@ -103,7 +109,9 @@ def create_macros(connection: duckdb.DuckDBPyConnection, id_key: str | None = No
         LOOKS_PERSONAL: f"case when strlen(t) < {_LEAST_LENGTH} then false "
         f"when not regexp_matches(t, '{_WORTH_A_LOOK}') then false "
         f"when not regexp_matches(t, '{_WORTH_ANOTHER}') then false "
-        f"else regexp_matches({_NORMAL}(t), {sql.text(_PERSONAL)}) end",
+        f"else regexp_matches({without_machine_ids}, {sql.text(_PERSONAL)}) end",
+        _IS_SURELY_PERSONAL: f"case when {LOOKS_PERSONAL}(t) then "
+        f"regexp_matches({without_machine_ids}, {sql.text(_SURELY_PERSONAL)}) else false end",
         _MAY_BE_PERSONAL: f"case when strlen(t) < {_LEAST_LENGTH} then false "
         f"else {LOOKS_PERSONAL}(t) or regexp_matches({without_days}, {sql.text(MANY_DIGITS)}) end",
         _PATTERN: f"list_transform([{pattern}], lambda p: {cut})[1]",
@@ -182,10 +190,11 @@ def shown(table: RawTable, column: RawColumn, value: str, text: str, id_key: str
     if column.is_id:
         hidden = f"{LOOKS_PERSONAL}({text})"
     elif column.data_type in ("number", "integer"):
-        low, high = _MOBILE_NUMBERS
-        hidden = (
-            f"case when {value} is null then {_MAY_BE_PERSONAL}({text}) else abs({value}) between {low} and {high} end"
-        )
+        # not by abs, of which the least whole number has none
+        ranges = [f"{value} between {low} and {high}" for low, high in _MOBILE_NUMBERS]
+        ranges += [f"{value} between -{high} and -{low}" for low, high in _MOBILE_NUMBERS]
+        is_phone = " or ".join([*ranges, f"({text} like '+%' and {LOOKS_PERSONAL}({text}))"])
+        hidden = f"case when {value} is null then {_MAY_BE_PERSONAL}({text}) else {is_phone} end"
     elif column.data_type == "text":
         hidden = f"{_MAY_BE_PERSONAL}({text})"
     else:
@@ -251,7 +260,7 @@ def is_misplaced(table: RawTable, column: RawColumn, text: str) -> str:
     if is_needed or column.personal or column.data_type != "text" or column.values or column.seed:
         return ""
     if not holds_personal_data(table):
-        return "" if column.is_id else f"{LOOKS_PERSONAL}({text})"
+        return "" if column.is_id else f"{_IS_SURELY_PERSONAL}({text})"
     is_id = f" and not {_is_shown_id(text)}" if column.is_id else ""
     return f"{text} is not null and {OUT_OF_STEP}{is_id}"
 

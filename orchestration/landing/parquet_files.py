@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from orchestration import duckdb_sql as sql
 from orchestration.contract import RawTable
-from orchestration.masking import masked
+from orchestration.masking import MASK, masked
 
 from .broken_files import BrokenFileError, FileProblem
 from .discover import RawFile
@@ -96,6 +96,8 @@ def parquet_rows(plan: ParquetPlan, limits: FileLimits = NO_OTHER_LIMITS) -> Fil
                     size += batch.nbytes
                     limits.check_bytes(plan.file.name, size)
                     yield batch
+        except (duckdb.OutOfMemoryException, MemoryError):
+            raise
         except (pa.ArrowException, duckdb.Error, OSError) as error:
             raise _broken(plan.file, _unreadable(error)) from error
         if read != plan.rows:
@@ -180,4 +182,6 @@ def _broken(file: RawFile, found: str) -> BrokenFileError:
 
 
 def _first_line(error: Exception) -> str:
-    return masked(str(error).strip().splitlines()[0])
+    """What is said of the file, without a value that it quotes, which may hold quotes itself."""
+    said = str(error).strip().splitlines()[0]
+    return masked(re.sub(r"'.*'|\".*\"", MASK, said))

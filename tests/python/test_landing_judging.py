@@ -470,3 +470,34 @@ def test_a_number_of_too_many_digits_is_out_of_its_domain_and_no_word(landed: La
     found = rows(landed(orders(order(order_amount="1" * 15), order(order_amount="9" * 40))), "_failure, _reason")
     assert [failure for failure, _ in found] == ["out_of_domain:order_amount"] * 2
     assert found[0][1] == 'order_amount holds "9+"; expected 0 to 1,000,000,000,000'
+
+
+def test_the_least_whole_number_rejects_its_row_alone(landed: Land, tmp_path: Path) -> None:
+    (tmp_path / "raw").mkdir()
+    duckdb.sql(
+        f"""
+        copy (
+            select 'o' || i as order_id, if(i = 1, (-9223372036854775808)::bigint, i) as line_number, 'p' as product_id,
+                1::decimal(9, 2) as quantity, 5::decimal(9, 2) as line_amount
+            from range(1, 3) as r(i)
+        ) to '{tmp_path}/raw/order_items.parquet' (format parquet)
+        """
+    )
+    assert rows(landed({}), "_failure") == [("out_of_domain:line_number",), (None,)]
+
+
+def test_a_name_with_an_at_sign_is_kept_and_an_address_in_its_place_is_not(landed: Land) -> None:
+    lines = ["product_id,product_name", "p1,Yoga@Home", "p2,ann@example.com"]
+    landing = landed({"products.csv": "\n".join(lines)})
+    assert rows(landing, "product_name") == [("Yoga@Home",), (None,)]
+
+
+def test_a_phone_number_in_the_place_of_an_amount_is_not_shown(landed: Land) -> None:
+    found = rows(landed(orders(order(order_amount="+8613812345678"))), "_reason, _masked_row")
+    assert "138" not in str(found)
+
+
+def test_a_row_in_other_signs_than_ascii_keeps_how_it_is_shown(landed: Land) -> None:
+    items = "order_id,line_number,product_id,quantity,line_amount\n138–1234–5678,1,p1,2,3.50\n"
+    ((masked_row, masked_key),) = rows(landed({"order_items.csv": items}), "_masked_row, _masked_key")
+    assert "138" not in masked_row + masked_key

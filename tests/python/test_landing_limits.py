@@ -230,3 +230,12 @@ def test_file_names_with_controls_or_somebodys_address_are_refused(raw: Path, la
     problem = refused(landed)
     assert problem.expected == "a file name that is nobody's address or number"
     assert "ann" not in problem.file_name
+
+
+@pytest.mark.parametrize(
+    "name", ["orders-001-20240131", "0021-20240131", "orders@2024", "shop-100-200-2024", "orders (12) 2024-0105"]
+)
+def test_file_names_of_dates_and_counts_are_nobodys_number(raw: Path, landed: Land, name: str) -> None:
+    (raw / "orders").mkdir()
+    (raw / "orders" / f"{name}.csv").write_text(HEADER + ROW.format(1))
+    assert sum(file.rows for file in landed().files) == 1

@@ -167,6 +167,8 @@ def landed(tmp_path: Path, contract: Contract) -> Callable[..., Landing]:
         "+49 (170) 123-4567",
         "0086 138 1234 5678",
         "11010519900307881X",
+        "1.3812345678E10",
+        "1.3812345678e+10",
     ],
 )
 def test_an_address_or_a_number_is_known_in_every_spelling(text: str) -> None:
@@ -178,12 +180,22 @@ def test_an_address_or_a_number_is_known_in_every_spelling(text: str) -> None:
     assert not any(character.isdecimal() and character != "9" for character in masked(text))
 
 
+@pytest.mark.parametrize("text", ["Sample 2\n13812345678", "VIP 1\t13812345678", "VIP 1\u202813812345678"])
+def test_a_break_parts_a_number_from_what_stands_before_it(text: str) -> None:
+    with duckdb.connect() as connection:
+        create_macros(connection)
+        assert connection.execute("select _looks_personal(?)", [text]).fetchone() == (True,)
+    assert looks_personal(text)
+
+
 @pytest.mark.parametrize(
     "text",
     [
         *("17850", "o-2026-1", "ORD0000123456", "6901234567892", "123456789012345678", "1764500000", "@ann"),
         *("2026-03-08", "2026-03-08T10:00:00+08:00", "2026-03-08 10:00:00.123456 +0800", "1.23457E+17", "-0.01"),
         *("1,234,567.89", "12345678901.25", "100 %", "A@", "20260308101112", "v1.0.3", "1000-1999"),
+        # chance writes numbers of phones into ids of machines
+        *("67fbb189-3794-4244-94b2-0123456789ab", "ab13812345678" + "c" * 51),
     ],
 )
 def test_ids_amounts_and_dates_are_not_taken_for_them(text: str) -> None:
