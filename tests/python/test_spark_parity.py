@@ -35,6 +35,8 @@ EVERY_TENTH = 10
 
 # what is compared, by the fixture that builds it
 COMPARED = {"company": [*published_models(), *base_models()], "cdnow_sample": published_models()}
+# one world on Spark is what every change can wait for
+MARKS = {"cdnow_sample": pytest.mark.nightly}
 
 Comparisons = dict[str, Comparison]
 
@@ -103,7 +105,11 @@ def compare_models(name: str, world: World, server: SparkServer) -> Iterator[tup
 
 @pytest.mark.parametrize(
     ("world", "model"),
-    [pytest.param(world, model, id=f"{world}-{model.name}") for world, models in COMPARED.items() for model in models],
+    [
+        pytest.param(world, model, id=f"{world}-{model.name}", marks=MARKS.get(world, ()))
+        for world, models in COMPARED.items()
+        for model in models
+    ],
 )
 def test_a_table_holds_the_same_on_both_engines(
     request: pytest.FixtureRequest, world: str, model: ComparedModel
@@ -112,7 +118,7 @@ def test_a_table_holds_the_same_on_both_engines(
     assert not comparison.differences, f"{model.layer}.{model.name} on Spark differs from DuckDB:\n{comparison}"
 
 
-@pytest.mark.parametrize("world", COMPARED)
+@pytest.mark.parametrize("world", [pytest.param(world, marks=MARKS.get(world, ())) for world in COMPARED])
 def test_there_are_rows_to_compare(
     request: pytest.FixtureRequest, record_property: Callable[[str, str], None], world: str
 ) -> None:
@@ -135,6 +141,7 @@ def test_the_tests_of_dbt_pass_on_spark(company: Comparisons, spark_dbt: Dbt, tm
     assert not messages
 
 
+@pytest.mark.nightly
 def test_the_hand_worked_examples_hold_on_spark(company: Comparisons, spark_dbt: Dbt, tmp_path: Path) -> None:
     # the tables of the company lend their columns
     statuses = spark_dbt.invoke(tmp_path, "test", "--select", "test_type:unit")
