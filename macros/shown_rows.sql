@@ -42,7 +42,8 @@
     {%- elif column.data_type in ('number', 'integer') -%}
         {#- mobile numbers of China, as in orchestration/landing/masking.py -#}
         case
-            when {{ column.name }} between 13000000000 and 20000000000 or {{ column.name }} between 8613000000000 and 8620000000000 then '***'
+            when {{ column.name }} between 13000000000 and 20000000000 then '***'
+            when {{ column.name }} between 8613000000000 and 8620000000000 then '***'
             else {{ text }}
         end
     {%- else -%}
