@@ -117,7 +117,9 @@ final as (
             {%- endfor %}
         end as reason,
         case when failure is not null then coalesce(_raw_row, {{ json_of_values(columns) }}) end as raw_row,
-        case when failure is not null then coalesce(_masked_row, {{ json_of_values(columns, is_shown=true) }}) end as masked_row,
+        case
+            when failure is not null then coalesce(_masked_row, {{ json_of_values(columns, is_shown=true) }})
+        end as masked_row,
         _file_name as file_name,
         _row_number as row_number,
         _first_seen_at as first_seen_at
