@@ -112,8 +112,9 @@ final as (
                 then {{ holds(contract.columns[column]) }}; expected a value of the seed {{ contract.columns[column].config.meta.seed }}'
             {%- endfor %}
             {%- for column in references %}
+            {%- set target_table = contract.meta.references[column].split('.')[0] %}
             when failure = 'unknown_reference:{{ column }}'
-                then {{ holds(contract.columns[column]) }}, which no accepted row of {{ contract.meta.references[column].split('.')[0] }} has'
+                then {{ holds(contract.columns[column]) }}, which no accepted row of {{ target_table }} has'
             {%- endfor %}
         end as reason,
         case when failure is not null then coalesce(_raw_row, {{ json_of_values(columns) }}) end as raw_row,
