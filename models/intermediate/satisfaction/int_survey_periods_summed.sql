@@ -21,7 +21,7 @@ counted as (
         responses.score,
         responses.direction,
         responses.weight,
-        -- exact: a weight is 10^9 at most; of two narrow decimals DuckDB makes a narrow one
+        -- exact: a weight is 10^9 at most; of two narrow decimals an engine may make a narrow one
         cast(cast(responses.weight as decimal(19, 4)) * cast(responses.weight as decimal(14, 4)) as decimal(28, 8)) as squared_weight,
         periods.period_grain,
         periods.period_start,
