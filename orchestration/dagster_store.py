@@ -10,6 +10,7 @@ import sqlite3
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from orchestration.dead_runs import dagster_home
 from orchestration.errors import WarehouseError
 from orchestration.faults import dagster_fault
 
@@ -32,7 +33,7 @@ def check_dagster_store(warehouse: Path) -> None:
         WarehouseError: one is damaged, or another program has it locked; the message ends in what to do.
     """
     for name in _DATABASES:
-        path = warehouse / "dagster" / name
+        path = dagster_home(warehouse) / name
         if not path.exists():
             continue
         try:

@@ -12,11 +12,10 @@ from decimal import Decimal
 from typing import Any
 
 from orchestration.contract import Contract
-from orchestration.engines.dbt_adapter import MASK
 from orchestration.engines.engine import Answer
 from orchestration.engines.registry import ADAPTERS
 from orchestration.errors import StickinessError
-from orchestration.masking import masked
+from orchestration.masking import MASK, masked
 
 ROWS_SHOWN = 5
 _VALUE_WIDTH = 60

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from orchestration.masking import MASK as MASK
-
 
 @dataclass(frozen=True)
 class Adapter:

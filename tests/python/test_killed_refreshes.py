@@ -17,7 +17,7 @@ from pathlib import Path
 import duckdb
 import pytest
 from shop_project import write_shop
-from test_serving import all_gone, wait_until
+from test_serving import all_gone, processes_with, wait_until
 
 from orchestration.engines.duckdb.publication import published_database
 from orchestration.settings import ROOT
@@ -93,14 +93,7 @@ class Shop:
 
     def processes(self) -> list[int]:
         """Every process that works on the warehouse."""
-        wanted, found = f"STICKINESS_WAREHOUSE_DIR={self.warehouse}".encode(), []
-        for place in Path("/proc").glob("[0-9]*"):
-            try:
-                if wanted in (place / "environ").read_bytes().split(b"\0"):
-                    found.append(int(place.name))
-            except OSError:
-                continue
-        return found
+        return processes_with(f"STICKINESS_WAREHOUSE_DIR={self.warehouse}")
 
 
 @pytest.fixture(scope="module")

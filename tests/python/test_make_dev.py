@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from test_serving import all_gone, wait_until
+from test_serving import all_gone, processes_with, wait_until
 
 from orchestration import cli
 from orchestration.settings import ROOT
@@ -129,14 +129,7 @@ class Servers:
 
     def below(self) -> list[int]:
         """Every process that knows the folder of Dagster, the supervisor aside."""
-        wanted, found = f"DAGSTER_HOME={self.home}".encode(), []
-        for place in Path("/proc").glob("[0-9]*"):
-            try:
-                if wanted in (place / "environ").read_bytes().split(b"\0"):
-                    found.append(int(place.name))
-            except OSError:
-                continue
-        return [pid for pid in found if pid != self.process.pid]
+        return [pid for pid in processes_with(f"DAGSTER_HOME={self.home}") if pid != self.process.pid]
 
 
 @pytest.fixture

@@ -94,6 +94,18 @@ def served(tmp_path: Path) -> Iterator[Served]:
             os.kill(pid, signal.SIGKILL)
 
 
+def processes_with(variable: str) -> list[int]:
+    """Every process that has `NAME=value` in its environment."""
+    found = []
+    for place in Path("/proc").glob("[0-9]*"):
+        try:
+            if variable.encode() in (place / "environ").read_bytes().split(b"\0"):
+                found.append(int(place.name))
+        except OSError:
+            continue
+    return found
+
+
 def all_gone(pids: list[int]) -> bool:
     return all(start_of(pid) is None for pid in pids)
 

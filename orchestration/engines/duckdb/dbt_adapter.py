@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 
-from orchestration.engines.dbt_adapter import MASK, Adapter
+from orchestration.engines.dbt_adapter import Adapter
+from orchestration.masking import MASK
 
 # a text that could not be converted, a key that occurs twice
 _QUOTED_VALUES = (
