@@ -128,7 +128,10 @@ EDITS: dict[str, Sequence[Edit]] = {
     "ticket_match_bands": [without(covariate="mean_interval_days", band_from="8")],
     "ticket_matching_settings": [lambda rows: [{"minimum_pairs": "20"}]],
     "weekdays": [renamed_first],
-    "words_for_nothing": [added(word="(blank)", in_free_text="true"), changed("in_free_text", "true", word="-")],
+    "words_for_nothing": [
+        added(word="(blank)", in_free_text="true", is_lost_value="false"),
+        changed("in_free_text", "true", word="-"),
+    ],
 }
 
 
