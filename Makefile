@@ -4,7 +4,7 @@
 # a shell command, so spaces, quotes, dollar signs and non-ASCII letters are safe.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run check dev rollback sample coverage spark-up spark-down test test-long test-spark lint format lock bench bench-growth bench-fits bench-landing clean
+.PHONY: help setup doctor run check dev rollback sample coverage spark-up spark-down test test-long test-spark lint format lock bench bench-growth bench-fits bench-landing clean
 
 # ---- settings -------------------------------------------------------------------------------------------------------
 
@@ -114,6 +114,9 @@ help: ## list the targets (this)
 
 setup: ## install what a change of the project needs, beside what a run does
 	@$(call with,dev)
+
+doctor: ## what on this machine or in the raw folder would stop a refresh, and how to mend it
+	@$(call with,$(engine)) && exec $(python) -m orchestration.cli doctor
 
 run: ## build, test and publish the marts of a company or a raw folder
 	@$(call with,$(engine)) && exec $(python) -m orchestration.cli refresh

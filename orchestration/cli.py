@@ -115,6 +115,7 @@ def _parser() -> argparse.ArgumentParser:
     back = commands.add_parser("rollback", help="publish the previous version again")
     back.add_argument("--to", metavar="ID", help="a version to publish instead of the previous one")
     back.set_defaults(command=_rollback)
+    commands.add_parser("doctor", help="what would stop a refresh").set_defaults(command=_doctor)
     commands.add_parser("check", help="land and judge the rows, build nothing").set_defaults(command=_check)
     dev = commands.add_parser("dev", help="serve Dagster's web pages")
     dev.add_argument("--end-with-parent", action="store_true", help="end as soon as the process that started this does")
@@ -130,6 +131,17 @@ def _rollback(options: argparse.Namespace) -> int:
         f"{publication.published_at:%Y-%m-%d %H:%M} UTC."
     )
     return PUBLISHED
+
+
+def _doctor(options: argparse.Namespace) -> int:
+    """Show what would stop a refresh; FAILED where something would."""
+    from orchestration.doctor import State, examine
+
+    is_well = True
+    for finding in examine():
+        _tell("\n".join(finding.lines()))
+        is_well = is_well and finding.state is not State.WRONG
+    return PUBLISHED if is_well else FAILED
 
 
 def _check(options: argparse.Namespace) -> int:

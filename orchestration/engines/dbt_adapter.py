@@ -14,8 +14,10 @@ class Adapter:
         package: the package that holds dbt's adapter.
         clean_message: an error message of the engine, without stacks and queries, and without values of rows.
         naming_variables: environment variables that change the names of what dbt parses.
+        trial_program: the program that a trial of the engine on this machine needs, and the system package that has it.
     """
 
     package: str
     clean_message: Callable[[str], str]
     naming_variables: tuple[str, ...] = ()
+    trial_program: tuple[str, str] | None = None

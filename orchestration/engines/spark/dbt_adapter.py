@@ -16,4 +16,9 @@ def clean_message(message: str) -> str:
     return _BESIDE_THE_POINT.sub("", message)
 
 
-ADAPTER = Adapter(package="dbt-spark", clean_message=clean_message, naming_variables=(SCHEMA,))
+ADAPTER = Adapter(
+    package="dbt-spark",
+    clean_message=clean_message,
+    naming_variables=(SCHEMA,),
+    trial_program=("java", "openjdk-17-jre-headless"),
+)
