@@ -79,10 +79,9 @@ values_ahead as (
         {{ period_start('month', 'run_context.as_of_date') }} as month,
         true as is_complete,
         cohorts.customers,
-        {% for end in ['', '_low', '_high'] -%}
-        case when cohorts.is_reliable then {{ ratio('cohorts.predicted_clv' ~ end, 'cohorts.customers') }} end as customer_value{{ end }}
-        {{- ',' if not loop.last }}
-        {% endfor %}
+        case when cohorts.is_reliable then {{ ratio('cohorts.predicted_clv', 'cohorts.customers') }} end as customer_value,
+        case when cohorts.is_reliable then {{ ratio('cohorts.predicted_clv_low', 'cohorts.customers') }} end as customer_value_low,
+        case when cohorts.is_reliable then {{ ratio('cohorts.predicted_clv_high', 'cohorts.customers') }} end as customer_value_high
     from {{ ref('cohort_clv') }} as cohorts
     cross join run_context
     where cohorts.cohort = 'all' and cohorts.horizon_days = 365

@@ -60,12 +60,12 @@ compared as (
         kpis.definition_en,
         kpis.definition_zh,
         kpis.source_mart,
-        {% for name, earlier in {'month': 'previous', 'year': 'last_year'}.items() -%}
-        {{ earlier }}.actual as {{ earlier }}_actual,
-        {{ difference_low('targeted.actual', 'targeted.actual_low', earlier ~ '.actual', earlier ~ '.actual_high') }} as change_{{ name }}_low,
-        {{ difference_high('targeted.actual', 'targeted.actual_high', earlier ~ '.actual', earlier ~ '.actual_low') }} as change_{{ name }}_high
-        {{- ',' if not loop.last }}
-        {% endfor %}
+        previous.actual as previous_actual,
+        {{ difference_low('targeted.actual', 'targeted.actual_low', 'previous.actual', 'previous.actual_high') }} as change_month_low,
+        {{ difference_high('targeted.actual', 'targeted.actual_high', 'previous.actual', 'previous.actual_low') }} as change_month_high,
+        last_year.actual as last_year_actual,
+        {{ difference_low('targeted.actual', 'targeted.actual_low', 'last_year.actual', 'last_year.actual_high') }} as change_year_low,
+        {{ difference_high('targeted.actual', 'targeted.actual_high', 'last_year.actual', 'last_year.actual_low') }} as change_year_high
     from targeted
     inner join kpis on targeted.kpi = kpis.kpi
     left join actuals as previous
