@@ -97,6 +97,17 @@ EDITS: dict[str, Sequence[Edit]] = {
     ],
     "hours_of_day": [renamed_first],
     "identity_placeholders": [added(link_kind="email", link_value="nobody@example.org")],
+    "kpi_targets": [
+        changed("to_value", "0.6", kpi="repurchase_rate"),
+        without(kpi="ces"),
+        added(kpi="active_customers", from_month="2025-03-01", from_value="40"),
+    ],
+    "kpis": [
+        renamed_first,
+        without(kpi="points_redemption_rate"),
+        changed("owner_zh", NEW_NAME, kpi="nps"),
+        changed("is_higher_better", "true", kpi="at_risk_customers"),
+    ],
     "lifecycle_stages": [renamed_first],
     "loyalty_tiers": [renamed_first, added(tier="black", tier_rank="6", label_en="Black", label_zh="黑卡会员")],
     "model_limits": [lambda rows: [rows[0] | {"minimum_customers": "100000", "minimum_history_days": "200"}]],
@@ -207,6 +218,9 @@ def test_the_marts_show_what_was_edited(sample: World) -> None:
     assert found("horizon_days", "cohort_repurchase") == {30, 90, 120, 180, 365}
     assert found("horizon_days", "programme_effect") == {60, 90, 365}
     assert "stars" in found("rfm_segment", "customer_rfm") and "champions" not in found("rfm_segment", "customer_rfm")
+    assert "points_redemption_rate" not in found("kpi", "kpi_scorecard")
+    assert NEW_NAME in found("label_zh", "kpi_scorecard") and NEW_NAME in found("owner_zh", "kpi_scorecard")
+    assert 40 in found("target", "kpi_scorecard")
     assert found("first_response_target_hours", "tickets") >= {1, 6, 8}
     assert NEW_NAME in found("topic_zh", "feedback_topics")
     assert NEW_NAME in found("gender_zh", "customers") and "Shop" in found("channel_en", "orders")

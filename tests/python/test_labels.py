@@ -36,12 +36,15 @@ FREE_TEXTS = {
     "reason_3",
     "region",
     "row_key",
+    "source_mart",
     "source_system",
     "subcategory",
     "table_name",
 }
 # written in both languages by the model that makes them, not from a seed
-WORDED = {f"reason_{place}_{language}" for place in (1, 2, 3) for language in LANGUAGES} | {"label_en", "label_zh"}
+WORDED = {f"reason_{place}_{language}" for place in (1, 2, 3) for language in LANGUAGES}
+# texts of a seed that are no codes
+WORDED |= {f"{text}_{language}" for text in ("label", "owner", "definition") for language in LANGUAGES}
 # types of which a company has codes of its own, and the values of dimensions that are names: shown as they are where no
 # seed has a label
 OPEN_TYPES = {

@@ -46,6 +46,7 @@ FOLDERS = {
         "loyalty",
         "service",
         "engagement",
+        "scorecard",
     ),
 }
 

@@ -8,6 +8,7 @@
     ('dimension', ref('dimensions'), 'dimension'),
     ('feedback_topic', ref('feedback_topic_labels'), 'topic'),
     ('hour_of_day', ref('hours_of_day'), 'hour_of_day'),
+    ('kpi', ref('kpis'), 'kpi'),
     ('lifecycle_stage', ref('lifecycle_stages'), 'lifecycle_stage'),
     ('loyalty_tier', ref('loyalty_tiers'), 'tier'),
     ('metric', ref('programme_metrics'), 'metric'),

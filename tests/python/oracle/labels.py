@@ -15,6 +15,7 @@ SEEDS = (
     ("dimensions", "dimension", "dimension"),
     ("feedback_topic_labels", "feedback_topic", "topic"),
     ("hours_of_day", "hour_of_day", "hour_of_day"),
+    ("kpis", "kpi", "kpi"),
     ("lifecycle_stages", "lifecycle_stage", "lifecycle_stage"),
     ("loyalty_tiers", "loyalty_tier", "tier"),
     ("unreliability_reasons", "unreliable_reason", "reason_code"),

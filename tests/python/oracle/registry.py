@@ -1,8 +1,8 @@
 """How each published mart is computed a second time, or by which test it is held where there is nothing to compute.
 
 `COMPUTED`: a function of this package computes the rows of the mart from raw rows and the definitions, and the named
-test compares them. `HELD`: the mart states what a fit or the reader of files has found, or is the old name of another,
-so there is no definition to compute it from; the named test holds it to that.
+test compares them. `HELD`: the mart states what a fit or the reader of files has found, shows figures of other marts,
+or is the old name of another, so there is no definition to compute it from; the named test holds it to that.
 """
 
 from dataclasses import dataclass
@@ -106,6 +106,9 @@ COMPUTED: dict[str, Held] = {
         "test_the_effect_of_a_ticket_is_the_mean_difference_of_its_pairs",
         "service.effect_of_pairs",
     ),
+    "kpi_scorecard": Held(
+        "test_scorecard.py", "test_the_scorecard_agrees_with_its_definition", "scorecard.kpi_scorecard"
+    ),
     # from the parameters on, with features counted from raw rows
     "customer_churn_risk": Held(
         "test_churn_risk.py", "test_the_probability_of_a_boosted_champion_is_that_of_python_and_decides_the_rest"
@@ -116,6 +119,8 @@ HELD: dict[str, Held] = {
     # what a fit has found; the fits are held to published parameters and to simulated truth in test_predictive_*.py
     "model_parameters": Held("test_oracle_worlds.py", "test_a_mart_of_models_shows_what_the_fit_has_stored"),
     "model_backtests": Held("test_oracle_worlds.py", "test_a_mart_of_models_shows_what_the_fit_has_stored"),
+    # figures of other marts, which are computed a second time themselves
+    "kpi_actuals": Held("test_scorecard.py", "test_each_kpi_is_the_figure_of_its_mart"),
     # the old name of a mart
     "rfm_segment_migration": Held("test_oracle_worlds.py", "test_a_mart_has_the_same_rows_under_its_old_name"),
     # what was wrong with raw rows that were broken on purpose
