@@ -13,7 +13,11 @@ from typing import Any, Literal
 
 from orchestration.errors import PublicationError
 
-PUBLISHED_SCHEMAS = ("marts", "quality")
+# schemas of models whose tables are published under the same names
+BUILT_SCHEMAS = ("marts", "quality")
+# seeds that say what codes are called are published too, away from those that are of no use to readers
+LABELS = "labels"
+PUBLISHED_SCHEMAS = (*BUILT_SCHEMAS, LABELS)
 PUBLICATIONS = ("quality", "publications")
 
 PUBLICATION_COLUMNS = {
@@ -35,6 +39,12 @@ PUBLICATION_COLUMNS = {
 
 Table = tuple[str, str]
 """Schema and name."""
+
+
+def built_as(table: Table) -> Table:
+    """The table of the build that a published one is a copy of, its schema as dbt_project.yml names it."""
+    schema, name = table
+    return ("seeds" if schema == LABELS else schema), name
 
 
 @dataclass(frozen=True)

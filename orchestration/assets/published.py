@@ -13,6 +13,7 @@ from orchestration.build_figures import ask_build, built_tables, files_seen_sinc
 from orchestration.contract import load_contract
 from orchestration.dbt_project import (
     code_version,
+    label_seeds,
     primary_keys,
     published_models,
     read_json,
@@ -20,6 +21,7 @@ from orchestration.dbt_project import (
     source_relation,
     target_folder,
 )
+from orchestration.dictionary import describe_published
 from orchestration.engines.engine import Engine
 from orchestration.engines.registry import load_engine
 from orchestration.errors import PublicationError, StickinessError
@@ -66,9 +68,10 @@ def build_published(dbt_models: AssetsDefinition, manifest: Mapping[str, Any], t
             replaced = replaced_company(engine.current(), company_id(settings))
             seen = 0 if last is None else files_seen_since(engine, manifest, last.published_at)
             publication = engine.publish(
-                {table: keys.get(unique_id, ()) for unique_id, table in models.items()},
+                {table: keys.get(unique_id, ()) for unique_id, table in (models | label_seeds(manifest)).items()},
                 facts,
                 keep=int(settings.variable("publications_kept")),
+                descriptions=describe_published(manifest, str(settings.variable("reporting_currency"))),
             )
         announce("published", f"{publication.tables:>3} tables", time.monotonic() - begin)
         return MaterializeResult(

@@ -10,6 +10,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from orchestration.contract import Contract
+from orchestration.descriptions import Descriptions
 from orchestration.landing.land import Landing
 from orchestration.publishing import Event, Publication, PublicationFacts, Table
 from orchestration.settings import Settings
@@ -42,7 +43,9 @@ class Engine(Protocol):
     def upgrade(self) -> None:
         """Bring what an earlier release of the project has published to the names of this one."""
 
-    def publish(self, tables: Mapping[Table, Sequence[str]], facts: PublicationFacts, keep: int) -> Publication:
+    def publish(
+        self, tables: Mapping[Table, Sequence[str]], facts: PublicationFacts, keep: int, descriptions: Descriptions
+    ) -> Publication:
         """Publish tables of the build, each with its key, in one atomic step; keep the last `keep` versions."""
 
     def rollback(self, to: str | None) -> Publication:

@@ -12,6 +12,7 @@ import duckdb
 import numpy as np
 
 from orchestration.contract import Contract
+from orchestration.descriptions import Descriptions
 from orchestration.duckdb_sql import text
 from orchestration.engines.duckdb import build, publication
 from orchestration.engines.duckdb.publication_ledger import Ledger
@@ -63,8 +64,10 @@ class DuckDbEngine:
     def upgrade(self) -> None:
         publication.upgrade(self.warehouse)
 
-    def publish(self, tables: Mapping[Table, Sequence[str]], facts: PublicationFacts, keep: int) -> Publication:
-        return publication.publish(self.build_db, self.warehouse, facts, tables, keep)
+    def publish(
+        self, tables: Mapping[Table, Sequence[str]], facts: PublicationFacts, keep: int, descriptions: Descriptions
+    ) -> Publication:
+        return publication.publish(self.build_db, self.warehouse, facts, tables, keep, descriptions)
 
     def rollback(self, to: str | None) -> Publication:
         return publication.rollback(self.warehouse, to)

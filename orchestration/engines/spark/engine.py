@@ -11,6 +11,7 @@ from datetime import date, datetime
 import numpy as np
 
 from orchestration.contract import Contract
+from orchestration.descriptions import Descriptions
 from orchestration.engines.engine import Answer, Ask
 from orchestration.engines.spark import publication, raw_tables
 from orchestration.engines.spark.connection import SparkSettings, session
@@ -53,8 +54,10 @@ class SparkEngine:
         # nothing on Spark has changed its name
         pass
 
-    def publish(self, tables: Mapping[Table, Sequence[str]], facts: PublicationFacts, keep: int) -> Publication:
-        return publication.publish(self.settings, list(tables), facts, keep)
+    def publish(
+        self, tables: Mapping[Table, Sequence[str]], facts: PublicationFacts, keep: int, descriptions: Descriptions
+    ) -> Publication:
+        return publication.publish(self.settings, list(tables), facts, keep, descriptions=descriptions)
 
     def rollback(self, to: str | None) -> Publication:
         return publication.rollback(self.settings, to)
