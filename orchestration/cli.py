@@ -1,4 +1,6 @@
-"""The commands behind `make run`, `make check`, `make rollback` and `make dev`: `python -m orchestration.cli refresh`.
+"""The commands behind `make run`, `make check`, `make versions`, `make rollback` and `make dev`.
+
+They are called as `python -m orchestration.cli refresh`.
 
 Exit status: 0 published (or rolled back, or nothing found that would be refused), 1 failed and nothing changed for
 readers, 3 another refresh is running.
@@ -52,6 +54,7 @@ from orchestration.settings import (
     load_settings,
     warehouse_folder,
 )
+from orchestration.versions import version_lines
 from orchestration.warehouse_lock import unwritable, warehouse_lock
 
 if TYPE_CHECKING:
@@ -112,6 +115,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="orchestration.cli", description="Run the project.")
     commands = parser.add_subparsers(required=True, metavar="command")
     commands.add_parser("refresh", help="land, build, test and publish").set_defaults(command=_refresh)
+    commands.add_parser("versions", help="list what was published").set_defaults(command=_versions)
     back = commands.add_parser("rollback", help="publish the previous version again")
     back.add_argument("--to", metavar="ID", help="a version to publish instead of the previous one")
     back.set_defaults(command=_rollback)
@@ -120,6 +124,14 @@ def _parser() -> argparse.ArgumentParser:
     dev.add_argument("--end-with-parent", action="store_true", help="end as soon as the process that started this does")
     dev.set_defaults(command=_dev)
     return parser
+
+
+def _versions(options: argparse.Namespace) -> int:
+    engine = load_engine(build_target(), warehouse_folder())
+    current = engine.current()
+    lines = version_lines(engine.events(), current and current.publication_id, engine.kept())
+    _tell("\n".join(lines or [f"Nothing has been published in {warehouse_folder()} yet."]))
+    return PUBLISHED
 
 
 def _rollback(options: argparse.Namespace) -> int:

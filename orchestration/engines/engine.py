@@ -54,6 +54,9 @@ class Engine(Protocol):
     def current(self) -> Publication | None:
         """What is published now; None if nothing is."""
 
+    def kept(self) -> list[str]:
+        """Ids of the versions that can be published again."""
+
     def events(self) -> list[Event]:
         """Every publication and rollback, oldest first."""
 

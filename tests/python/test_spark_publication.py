@@ -140,6 +140,7 @@ def test_the_dictionary_and_the_labels_are_published_as_on_the_other_engine(open
         ("orders", "order_id", "string", "Order", "订单编号", "The order's id.", "One row per order", None, 1)
     ]
 
+
 def test_the_tables_that_are_named_are_published_and_nothing_else_is(opened: Session) -> None:
     made = published(opened, "一")
     assert views(opened) == sorted([*TABLES, PUBLICATIONS])

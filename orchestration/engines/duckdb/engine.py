@@ -75,6 +75,9 @@ class DuckDbEngine:
     def current(self) -> Publication | None:
         return publication.current(self.warehouse)
 
+    def kept(self) -> list[str]:
+        return publication.kept_versions(self.warehouse)
+
     def events(self) -> list[Event]:
         return Ledger(self.warehouse).events()
 

@@ -65,6 +65,9 @@ class SparkEngine:
     def current(self) -> Publication | None:
         return publication.current(self.settings)
 
+    def kept(self) -> list[str]:
+        return publication.kept_versions(self.settings)
+
     def events(self) -> list[Event]:
         return publication.events(self.settings)
 

@@ -141,6 +141,12 @@ def current(spark: SparkSettings) -> Publication | None:
     return _facts(known)[known[-1].publication_id] if known else None
 
 
+def kept_versions(spark: SparkSettings) -> list[str]:
+    """Ids of the whole versions that are kept, oldest first. `SparkError` if Spark cannot say."""
+    with session(spark) as opened:
+        return list(_state(opened).versions)
+
+
 def events(spark: SparkSettings) -> list[Event]:
     """Every publication and rollback, oldest first. `SparkError` if Spark cannot say."""
     with session(spark) as opened:
