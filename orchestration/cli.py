@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
 from orchestration import summary
+from orchestration.bi.follow import follow
 from orchestration.build_figures import table_figures
 from orchestration.dagster_store import check_dagster_store, create_dagster_store, forget_old_runs
 from orchestration.dbt_project import load_manifest, read_json, target_folder
@@ -136,11 +137,16 @@ def _versions(options: argparse.Namespace) -> int:
 
 def _rollback(options: argparse.Namespace) -> int:
     with warehouse_lock(warehouse_folder()):
-        publication = load_engine(build_target(), warehouse_folder()).rollback(options.to)
-    print(
-        f"Published again: {publication.publication_id}, as of {publication.as_of_date}, first published "
-        f"{publication.published_at:%Y-%m-%d %H:%M} UTC."
-    )
+        engine = load_engine(build_target(), warehouse_folder())
+        before = engine.current()
+        publication = engine.rollback(options.to)
+        print(
+            f"Published again: {publication.publication_id}, as of {publication.as_of_date}, first published "
+            f"{publication.published_at:%Y-%m-%d %H:%M} UTC.",
+            flush=True,
+        )
+        copied = follow(engine, before and before.publication_id)
+    _show([copied])
     return PUBLISHED
 
 
@@ -352,6 +358,7 @@ def _report(settings: Settings, run: Run, seconds: float) -> None:
         _warning_lines(settings.warehouse),
         deprecation_lines(deprecations(manifest)),
         [*files.get("guard", []), *published.get("guard", []), *published.get("changes", [])],
+        published.get("copy", []),
         _published_lines(engine, _log(settings.warehouse)),
         summary.kpi_lines(kpis),
     ]

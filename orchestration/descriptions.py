@@ -20,12 +20,21 @@ DICTIONARY_COLUMNS = {
     "grain": "VARCHAR",
     "unit": "VARCHAR",
     "key_position": "BIGINT",
+    "cell_role": "VARCHAR",
 }
+# what a column is in a mart whose rows are cells, each made of several customers
+COUNTS_CUSTOMERS, WITHIN = "customers", "within"
 
 
 @dataclass(frozen=True)
 class ColumnDescription:
-    """A published column. `data_type` is that of its contract, `key_position` its place in the primary key, from 1."""
+    """A published column.
+
+    Attributes:
+        data_type: type of its contract.
+        key_position: place in the primary key, from 1.
+        cell_role: COUNTS_CUSTOMERS, or WITHIN where the cells of one breakdown agree in it.
+    """
 
     name: str
     data_type: str | None
@@ -34,6 +43,7 @@ class ColumnDescription:
     label_zh: str | None = None
     unit: str | None = None
     key_position: int | None = None
+    cell_role: str | None = None
 
 
 @dataclass(frozen=True)
@@ -86,6 +96,7 @@ def dictionary_rows(descriptions: Descriptions) -> Iterator[tuple[object, ...]]:
                 described.grain,
                 column.unit,
                 column.key_position,
+                column.cell_role,
             )
 
 
@@ -165,6 +176,12 @@ WRITTEN_BY_PUBLICATION: Descriptions = {
                 "Place in the key",
                 "主键位置",
                 "Place of the column in the primary key, from 1; null outside it.",
+            ),
+            "cell_role": (
+                "Role in cells",
+                "单元格角色",
+                "Of a mart whose rows are cells made of customers: customers, where the column counts them; within, "
+                "where cells that agree in it are parts of one whole.",
             ),
         },
     ),

@@ -7,7 +7,14 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from orchestration.dbt_project import label_seeds, primary_keys, published_models
-from orchestration.descriptions import WRITTEN_BY_PUBLICATION, ColumnDescription, Descriptions, TableDescription
+from orchestration.descriptions import (
+    COUNTS_CUSTOMERS,
+    WITHIN,
+    WRITTEN_BY_PUBLICATION,
+    ColumnDescription,
+    Descriptions,
+    TableDescription,
+)
 
 _SHARES = {"rate", "share", "probability"}
 _AMOUNTS = {"amount", "clv", "cost", "margin", "monetary", "revenue", "spend", "value"}
@@ -26,16 +33,21 @@ def describe_published(manifest: Mapping[str, Any], currency: str) -> Descriptio
 
 def _describe(node: Mapping[str, Any], key: Sequence[str], currency: str) -> TableDescription:
     types = node["config"].get("column_types") or {}
+    meta = node["config"]["meta"]
     columns = tuple(
-        _column(name, column, column.get("data_type") or types.get(name), key, currency)
+        _column(name, column, column.get("data_type") or types.get(name), key, meta.get("cells", {}), currency)
         for name, column in node["columns"].items()
     )
-    meta = node["config"]["meta"]
     return TableDescription(_text(node["description"]), columns, meta.get("label_en"), meta.get("label_zh"))
 
 
 def _column(
-    name: str, column: Mapping[str, Any], data_type: str | None, key: Sequence[str], currency: str
+    name: str,
+    column: Mapping[str, Any],
+    data_type: str | None,
+    key: Sequence[str],
+    cells: Mapping[str, Sequence[str]],
+    currency: str,
 ) -> ColumnDescription:
     meta = column["config"].get("meta", {})
     return ColumnDescription(
@@ -46,7 +58,12 @@ def _column(
         meta.get("label_zh"),
         unit(name, data_type or "", currency),
         key.index(name) + 1 if name in key else None,
+        _cell_role(name, cells),
     )
+
+
+def _cell_role(name: str, cells: Mapping[str, Sequence[str]]) -> str | None:
+    return next((role for role in (COUNTS_CUSTOMERS, WITHIN) if name in cells.get(role, ())), None)
 
 
 def _text(folded: str) -> str:

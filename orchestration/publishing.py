@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import secrets
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -39,6 +39,17 @@ PUBLICATION_COLUMNS = {
 
 Table = tuple[str, str]
 """Schema and name."""
+
+
+@dataclass(frozen=True)
+class PublishedTable:
+    """A published table, to be copied: types and comments by column, and its rows in batches, whenever asked."""
+
+    table: Table
+    columns: Mapping[str, str]
+    comment: str | None
+    comments: Mapping[str, str | None]
+    rows: Callable[[], Iterator[Sequence[tuple[Any, ...]]]]
 
 
 def built_as(table: Table) -> Table:

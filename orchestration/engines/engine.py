@@ -12,7 +12,7 @@ import numpy as np
 from orchestration.contract import Contract
 from orchestration.descriptions import Descriptions
 from orchestration.landing.land import Landing
-from orchestration.publishing import Event, Publication, PublicationFacts, Table
+from orchestration.publishing import Event, Publication, PublicationFacts, PublishedTable, Table
 from orchestration.settings import Settings
 
 Answer = tuple[tuple[str, ...], list[tuple[Any, ...]]]
@@ -62,6 +62,9 @@ class Engine(Protocol):
 
     def read_published(self) -> AbstractContextManager[Ask]:
         """Ask what is published."""
+
+    def read_tables(self) -> AbstractContextManager[list[PublishedTable]]:
+        """Everything that is published, to be copied elsewhere; PublicationError where that cannot be done."""
 
     def places(self) -> list[str]:
         """Where readers find what is published, for a person."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import date, datetime
 
@@ -15,9 +16,9 @@ from orchestration.descriptions import Descriptions
 from orchestration.engines.engine import Answer, Ask
 from orchestration.engines.spark import publication, raw_tables
 from orchestration.engines.spark.connection import SparkSettings, session
-from orchestration.errors import SparkError
+from orchestration.errors import PublicationError, SparkError
 from orchestration.landing.land import Landing
-from orchestration.publishing import PUBLISHED_SCHEMAS, Event, Publication, PublicationFacts, Table
+from orchestration.publishing import PUBLISHED_SCHEMAS, Event, Publication, PublicationFacts, PublishedTable, Table
 from orchestration.settings import Settings
 
 
@@ -86,6 +87,12 @@ class SparkEngine:
                     raise
 
             yield ask
+
+    def read_tables(self) -> AbstractContextManager[list[PublishedTable]]:
+        raise PublicationError(
+            "What is published on Spark is not copied. BI reads the views there: see docs/spark.md. Unset "
+            "PUBLISH_POSTGRES_DSN for this target."
+        )
 
     def places(self) -> list[str]:
         return [f"{self.settings.published_schema(layer)} on {self.settings.address}" for layer in PUBLISHED_SCHEMAS]
