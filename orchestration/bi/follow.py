@@ -49,5 +49,5 @@ def _copy(engine: Engine, settings: BiSettings, before: str | None) -> list[str]
         copy_publication(settings, publication, tables)
     lines = [f"PostgreSQL: the schema {settings.schema} is a copy of {publication.publication_id}"]
     if held is not None and held not in (before, publication.publication_id):
-        lines.append(f"It was behind until now: it held {held}, while {before} was published.")
+        lines.append(f"It was behind until now: it held {held}, while {before or 'nothing'} was published.")
     return lines

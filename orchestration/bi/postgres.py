@@ -312,7 +312,8 @@ def _connection(settings: BiSettings) -> Iterator[psycopg.Connection]:
             connection.execute("set statement_timeout = 0")
             yield connection
     except psycopg.Error as error:
-        said = str(error)
+        # what it says beyond that may quote a row
+        said = error.diag.message_primary or str(error)
         if given.get("password"):
             said = said.replace(str(given["password"]), "***")
         raise CopyError(f"PostgreSQL refuses: {shown(said.strip(), _MESSAGE_CHARACTERS)}") from None
