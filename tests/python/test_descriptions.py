@@ -75,10 +75,21 @@ def test_the_dictionary_has_a_row_for_each_column_that_is_published(published: d
     listed = published.execute("SELECT mart, column_name FROM quality.dictionary").fetchall()
     assert sorted(listed) == sorted(columns)
     assert published.execute("SELECT * FROM quality.dictionary WHERE mart IN ('nps', 'tiers')").fetchall() == [
-        ("tiers", "tier", "string", None, None, "Tier.", None, None, None),
-        ("nps", "month", "date", "Month", "月份", "First day.", "One row per month", None, 1),
-        ("nps", "nps", "double", "NPS", "净推荐值", "The owner's score; -100 to 100.", "One row per month", None, None),
-        ("nps", "own", None, None, None, None, "One row per month", None, None),
+        ("tiers", "tier", "string", None, None, "Tier.", None, None, None, None),
+        ("nps", "month", "date", "Month", "月份", "First day.", "One row per month", None, 1, None),
+        (
+            "nps",
+            "nps",
+            "double",
+            "NPS",
+            "净推荐值",
+            "The owner's score; -100 to 100.",
+            "One row per month",
+            None,
+            None,
+            None,
+        ),
+        ("nps", "own", None, None, None, None, "One row per month", None, None, None),
     ]
 
 
@@ -160,6 +171,23 @@ def test_the_key_in_the_dictionary_is_that_of_the_mart(manifest: dict[str, Any])
     for unique_id, table in published_models(manifest).items():
         places = {column.key_position: column.name for column in descriptions[table].columns if column.key_position}
         assert tuple(places[place] for place in sorted(places)) == keys[unique_id]
+
+
+def test_cells_name_columns_and_no_mart_of_single_customers_is_made_of_cells(manifest: dict[str, Any]) -> None:
+    wrong, found = [], 0
+    for unique_id in published_models(manifest):
+        node = manifest["nodes"][unique_id]
+        cells, columns = node["config"]["meta"].get("cells"), node["columns"]
+        if cells is None:
+            continue
+        found += 1
+        of_one_customer = {name for name in columns if name.endswith("_id")} - {"product_id"}
+        if of_one_customer or cells.keys() != {"customers", "within"} or not cells["customers"]:
+            wrong.append(node["name"])
+        wrong += [f"{node['name']}.{name}" for names in cells.values() for name in names if name not in columns]
+        wrong += [name for name in cells["customers"] if columns[name]["data_type"] != "bigint"]
+    assert not wrong
+    assert found == 20
 
 
 def test_every_seed_that_names_codes_is_published_as_labels(manifest: dict[str, Any]) -> None:

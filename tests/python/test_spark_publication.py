@@ -137,7 +137,7 @@ def test_the_dictionary_and_the_labels_are_published_as_on_the_other_engine(open
     assert opened.rows(f"select tier from {view(opened, tiers)}") == [("金",)]
     dictionary = view(opened, ("quality", "dictionary"))
     assert opened.rows(f"select * from {dictionary} where mart = 'orders'") == [
-        ("orders", "order_id", "string", "Order", "订单编号", "The order's id.", "One row per order", None, 1)
+        ("orders", "order_id", "string", "Order", "订单编号", "The order's id.", "One row per order", None, 1, None)
     ]
 
 
