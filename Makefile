@@ -4,7 +4,7 @@
 # a shell command, so spaces, quotes, dollar signs and non-ASCII letters are safe.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup doctor run check dev rollback sample coverage spark-up spark-down test test-long test-spark lint format lock bench bench-growth bench-fits bench-landing clean
+.PHONY: help setup doctor run check dev dashboards versions rollback sample coverage spark-up spark-down test test-long test-spark lint format lock bench bench-growth bench-fits bench-landing clean
 
 # ---- settings -------------------------------------------------------------------------------------------------------
 
@@ -44,8 +44,8 @@ ifneq ($(value SEEDS),)
 export STICKINESS_SAMPLE_SEEDS := $(value SEEDS)
 endif
 
-# the packages of a target other than the default
-engine := $(filter spark,$(value STICKINESS_TARGET))
+# the packages of a target other than the default, and those of a copy for BI
+engine := $(filter spark,$(value STICKINESS_TARGET)) $(if $(value PUBLISH_POSTGRES_DSN),postgres)
 
 # without data of one's own it is the sample company
 ifeq ($(value STICKINESS_RAW_DIR)$(value STICKINESS_COMPANY),)
@@ -127,6 +127,9 @@ check: ## land and judge a raw folder in seconds, without building from it
 dev: ## Dagster's web interface on http://127.0.0.1:3000
 	@$(call with,$(engine)) && exec $(python) -m orchestration.cli dev --end-with-parent
 
+versions: ## list what was published, and which version is the current one
+	@$(call with,$(engine)) && exec $(python) -m orchestration.cli versions
+
 rollback: ## publish the previous version again
 	@$(call with,$(engine)) && exec $(python) -m orchestration.cli rollback
 
@@ -143,10 +146,10 @@ spark-down: ## stop the Spark cluster; its tables stay
 	@$(call with,) && $(python) -m tools.spark_cluster down
 
 test: ## everything that CI runs
-	@$(call with,dev complete-journey $(spark_if_possible)) && $(lint_all) && $(python) -m pytest -n 2 --dist loadgroup -m "not nightly"
+	@$(call with,dev postgres complete-journey $(spark_if_possible)) && $(lint_all) && $(python) -m pytest -n 2 --dist loadgroup -m "not nightly"
 
 test-long: ## the tests that are too long for every change; what became of them is written to docs/long-tests.md
-	@$(call with,dev complete-journey $(spark_if_possible)) && $(python) -m tools.long_tests
+	@$(call with,dev postgres complete-journey $(spark_if_possible)) && $(python) -m tools.long_tests
 
 test-spark: ## build both targets and compare every mart
 	@$(call with,dev complete-journey spark) && \

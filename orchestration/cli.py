@@ -1,4 +1,6 @@
-"""The commands behind `make run`, `make check`, `make rollback` and `make dev`: `python -m orchestration.cli refresh`.
+"""The commands behind `make run`, `make check`, `make versions`, `make rollback` and `make dev`.
+
+They are called as `python -m orchestration.cli refresh`.
 
 Exit status: 0 published (or rolled back, or nothing found that would be refused), 1 failed and nothing changed for
 readers, 3 another refresh is running.
@@ -21,6 +23,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
 from orchestration import summary
+from orchestration.bi.follow import follow
 from orchestration.build_figures import table_figures
 from orchestration.dagster_store import check_dagster_store, create_dagster_store, forget_old_runs
 from orchestration.dbt_project import load_manifest, read_json, target_folder
@@ -52,6 +55,7 @@ from orchestration.settings import (
     load_settings,
     warehouse_folder,
 )
+from orchestration.versions import version_lines
 from orchestration.warehouse_lock import unwritable, warehouse_lock
 
 if TYPE_CHECKING:
@@ -112,6 +116,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="orchestration.cli", description="Run the project.")
     commands = parser.add_subparsers(required=True, metavar="command")
     commands.add_parser("refresh", help="land, build, test and publish").set_defaults(command=_refresh)
+    commands.add_parser("versions", help="list what was published").set_defaults(command=_versions)
     back = commands.add_parser("rollback", help="publish the previous version again")
     back.add_argument("--to", metavar="ID", help="a version to publish instead of the previous one")
     back.set_defaults(command=_rollback)
@@ -123,13 +128,26 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _versions(options: argparse.Namespace) -> int:
+    engine = load_engine(build_target(), warehouse_folder())
+    current = engine.current()
+    lines = version_lines(engine.events(), current and current.publication_id, engine.kept())
+    _tell("\n".join(lines or [f"Nothing has been published in {warehouse_folder()} yet."]))
+    return PUBLISHED
+
+
 def _rollback(options: argparse.Namespace) -> int:
     with warehouse_lock(warehouse_folder()):
-        publication = load_engine(build_target(), warehouse_folder()).rollback(options.to)
-    print(
-        f"Published again: {publication.publication_id}, as of {publication.as_of_date}, first published "
-        f"{publication.published_at:%Y-%m-%d %H:%M} UTC."
-    )
+        engine = load_engine(build_target(), warehouse_folder())
+        before = engine.current()
+        publication = engine.rollback(options.to)
+        print(
+            f"Published again: {publication.publication_id}, as of {publication.as_of_date}, first published "
+            f"{publication.published_at:%Y-%m-%d %H:%M} UTC.",
+            flush=True,
+        )
+        copied = follow(engine, before and before.publication_id)
+    _show([copied])
     return PUBLISHED
 
 
@@ -352,6 +370,7 @@ def _report(settings: Settings, run: Run, seconds: float) -> None:
         _warning_lines(settings.warehouse),
         deprecation_lines(deprecations(manifest)),
         [*files.get("guard", []), *published.get("guard", []), *published.get("changes", [])],
+        published.get("copy", []),
         _published_lines(engine, _log(settings.warehouse)),
         summary.kpi_lines(kpis),
     ]

@@ -19,7 +19,7 @@ import yaml
 from orchestration.engines.registry import ADAPTERS
 from orchestration.errors import ProjectError
 from orchestration.lifeline import PARENT
-from orchestration.publishing import PUBLISHED_SCHEMAS, Table
+from orchestration.publishing import BUILT_SCHEMAS, LABELS, Table
 from orchestration.settings import ROOT, default_target
 
 # a folder of its own: what somebody's own dbt commands leave in target/ may be of other files than there are now
@@ -213,8 +213,19 @@ def published_models(manifest: Mapping[str, Any]) -> dict[str, Table]:
         unique_id: (node["config"]["schema"], node["alias"])
         for unique_id, node in manifest["nodes"].items()
         if node["resource_type"] == "model"
-        and node["config"].get("schema") in PUBLISHED_SCHEMAS
+        and node["config"].get("schema") in BUILT_SCHEMAS
         and node["config"]["materialized"] != "ephemeral"
+    }
+
+
+def label_seeds(manifest: Mapping[str, Any]) -> dict[str, Table]:
+    """The seeds that say what codes are called, by unique id, and the tables that they are published as."""
+    return {
+        unique_id: (LABELS, node["alias"])
+        for unique_id, node in manifest["nodes"].items()
+        if node["resource_type"] == "seed"
+        and {"label_en", "label_zh"} <= node["columns"].keys()
+        and not is_custom(node["original_file_path"])
     }
 
 

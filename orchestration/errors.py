@@ -58,5 +58,9 @@ class PublicationError(StickinessError):
     """A build could not be published, or there is nothing to roll back to."""
 
 
+class CopyError(StickinessError):
+    """The copy of a publication for BI could not be made; what it held before is still there."""
+
+
 class SparkError(StickinessError):
     """Spark cannot be reached, or refuses a statement."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import secrets
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -13,7 +13,11 @@ from typing import Any, Literal
 
 from orchestration.errors import PublicationError
 
-PUBLISHED_SCHEMAS = ("marts", "quality")
+# schemas of models whose tables are published under the same names
+BUILT_SCHEMAS = ("marts", "quality")
+# seeds that say what codes are called are published too, away from those that are of no use to readers
+LABELS = "labels"
+PUBLISHED_SCHEMAS = (*BUILT_SCHEMAS, LABELS)
 PUBLICATIONS = ("quality", "publications")
 
 PUBLICATION_COLUMNS = {
@@ -35,6 +39,23 @@ PUBLICATION_COLUMNS = {
 
 Table = tuple[str, str]
 """Schema and name."""
+
+
+@dataclass(frozen=True)
+class PublishedTable:
+    """A published table, to be copied: types and comments by column, and its rows in batches, whenever asked."""
+
+    table: Table
+    columns: Mapping[str, str]
+    comment: str | None
+    comments: Mapping[str, str | None]
+    rows: Callable[[], Iterator[Sequence[tuple[Any, ...]]]]
+
+
+def built_as(table: Table) -> Table:
+    """The table of the build that a published one is a copy of, its schema as dbt_project.yml names it."""
+    schema, name = table
+    return ("seeds" if schema == LABELS else schema), name
 
 
 @dataclass(frozen=True)

@@ -18,8 +18,8 @@ from typing import Any
 
 from orchestration.dbt_project import is_custom, load_manifest, published_models
 from orchestration.deprecations import deprecations
+from orchestration.descriptions import WRITTEN_BY_PUBLICATION
 from orchestration.errors import StickinessError
-from orchestration.publishing import PUBLICATION_COLUMNS, PUBLICATIONS
 from orchestration.settings import ROOT, default_target
 
 RELEASES = ROOT / "releases"
@@ -47,11 +47,12 @@ def project_version(root: Path = ROOT) -> str:
 
 
 def published_columns(manifest: Mapping[str, Any]) -> list[PublishedColumn]:
-    """Every column of the product's contracts, and of quality.publications, which has none."""
+    """Every column of the product's contracts, and of the tables that the publication writes itself."""
     ends = {(entry.mart, entry.column): entry for entry in deprecations(manifest)}
     found = [
-        PublishedColumn(*PUBLICATIONS, column, _contract_type(data_type))
-        for column, data_type in PUBLICATION_COLUMNS.items()
+        PublishedColumn(*table, column.name, str(column.data_type))
+        for table, described in WRITTEN_BY_PUBLICATION.items()
+        for column in described.columns
     ]
     for unique_id, (schema, mart) in published_models(manifest).items():
         node = manifest["nodes"][unique_id]

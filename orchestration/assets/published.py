@@ -9,10 +9,12 @@ from dagster import AssetExecutionContext, AssetsDefinition, MaterializeResult, 
 from dagster_dbt import get_asset_key_for_model
 
 from orchestration.assets.refresh import WRITER_POOL, RefreshConfig, raised_as_failure
+from orchestration.bi.follow import follow
 from orchestration.build_figures import ask_build, built_tables, files_seen_since
 from orchestration.contract import load_contract
 from orchestration.dbt_project import (
     code_version,
+    label_seeds,
     primary_keys,
     published_models,
     read_json,
@@ -20,6 +22,7 @@ from orchestration.dbt_project import (
     source_relation,
     target_folder,
 )
+from orchestration.dictionary import describe_published
 from orchestration.engines.engine import Engine
 from orchestration.engines.registry import load_engine
 from orchestration.errors import PublicationError, StickinessError
@@ -63,14 +66,17 @@ def build_published(dbt_models: AssetsDefinition, manifest: Mapping[str, Any], t
             facts, is_as_of_asked_for = _facts(manifest, settings, result, engine)
             last = last_of_company(engine.events(), company_id(settings))
             told = _guard(manifest, settings, engine, facts, last, is_as_of_asked_for)
-            replaced = replaced_company(engine.current(), company_id(settings))
+            before = engine.current()
+            replaced = replaced_company(before, company_id(settings))
             seen = 0 if last is None else files_seen_since(engine, manifest, last.published_at)
             publication = engine.publish(
-                {table: keys.get(unique_id, ()) for unique_id, table in models.items()},
+                {table: keys.get(unique_id, ()) for unique_id, table in (models | label_seeds(manifest)).items()},
                 facts,
                 keep=int(settings.variable("publications_kept")),
+                descriptions=describe_published(manifest, str(settings.variable("reporting_currency"))),
             )
         announce("published", f"{publication.tables:>3} tables", time.monotonic() - begin)
+        copied = follow(engine, before and before.publication_id)
         return MaterializeResult(
             metadata={
                 "publication_id": publication.publication_id,
@@ -78,6 +84,7 @@ def build_published(dbt_models: AssetsDefinition, manifest: Mapping[str, Any], t
                 "dagster/row_count": publication.rows,
                 "guard": told,
                 "changes": change_lines(publication, last, replaced, seen),
+                "copy": copied,
             }
         )
 

@@ -10,8 +10,9 @@ from typing import Any, Protocol
 import numpy as np
 
 from orchestration.contract import Contract
+from orchestration.descriptions import Descriptions
 from orchestration.landing.land import Landing
-from orchestration.publishing import Event, Publication, PublicationFacts, Table
+from orchestration.publishing import Event, Publication, PublicationFacts, PublishedTable, Table
 from orchestration.settings import Settings
 
 Answer = tuple[tuple[str, ...], list[tuple[Any, ...]]]
@@ -42,7 +43,9 @@ class Engine(Protocol):
     def upgrade(self) -> None:
         """Bring what an earlier release of the project has published to the names of this one."""
 
-    def publish(self, tables: Mapping[Table, Sequence[str]], facts: PublicationFacts, keep: int) -> Publication:
+    def publish(
+        self, tables: Mapping[Table, Sequence[str]], facts: PublicationFacts, keep: int, descriptions: Descriptions
+    ) -> Publication:
         """Publish tables of the build, each with its key, in one atomic step; keep the last `keep` versions."""
 
     def rollback(self, to: str | None) -> Publication:
@@ -51,11 +54,17 @@ class Engine(Protocol):
     def current(self) -> Publication | None:
         """What is published now; None if nothing is."""
 
+    def kept(self) -> list[str]:
+        """Ids of the versions that can be published again."""
+
     def events(self) -> list[Event]:
         """Every publication and rollback, oldest first."""
 
     def read_published(self) -> AbstractContextManager[Ask]:
         """Ask what is published."""
+
+    def read_tables(self) -> AbstractContextManager[list[PublishedTable]]:
+        """Everything that is published, to be copied elsewhere; PublicationError where that cannot be done."""
 
     def places(self) -> list[str]:
         """Where readers find what is published, for a person."""

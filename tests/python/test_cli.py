@@ -2,6 +2,7 @@
 
 import fcntl
 import os
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, date, datetime
@@ -231,6 +232,33 @@ def test_a_rollback_that_is_impossible_fails_with_its_reason(
     said = capsys.readouterr()
     assert "There is no version before" in said.err
     assert said.out == ""
+
+
+# Versions
+
+
+def test_versions_lists_what_was_published_newest_first_with_the_current_one_marked(
+    warehouse: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    first, second, third = (published(warehouse) for _ in range(3))
+    shutil.rmtree(warehouse / "versions" / first)
+    assert cli.main(["rollback", "--to", second]) == 0
+    capsys.readouterr()
+    assert cli.main(["versions"]) == 0
+    header, *rows = [line.split() for line in capsys.readouterr().out.splitlines()]
+    assert header == ["version", "published", "at", "(UTC)", "as", "of", "company", "tables"]
+    # the test's publications name no company
+    assert [(row[0], *row[3:]) for row in rows] == [
+        (third, "2026-11-21", "-", "2", "kept"),
+        (second, "2026-11-21", "-", "2", "current"),
+        (first, "2026-11-21", "-", "2", "deleted"),
+    ]
+
+
+def test_versions_says_where_nothing_was_published(warehouse: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["versions"]) == 0
+    assert capsys.readouterr().out == f"Nothing has been published in {warehouse} yet.\n"
+    assert not warehouse.exists()
 
 
 # Dagster's pages

@@ -475,7 +475,8 @@ class Crash(BaseException):
 
 CRASHES = [
     (write_published_files, "copy_tables", "before"),
-    (write_published_files, "add_publications", "before"),
+    (write_published_files, "add_table", "before"),
+    (write_published_files, "add_comments", "before"),
     (write_published_files, "write_parquet", "before"),
     (write_published_files, "verify", "before"),
     (write_published_files, "sync", "before"),
@@ -544,13 +545,13 @@ def test_a_crash_while_the_ledger_is_written_loses_no_publication(
 
 def test_a_copy_that_lost_a_row_is_not_published(warehouse: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     published(warehouse, "O1")
-    real = write_published_files.add_publications
+    real = write_published_files.add_table
 
     def losing(connection: duckdb.DuckDBPyConnection, *rest: object) -> int:
         connection.execute("DELETE FROM published.marts.orders WHERE order_id = 'O3'")
         return real(connection, *rest)
 
-    monkeypatch.setattr(write_published_files, "add_publications", losing)
+    monkeypatch.setattr(write_published_files, "add_table", losing)
     with pytest.raises(PublicationError, match=r"stickiness\.duckdb has 1 rows of marts\.orders, the build has 2"):
         published(warehouse, "O2", "O3")
     assert orders(warehouse) == ["O1"]

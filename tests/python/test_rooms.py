@@ -137,6 +137,14 @@ def test_outside_engines_no_module_knows_an_engine(name: str) -> None:
     assert not [text for text in code_texts(TREES[name]) if re.search("|".join(ADAPTERS), text, re.IGNORECASE)]
 
 
+def test_only_the_copy_for_bi_knows_postgresql() -> None:
+    """Its package is a section of the lock of its own, so nothing else may need it."""
+    knowing = {name for name in SOURCES if any(other.split(".")[0] == "psycopg" for other in imported(name))}
+    assert knowing == {"orchestration.bi.postgres", "orchestration.bi.statements"}
+    importing = {name for name, others in MODULES.items() if others & knowing} - knowing
+    assert importing == {"orchestration.bi.follow"}, "in a function, once the package is known to be there"
+
+
 def code_texts(tree: ast.Module) -> list[str]:
     """The texts and names of a module, docstrings aside."""
     docstrings = {

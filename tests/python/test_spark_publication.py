@@ -12,11 +12,12 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 from spark_world import SparkServer
 
+from orchestration.descriptions import WRITTEN_BY_PUBLICATION, ColumnDescription, TableDescription
 from orchestration.engines.spark import publication as steps
 from orchestration.engines.spark.connection import Session, SparkSettings, session
 from orchestration.engines.spark.publication import current, publish, rollback
 from orchestration.errors import PublicationError, SparkError
-from orchestration.publishing import Publication, PublicationFacts, Table
+from orchestration.publishing import PUBLISHED_SCHEMAS, Publication, PublicationFacts, Table
 
 pytestmark = [pytest.mark.spark, pytest.mark.long, pytest.mark.xdist_group("spark")]
 
@@ -102,7 +103,7 @@ def listed(opened: Session) -> list[str]:
 def views(opened: Session) -> list[Table]:
     return sorted(
         (layer, row[1])
-        for layer in ("marts", "quality")
+        for layer in PUBLISHED_SCHEMAS
         for row in opened.rows(f"show tables in {opened.settings.published_schema(layer)}")
     )
 
@@ -122,6 +123,22 @@ def definition(opened: Session, table: Table) -> str:
 
 
 # What a version holds
+
+
+def test_the_dictionary_and_the_labels_are_published_as_on_the_other_engine(opened: Session) -> None:
+    build(opened, {ORDERS: "select 'O1' as order_id"})
+    opened.execute(f"create schema {opened.settings.build_schema('seeds')}")
+    opened.execute(f"create table {opened.settings.build_schema('seeds')}.tiers using iceberg as select '金' as tier")
+    columns = (ColumnDescription("order_id", "string", "The order's id.", "Order", "订单编号", key_position=1),)
+    descriptions = {ORDERS: TableDescription("One row per order.", columns), **WRITTEN_BY_PUBLICATION}
+    tiers = ("labels", "tiers")
+    made = publish(opened.settings, [ORDERS, tiers], facts(), settle_seconds=0, descriptions=descriptions)
+    assert made.tables == 4
+    assert opened.rows(f"select tier from {view(opened, tiers)}") == [("金",)]
+    dictionary = view(opened, ("quality", "dictionary"))
+    assert opened.rows(f"select * from {dictionary} where mart = 'orders'") == [
+        ("orders", "order_id", "string", "Order", "订单编号", "The order's id.", "One row per order", None, 1, None)
+    ]
 
 
 def test_the_tables_that_are_named_are_published_and_nothing_else_is(opened: Session) -> None:

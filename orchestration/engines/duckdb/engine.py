@@ -12,14 +12,16 @@ import duckdb
 import numpy as np
 
 from orchestration.contract import Contract
+from orchestration.descriptions import Descriptions
 from orchestration.duckdb_sql import text
 from orchestration.engines.duckdb import build, publication
 from orchestration.engines.duckdb.publication_ledger import Ledger
+from orchestration.engines.duckdb.read_published_file import published_tables
 from orchestration.engines.engine import Answer, Ask
 from orchestration.errors import PublicationError, WarehouseError, shown
 from orchestration.faults import fault_of
 from orchestration.landing.land import Landing
-from orchestration.publishing import Event, Publication, PublicationFacts, Table
+from orchestration.publishing import Event, Publication, PublicationFacts, PublishedTable, Table
 from orchestration.settings import Settings
 
 
@@ -63,8 +65,10 @@ class DuckDbEngine:
     def upgrade(self) -> None:
         publication.upgrade(self.warehouse)
 
-    def publish(self, tables: Mapping[Table, Sequence[str]], facts: PublicationFacts, keep: int) -> Publication:
-        return publication.publish(self.build_db, self.warehouse, facts, tables, keep)
+    def publish(
+        self, tables: Mapping[Table, Sequence[str]], facts: PublicationFacts, keep: int, descriptions: Descriptions
+    ) -> Publication:
+        return publication.publish(self.build_db, self.warehouse, facts, tables, keep, descriptions)
 
     def rollback(self, to: str | None) -> Publication:
         return publication.rollback(self.warehouse, to)
@@ -72,23 +76,15 @@ class DuckDbEngine:
     def current(self) -> Publication | None:
         return publication.current(self.warehouse)
 
+    def kept(self) -> list[str]:
+        return publication.kept_versions(self.warehouse)
+
     def events(self) -> list[Event]:
         return Ledger(self.warehouse).events()
 
     @contextlib.contextmanager
     def read_published(self) -> Iterator[Ask]:
-        with duckdb.connect() as connection:
-            # attached: this process may have the file open already, with other options
-            try:
-                connection.execute(
-                    f"ATTACH {text(publication.published_database(self.warehouse))} AS published (READ_ONLY)"
-                )
-            except duckdb.Error as error:
-                raise PublicationError(
-                    f"{publication.published_database(self.warehouse)} cannot be read ({shown(str(error), 300)}). "
-                    f"Publish the version before: {publication.ROLLBACK}"
-                ) from error
-            connection.execute("USE published")
+        with self._published() as connection:
 
             def ask(query: str) -> list[tuple]:
                 try:
@@ -98,6 +94,33 @@ class DuckDbEngine:
                     return []
 
             yield ask
+
+    @contextlib.contextmanager
+    def read_tables(self) -> Iterator[list[PublishedTable]]:
+        with self._published() as connection:
+            try:
+                yield published_tables(connection)
+            except duckdb.Error as error:
+                raise PublicationError(self._unreadable(error)) from error
+
+    @contextlib.contextmanager
+    def _published(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        with duckdb.connect() as connection:
+            # attached: this process may have the file open already, with other options
+            try:
+                connection.execute(
+                    f"ATTACH {text(publication.published_database(self.warehouse))} AS published (READ_ONLY)"
+                )
+            except duckdb.Error as error:
+                raise PublicationError(self._unreadable(error)) from error
+            connection.execute("USE published")
+            yield connection
+
+    def _unreadable(self, error: duckdb.Error) -> str:
+        return (
+            f"{publication.published_database(self.warehouse)} cannot be read ({shown(str(error), 300)}). "
+            f"Publish the version before: {publication.ROLLBACK}"
+        )
 
     def places(self) -> list[str]:
         return [str(publication.published_database(self.warehouse)), str(self.warehouse / "published" / "parquet")]

@@ -16,6 +16,7 @@ from pathlib import Path
 
 import duckdb
 
+from orchestration.descriptions import Descriptions
 from orchestration.engines.duckdb.publication_ledger import Ledger
 from orchestration.engines.duckdb.write_published_files import (
     DATABASE_FILE,
@@ -47,6 +48,7 @@ def publish(
     facts: PublicationFacts,
     tables: Mapping[Table, Sequence[str]] | None = None,
     keep: int = 5,
+    descriptions: Descriptions | None = None,
 ) -> Publication:
     """Publish the tables of the build, and keep the last `keep` versions that were published.
 
@@ -57,6 +59,7 @@ def publish(
         tables: what to publish, each with the key that its rows are sorted by (empty: by all columns); None: everything
             in the schemas marts and quality.
         keep: versions to keep, this one among them; at least 1.
+        descriptions: what the tables and their columns mean.
 
     Raises:
         PublicationError: nothing was published; what was published before still is.
@@ -68,7 +71,8 @@ def publish(
         version = warehouse / "versions" / publication_id
         folder = version.with_name(f"{publication_id}.tmp")
         with _removed_if_it_fails(warehouse, folder):
-            publication = make_version(build_db, folder, publication_id, facts, tables, ledger.publications())
+            earlier = ledger.publications()
+            publication = make_version(build_db, folder, publication_id, facts, tables, earlier, descriptions or {})
             complete(folder, version)
         with _removed_if_it_fails(warehouse, version):
             switch(warehouse, publication_id)

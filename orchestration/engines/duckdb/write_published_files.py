@@ -5,20 +5,30 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import duckdb
 
+from orchestration.descriptions import (
+    DICTIONARY,
+    DICTIONARY_COLUMNS,
+    Descriptions,
+    comment,
+    dictionary_rows,
+    of_columns,
+)
 from orchestration.duckdb_sql import file, identifier, text
 from orchestration.errors import PublicationError
 from orchestration.publishing import (
+    BUILT_SCHEMAS,
     PUBLICATION_COLUMNS,
     PUBLICATIONS,
     PUBLISHED_SCHEMAS,
     Publication,
     PublicationFacts,
     Table,
+    built_as,
     describe,
 )
 
@@ -41,6 +51,7 @@ def make_version(
     facts: PublicationFacts,
     tables: Mapping[Table, Sequence[str]] | None,
     earlier: Sequence[Publication],
+    descriptions: Descriptions,
 ) -> Publication:
     """Fill a new folder with a whole version that is checked and on disk.
 
@@ -52,6 +63,7 @@ def make_version(
         tables: what to copy, each with the key that its rows are sorted by (empty: by all columns); None: everything in
             the schemas marts and quality.
         earlier: the publications before this one, which quality.publications lists too.
+        descriptions: what quality.dictionary and the comments say; where there are none, there is no dictionary.
 
     Raises:
         PublicationError: the build lacks a table, or a copy differs from it.
@@ -60,8 +72,14 @@ def make_version(
     folder.mkdir(parents=True)
     with _connection(folder) as connection:
         counts = copy_tables(connection, build_db, folder, tables)
+        if descriptions:
+            own = {table: descriptions[table] for table in (DICTIONARY, PUBLICATIONS)}
+            descriptions = own | of_columns(descriptions, _columns(connection, "published"))
+            counts[DICTIONARY] = add_table(connection, DICTIONARY, DICTIONARY_COLUMNS, dictionary_rows(descriptions))
         publication = describe(publication_id, facts, counts, earlier)
-        counts[PUBLICATIONS] = add_publications(connection, [*earlier, publication])
+        rows = (known.values() for known in (*earlier, publication))
+        counts[PUBLICATIONS] = add_table(connection, PUBLICATIONS, PUBLICATION_COLUMNS, rows)
+        add_comments(connection, descriptions)
         write_parquet(connection, folder, list(counts))
         verify(connection, folder, counts)
     (folder / FACTS_FILE).write_text(publication.to_json(), encoding="utf-8")
@@ -87,43 +105,70 @@ def copy_tables(
     for table, key in wanted.items():
         order = ", ".join(identifier(column) for column in key) or "ALL"
         connection.execute(
-            f"CREATE TABLE {identifier('published', *table)} AS FROM {identifier(source, *table)} ORDER BY {order}"
+            f"CREATE TABLE {identifier('published', *table)} AS FROM {identifier(source, *built_as(table))} "
+            f"ORDER BY {order}"
         )
-    return {table: _count(connection, identifier(source, *table)) for table in wanted}
+    return {table: _count(connection, identifier(source, *built_as(table))) for table in wanted}
 
 
 def _tables_in(connection: duckdb.DuckDBPyConnection, database: str) -> list[Table]:
-    schemas = ", ".join(text(schema) for schema in PUBLISHED_SCHEMAS)
     return connection.execute(
-        f"SELECT table_schema, table_name FROM information_schema.tables "
-        f"WHERE table_catalog = {text(database)} AND table_schema IN ({schemas}) ORDER BY ALL"
+        f"SELECT table_schema, table_name FROM information_schema.tables WHERE table_catalog = {text(database)} "
+        f"ORDER BY ALL"
     ).fetchall()
+
+
+def _columns(connection: duckdb.DuckDBPyConnection, database: str) -> dict[Table, list[str]]:
+    found: dict[Table, list[str]] = {}
+    for schema, table, column in connection.execute(
+        f"SELECT schema_name, table_name, column_name FROM duckdb_columns() WHERE database_name = {text(database)} "
+        f"AND NOT internal ORDER BY schema_name, table_name, column_index"
+    ).fetchall():
+        found.setdefault((schema, table), []).append(column)
+    return found
 
 
 def _wanted(
     found: Sequence[Table], tables: Mapping[Table, Sequence[str]] | None, build_db: Path
 ) -> dict[Table, Sequence[str]]:
-    wanted = dict(tables) if tables is not None else dict.fromkeys(found, ())
-    # written by add_publications
-    wanted.pop(PUBLICATIONS, None)
-    missing = sorted(".".join(table) for table in wanted if table not in found)
+    every = [table for table in found if table[0] in BUILT_SCHEMAS]
+    wanted = dict(tables) if tables is not None else dict.fromkeys(every, ())
+    for written in (PUBLICATIONS, DICTIONARY):
+        wanted.pop(written, None)
+    missing = sorted(".".join(table) for table in wanted if built_as(table) not in found)
     if missing:
         raise PublicationError(f"The build {build_db} lacks {', '.join(missing)}. Refresh again, with FULL_REFRESH=1.")
     if not wanted:
-        raise PublicationError(f"The build {build_db} has no table in the schemas {' and '.join(PUBLISHED_SCHEMAS)}.")
+        raise PublicationError(f"The build {build_db} has no table in the schemas {' and '.join(BUILT_SCHEMAS)}.")
     return dict(sorted(wanted.items()))
 
 
-def add_publications(connection: duckdb.DuckDBPyConnection, publications: Sequence[Publication]) -> int:
-    """Add quality.publications to the version's database; return its number of rows."""
-    columns = ", ".join(f"{identifier(name)} {kind}" for name, kind in PUBLICATION_COLUMNS.items())
-    marks = ", ".join("?" for _ in PUBLICATION_COLUMNS)
-    table = identifier("published", *PUBLICATIONS)
-    connection.execute(f"CREATE TABLE {table} ({columns})")
-    connection.executemany(
-        f"INSERT INTO {table} VALUES ({marks})", [list(publication.values()) for publication in publications]
-    )
-    return len(publications)
+def add_table(
+    connection: duckdb.DuckDBPyConnection, table: Table, kinds: Mapping[str, str], rows: Iterable[Sequence[object]]
+) -> int:
+    """Add a table that no model makes to the version's database; return its number of rows."""
+    columns = ", ".join(f"{identifier(name)} {kind}" for name, kind in kinds.items())
+    marks = ", ".join("?" for _ in kinds)
+    relation = identifier("published", *table)
+    connection.execute(f"CREATE TABLE {relation} ({columns})")
+    given = [list(row) for row in rows]
+    connection.begin()
+    connection.executemany(f"INSERT INTO {relation} VALUES ({marks})", given)
+    connection.commit()
+    return len(given)
+
+
+def add_comments(connection: duckdb.DuckDBPyConnection, descriptions: Descriptions) -> None:
+    """Say beside each table and column of the version's database what it means."""
+    statements = []
+    for table, described in descriptions.items():
+        relation = identifier("published", *table)
+        statements.append(f"COMMENT ON TABLE {relation} IS {text(comment(described))}")
+        for column in described.columns:
+            name = f"{relation}.{identifier(column.name)}"
+            statements.append(f"COMMENT ON COLUMN {name} IS {text(comment(column))}")
+    # one by one, each would be written to disk before the next
+    connection.execute("; ".join(["BEGIN", *statements, "COMMIT"]))
 
 
 def write_parquet(connection: duckdb.DuckDBPyConnection, folder: Path, tables: Sequence[Table]) -> None:

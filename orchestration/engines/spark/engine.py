@@ -5,18 +5,20 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import date, datetime
 
 import numpy as np
 
 from orchestration.contract import Contract
+from orchestration.descriptions import Descriptions
 from orchestration.engines.engine import Answer, Ask
 from orchestration.engines.spark import publication, raw_tables
 from orchestration.engines.spark.connection import SparkSettings, session
-from orchestration.errors import SparkError
+from orchestration.errors import PublicationError, SparkError
 from orchestration.landing.land import Landing
-from orchestration.publishing import PUBLISHED_SCHEMAS, Event, Publication, PublicationFacts, Table
+from orchestration.publishing import PUBLISHED_SCHEMAS, Event, Publication, PublicationFacts, PublishedTable, Table
 from orchestration.settings import Settings
 
 
@@ -53,14 +55,19 @@ class SparkEngine:
         # nothing on Spark has changed its name
         pass
 
-    def publish(self, tables: Mapping[Table, Sequence[str]], facts: PublicationFacts, keep: int) -> Publication:
-        return publication.publish(self.settings, list(tables), facts, keep)
+    def publish(
+        self, tables: Mapping[Table, Sequence[str]], facts: PublicationFacts, keep: int, descriptions: Descriptions
+    ) -> Publication:
+        return publication.publish(self.settings, list(tables), facts, keep, descriptions=descriptions)
 
     def rollback(self, to: str | None) -> Publication:
         return publication.rollback(self.settings, to)
 
     def current(self) -> Publication | None:
         return publication.current(self.settings)
+
+    def kept(self) -> list[str]:
+        return publication.kept_versions(self.settings)
 
     def events(self) -> list[Event]:
         return publication.events(self.settings)
@@ -80,6 +87,12 @@ class SparkEngine:
                     raise
 
             yield ask
+
+    def read_tables(self) -> AbstractContextManager[list[PublishedTable]]:
+        raise PublicationError(
+            "What is published on Spark is not copied. BI reads the views there: see docs/spark.md. Unset "
+            "PUBLISH_POSTGRES_DSN for this target."
+        )
 
     def places(self) -> list[str]:
         return [f"{self.settings.published_schema(layer)} on {self.settings.address}" for layer in PUBLISHED_SCHEMAS]

@@ -22,6 +22,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from orchestration.descriptions import DICTIONARY, DICTIONARY_COLUMNS, Descriptions, dictionary_rows
 from orchestration.engines.spark import sql
 from orchestration.engines.spark.connection import Session, SparkSettings, session
 from orchestration.errors import PublicationError, SparkError
@@ -33,6 +34,7 @@ from orchestration.publishing import (
     Publication,
     PublicationFacts,
     Table,
+    built_as,
     describe,
     new_id,
     outdated,
@@ -79,6 +81,7 @@ def publish(
     facts: PublicationFacts,
     keep: int = 5,
     settle_seconds: float = SETTLE_SECONDS,
+    descriptions: Descriptions | None = None,
 ) -> Publication:
     """Publish tables of the build, and keep the last `keep` versions that were published.
 
@@ -88,6 +91,7 @@ def publish(
         facts: what quality.publications says of this build.
         keep: versions to keep, this one among them; at least 2.
         settle_seconds: time given, before and after the switch, to queries that are being analysed.
+        descriptions: what quality.dictionary says; where there are none, there is no dictionary.
 
     Raises:
         PublicationError: the message says whether the build was published; if not, what was published before still is.
@@ -97,7 +101,7 @@ def publish(
         with _raised_as_publication_error("The build could not be published. What was published before still is."):
             state = recover(opened)
             old = state.published
-            new = _make_version(opened, tables, facts, state)
+            new = _make_version(opened, tables, facts, state, descriptions or {})
             _open_views(opened, old, new)
         event = Event("published", new.publication.published_at, new.id, old and old.id, new.publication)
         _turn(opened, event, new, state, settle_seconds)
@@ -135,6 +139,12 @@ def current(spark: SparkSettings) -> Publication | None:
     """What is published now; None if nothing is. `SparkError` if Spark cannot say."""
     known = events(spark)
     return _facts(known)[known[-1].publication_id] if known else None
+
+
+def kept_versions(spark: SparkSettings) -> list[str]:
+    """Ids of the whole versions that are kept, oldest first. `SparkError` if Spark cannot say."""
+    with session(spark) as opened:
+        return list(_state(opened).versions)
 
 
 def events(spark: SparkSettings) -> list[Event]:
@@ -232,25 +242,32 @@ def _table_of(name: str) -> Table:
 # Step 1: the version
 
 
-def _make_version(opened: Session, tables: Sequence[Table], facts: PublicationFacts, state: State) -> Version:
-    wanted = sorted(set(tables) - {PUBLICATIONS})
+def _make_version(
+    opened: Session, tables: Sequence[Table], facts: PublicationFacts, state: State, descriptions: Descriptions
+) -> Version:
+    wanted = sorted(set(tables) - {PUBLICATIONS, DICTIONARY})
     _refuse_missing(opened, wanted)
     schemas = _schemas(opened)
     publication_id = new_id(lambda name: opened.settings.version_schema(name) in schemas)
     opened.execute(f"create schema {sql.identifier(opened.settings.version_schema(publication_id))}")
     counts = _copy(opened, publication_id, wanted)
+    if descriptions:
+        rows = list(dictionary_rows(descriptions))
+        counts[DICTIONARY] = _add_table(opened, publication_id, DICTIONARY, DICTIONARY_COLUMNS, rows)
     earlier = list(_facts(state.events).values())
     publication = describe(publication_id, facts, counts, earlier)
-    counts[PUBLICATIONS] = _add_publications(opened, publication_id, [*earlier, publication])
+    rows = [known.values() for known in (*earlier, publication)]
+    counts[PUBLICATIONS] = _add_table(opened, publication_id, PUBLICATIONS, PUBLICATION_COLUMNS, rows)
     _verify(opened, publication_id, counts)
     return Version(publication, tuple(counts))
 
 
 def _refuse_missing(opened: Session, wanted: Sequence[Table]) -> None:
-    build = {layer: opened.settings.build_schema(layer) for layer in sorted({layer for layer, _ in wanted})}
+    built = {table: built_as(table) for table in wanted}
+    build = {layer: opened.settings.build_schema(layer) for layer in sorted({layer for layer, _ in built.values()})}
     there = _schemas(opened)
     found = {layer: _tables_in(opened, schema) if schema in there else [] for layer, schema in build.items()}
-    missing = [".".join(table) for table in wanted if table[1] not in found[table[0]]]
+    missing = [".".join(table) for table, (layer, name) in built.items() if name not in found[layer]]
     where = f"in the schemas {opened.settings.build_schema('*')}"
     if missing:
         raise PublicationError(f"The build {where} lacks {', '.join(missing)}. Refresh again, with FULL_REFRESH=1.")
@@ -262,18 +279,21 @@ def _copy(opened: Session, publication_id: str, tables: Sequence[Table]) -> dict
     """Copy tables of the build into the version; return how many rows each has in the build."""
 
     def copy(other: Session, table: Table) -> int:
-        source = sql.identifier(other.settings.build_schema(table[0]), table[1])
+        layer, name = built_as(table)
+        source = sql.identifier(other.settings.build_schema(layer), name)
         other.execute(f"create table {_relation(other, publication_id, table)} using iceberg as select * from {source}")
         return _count(other, source)
 
     return dict(zip(tables, opened.for_each(tables, copy), strict=True))
 
 
-def _add_publications(opened: Session, publication_id: str, publications: Sequence[Publication]) -> int:
-    """Add quality.publications to the version; return its number of rows."""
-    rows = sql.rows(PUBLICATION_COLUMNS, [publication.values() for publication in publications])
-    opened.execute(f"create table {_relation(opened, publication_id, PUBLICATIONS)} using iceberg as {rows}")
-    return len(publications)
+def _add_table(
+    opened: Session, publication_id: str, table: Table, kinds: Mapping[str, str], rows: Sequence[tuple[object, ...]]
+) -> int:
+    """Add a table that no model makes to the version; return its number of rows."""
+    query = sql.rows(kinds, rows)
+    opened.execute(f"create table {_relation(opened, publication_id, table)} using iceberg as {query}")
+    return len(rows)
 
 
 def _verify(opened: Session, publication_id: str, counts: Mapping[Table, int]) -> None:

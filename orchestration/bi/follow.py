@@ -1,0 +1,53 @@
+"""Having the copy for BI follow what is published, and telling what became of it."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+from collections.abc import Mapping
+
+from orchestration.bi.bi_settings import DSN, BiSettings
+from orchestration.engines.engine import Engine
+from orchestration.errors import CopyError, StickinessError
+
+_AGAIN = "What is published in the warehouse stands. The next make run or make rollback makes the copy again."
+
+
+def follow(engine: Engine, before: str | None, environ: Mapping[str, str] = os.environ) -> list[str]:
+    """Copy what is published now to the database that the environment names, if it names one; what to tell of it.
+
+    An error is told, never raised: the publication stands, whatever becomes of its copy.
+
+    Args:
+        engine: where the publication is; nothing else may publish meanwhile.
+        before: id of what was published before, which the copy should have been of.
+        environ: the environment.
+    """
+    try:
+        settings = BiSettings.from_environ(environ)
+        return [] if settings is None else _copy(engine, settings, before)
+    except StickinessError as error:
+        return [f"The copy in PostgreSQL could not be made, and is what it was before. {error}", _AGAIN]
+    except Exception as error:
+        # its text may hold what must not be shown
+        return [
+            f"The copy in PostgreSQL could not be made: a defect of the project, {type(error).__name__}.",
+            _AGAIN,
+        ]
+
+
+def _copy(engine: Engine, settings: BiSettings, before: str | None) -> list[str]:
+    if importlib.util.find_spec("psycopg") is None:
+        raise CopyError(f"{DSN} is set, but the package psycopg is not installed. `make run` installs it.")
+    from orchestration.bi.postgres import copied_publication, copy_publication
+
+    publication = engine.current()
+    if publication is None:
+        raise CopyError("Nothing is published.")
+    held = copied_publication(settings)
+    with engine.read_tables() as tables:
+        copy_publication(settings, publication, tables)
+    lines = [f"PostgreSQL: the schema {settings.schema} is a copy of {publication.publication_id}"]
+    if held is not None and held not in (before, publication.publication_id):
+        lines.append(f"It was behind until now: it held {held}, while {before or 'nothing'} was published.")
+    return lines
