@@ -4,7 +4,7 @@
 # a shell command, so spaces, quotes, dollar signs and non-ASCII letters are safe.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run check dev rollback sample coverage spark-up spark-down test test-long test-spark lint format lock bench bench-growth bench-fits bench-landing clean
+.PHONY: help setup run check dev dashboards rollback sample coverage spark-up spark-down test test-long test-spark lint format lock bench bench-growth bench-fits bench-landing clean
 
 # ---- settings -------------------------------------------------------------------------------------------------------
 
@@ -123,6 +123,9 @@ check: ## land and judge a raw folder in seconds, without building from it
 
 dev: ## Dagster's web interface on http://127.0.0.1:3000
 	@$(call with,$(engine)) && exec $(python) -m orchestration.cli dev --end-with-parent
+
+dashboards: ## the published boards on http://127.0.0.1:3001
+	@$(call with,$(engine)) && exec $(python) -m orchestration.cli dashboards
 
 rollback: ## publish the previous version again
 	@$(call with,$(engine)) && exec $(python) -m orchestration.cli rollback

@@ -1,4 +1,4 @@
-"""The commands behind `make run`, `make check`, `make rollback` and `make dev`: `python -m orchestration.cli refresh`.
+"""The commands behind `make run`, `check`, `rollback`, `dashboards` and `dev`: `python -m orchestration.cli refresh`.
 
 Exit status: 0 published (or rolled back, or nothing found that would be refused), 1 failed and nothing changed for
 readers, 3 another refresh is running.
@@ -116,6 +116,7 @@ def _parser() -> argparse.ArgumentParser:
     back.add_argument("--to", metavar="ID", help="a version to publish instead of the previous one")
     back.set_defaults(command=_rollback)
     commands.add_parser("check", help="land and judge the rows, build nothing").set_defaults(command=_check)
+    commands.add_parser("dashboards", help="serve the published boards").set_defaults(command=_dashboards)
     dev = commands.add_parser("dev", help="serve Dagster's web pages")
     dev.add_argument("--end-with-parent", action="store_true", help="end as soon as the process that started this does")
     dev.set_defaults(command=_dev)
@@ -162,6 +163,14 @@ def _show(sections: Sequence[Sequence[str]]) -> None:
     for section in sections:
         if section:
             _tell("\n" + "\n".join(section))
+
+
+def _dashboards(options: argparse.Namespace) -> int:
+    """Serve the boards of whatever is published, until told to end."""
+    from orchestration.boards.serve import serve
+
+    serve(load_engine(build_target(), warehouse_folder()).boards(), warehouse_folder())
+    return PUBLISHED
 
 
 def _dev(options: argparse.Namespace) -> int:
@@ -339,6 +348,7 @@ def _report(settings: Settings, run: Run, seconds: float) -> None:
         summary.empty_mart_lines(empty, absent),
         _warning_lines(settings.warehouse),
         deprecation_lines(deprecations(manifest)),
+        summary.board_lines(published.get("boards", [])),
         [*files.get("guard", []), *published.get("guard", []), *published.get("changes", [])],
         _published_lines(engine, _log(settings.warehouse)),
         summary.kpi_lines(kpis),
@@ -400,6 +410,9 @@ def _time_line(warehouse: Path, run: Run, seconds: float) -> str:
 def _published_lines(engine: Engine, log: Path) -> list[str]:
     publication = engine.current()
     lines = [f"{name:<11}{place}" for name, place in zip_longest(["Published:"], engine.places(), fillvalue="")]
+    boards = engine.boards()
+    if boards is not None:
+        lines.append(f"{'Boards:':<11}{boards / 'index.html'}")
     lines.append(f"{'Log:':<11}{log}")
     if publication is not None:
         lines.insert(

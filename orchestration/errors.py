@@ -58,5 +58,9 @@ class PublicationError(StickinessError):
     """A build could not be published, or there is nothing to roll back to."""
 
 
+class BoardError(StickinessError):
+    """A board file is wrong, or its query is; the data is published all the same."""
+
+
 class SparkError(StickinessError):
     """Spark cannot be reached, or refuses a statement."""

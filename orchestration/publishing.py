@@ -15,6 +15,7 @@ from orchestration.errors import PublicationError
 
 PUBLISHED_SCHEMAS = ("marts", "quality")
 PUBLICATIONS = ("quality", "publications")
+BOARDS_FOLDER = "dashboards"
 
 PUBLICATION_COLUMNS = {
     "publication_id": "VARCHAR",
@@ -98,6 +99,10 @@ class Publication:
     def from_json(text: str) -> Publication:
         """Read what `to_json` wrote; ValueError, KeyError or TypeError if it is something else, as read_publication."""
         return read_publication(json.loads(text))
+
+
+Beside = Callable[[Path, Path, Publication], None]
+"""Writes what readers find beside the tables into the folder of a version, from its database file."""
 
 
 @dataclass(frozen=True)

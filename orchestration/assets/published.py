@@ -9,6 +9,7 @@ from dagster import AssetExecutionContext, AssetsDefinition, MaterializeResult, 
 from dagster_dbt import get_asset_key_for_model
 
 from orchestration.assets.refresh import WRITER_POOL, RefreshConfig, raised_as_failure
+from orchestration.boards.beside import board_writer
 from orchestration.build_figures import ask_build, built_tables, files_seen_since
 from orchestration.contract import load_contract
 from orchestration.dbt_project import (
@@ -65,10 +66,12 @@ def build_published(dbt_models: AssetsDefinition, manifest: Mapping[str, Any], t
             told = _guard(manifest, settings, engine, facts, last, is_as_of_asked_for)
             replaced = replaced_company(engine.current(), company_id(settings))
             seen = 0 if last is None else files_seen_since(engine, manifest, last.published_at)
+            board_warnings: list[str] = []
             publication = engine.publish(
                 {table: keys.get(unique_id, ()) for unique_id, table in models.items()},
                 facts,
                 keep=int(settings.variable("publications_kept")),
+                beside=board_writer(settings, manifest, board_warnings),
             )
         announce("published", f"{publication.tables:>3} tables", time.monotonic() - begin)
         return MaterializeResult(
@@ -77,6 +80,7 @@ def build_published(dbt_models: AssetsDefinition, manifest: Mapping[str, Any], t
                 "tables": publication.tables,
                 "dagster/row_count": publication.rows,
                 "guard": told,
+                "boards": board_warnings,
                 "changes": change_lines(publication, last, replaced, seen),
             }
         )

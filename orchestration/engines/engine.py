@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime
+from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
 
 from orchestration.contract import Contract
 from orchestration.landing.land import Landing
-from orchestration.publishing import Event, Publication, PublicationFacts, Table
+from orchestration.publishing import Beside, Event, Publication, PublicationFacts, Table
 from orchestration.settings import Settings
 
 Answer = tuple[tuple[str, ...], list[tuple[Any, ...]]]
@@ -42,8 +43,17 @@ class Engine(Protocol):
     def upgrade(self) -> None:
         """Bring what an earlier release of the project has published to the names of this one."""
 
-    def publish(self, tables: Mapping[Table, Sequence[str]], facts: PublicationFacts, keep: int) -> Publication:
-        """Publish tables of the build, each with its key, in one atomic step; keep the last `keep` versions."""
+    def publish(
+        self,
+        tables: Mapping[Table, Sequence[str]],
+        facts: PublicationFacts,
+        keep: int,
+        beside: Beside | None = None,
+    ) -> Publication:
+        """Publish tables of the build, each with its key, in one atomic step; keep the last `keep` versions.
+
+        `beside` adds files to a version, where the versions of the engine are folders.
+        """
 
     def rollback(self, to: str | None) -> Publication:
         """Publish again the version before, or the one named."""
@@ -56,6 +66,9 @@ class Engine(Protocol):
 
     def read_published(self) -> AbstractContextManager[Ask]:
         """Ask what is published."""
+
+    def boards(self) -> Path | None:
+        """The folder of the published version's boards; None if it has none."""
 
     def places(self) -> list[str]:
         """Where readers find what is published, for a person."""

@@ -19,7 +19,7 @@ from orchestration.engines.engine import Answer, Ask
 from orchestration.errors import PublicationError, WarehouseError, shown
 from orchestration.faults import fault_of
 from orchestration.landing.land import Landing
-from orchestration.publishing import Event, Publication, PublicationFacts, Table
+from orchestration.publishing import BOARDS_FOLDER, Beside, Event, Publication, PublicationFacts, Table
 from orchestration.settings import Settings
 
 
@@ -63,8 +63,14 @@ class DuckDbEngine:
     def upgrade(self) -> None:
         publication.upgrade(self.warehouse)
 
-    def publish(self, tables: Mapping[Table, Sequence[str]], facts: PublicationFacts, keep: int) -> Publication:
-        return publication.publish(self.build_db, self.warehouse, facts, tables, keep)
+    def publish(
+        self,
+        tables: Mapping[Table, Sequence[str]],
+        facts: PublicationFacts,
+        keep: int,
+        beside: Beside | None = None,
+    ) -> Publication:
+        return publication.publish(self.build_db, self.warehouse, facts, tables, keep, beside)
 
     def rollback(self, to: str | None) -> Publication:
         return publication.rollback(self.warehouse, to)
@@ -98,6 +104,10 @@ class DuckDbEngine:
                     return []
 
             yield ask
+
+    def boards(self) -> Path | None:
+        folder = self.warehouse / "published" / BOARDS_FOLDER
+        return folder if folder.is_dir() else None
 
     def places(self) -> list[str]:
         return [str(publication.published_database(self.warehouse)), str(self.warehouse / "published" / "parquet")]

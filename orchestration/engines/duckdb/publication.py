@@ -28,6 +28,7 @@ from orchestration.errors import PublicationError, shown
 from orchestration.faults import aside, fault_of
 from orchestration.modes import make_open
 from orchestration.publishing import (
+    Beside,
     Event,
     Publication,
     PublicationFacts,
@@ -47,6 +48,7 @@ def publish(
     facts: PublicationFacts,
     tables: Mapping[Table, Sequence[str]] | None = None,
     keep: int = 5,
+    beside: Beside | None = None,
 ) -> Publication:
     """Publish the tables of the build, and keep the last `keep` versions that were published.
 
@@ -57,6 +59,7 @@ def publish(
         tables: what to publish, each with the key that its rows are sorted by (empty: by all columns); None: everything
             in the schemas marts and quality.
         keep: versions to keep, this one among them; at least 1.
+        beside: adds files to the version's folder before anybody reads it.
 
     Raises:
         PublicationError: nothing was published; what was published before still is.
@@ -68,7 +71,7 @@ def publish(
         version = warehouse / "versions" / publication_id
         folder = version.with_name(f"{publication_id}.tmp")
         with _removed_if_it_fails(warehouse, folder):
-            publication = make_version(build_db, folder, publication_id, facts, tables, ledger.publications())
+            publication = make_version(build_db, folder, publication_id, facts, tables, ledger.publications(), beside)
             complete(folder, version)
         with _removed_if_it_fails(warehouse, version):
             switch(warehouse, publication_id)

@@ -7,6 +7,7 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from pathlib import Path
 
 import numpy as np
 
@@ -16,7 +17,7 @@ from orchestration.engines.spark import publication, raw_tables
 from orchestration.engines.spark.connection import SparkSettings, session
 from orchestration.errors import SparkError
 from orchestration.landing.land import Landing
-from orchestration.publishing import PUBLISHED_SCHEMAS, Event, Publication, PublicationFacts, Table
+from orchestration.publishing import PUBLISHED_SCHEMAS, Beside, Event, Publication, PublicationFacts, Table
 from orchestration.settings import Settings
 
 
@@ -53,7 +54,15 @@ class SparkEngine:
         # nothing on Spark has changed its name
         pass
 
-    def publish(self, tables: Mapping[Table, Sequence[str]], facts: PublicationFacts, keep: int) -> Publication:
+    def publish(
+        self,
+        tables: Mapping[Table, Sequence[str]],
+        facts: PublicationFacts,
+        keep: int,
+        beside: Beside | None = None,
+    ) -> Publication:
+        # a version here is tables of a catalog: there is no folder that anything could stand in
+        del beside
         return publication.publish(self.settings, list(tables), facts, keep)
 
     def rollback(self, to: str | None) -> Publication:
@@ -80,6 +89,9 @@ class SparkEngine:
                     raise
 
             yield ask
+
+    def boards(self) -> Path | None:
+        return None
 
     def places(self) -> list[str]:
         return [f"{self.settings.published_schema(layer)} on {self.settings.address}" for layer in PUBLISHED_SCHEMAS]
