@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import altair as alt
+from altair.utils.schemapi import debug_mode
 
 from orchestration.boards.grammar import Tile
 
@@ -40,13 +41,17 @@ class Shown:
     formats: Mapping[str, str]
 
 
-def specification(tile: Tile, shown: Shown) -> dict[str, Any] | None:
-    """The chart of a tile as a JSON object; None for the kinds that the page writes as HTML."""
+def specification(tile: Tile, shown: Shown, *, validate: bool = False) -> dict[str, Any] | None:
+    """The chart of a tile as a JSON object; None for the kinds that the page writes as HTML.
+
+    Validation takes longer than all the rest of a board, so that only tests ask for it.
+    """
     draw = _CHARTS.get(tile.kind)
     if draw is None:
         return None
-    chart = draw(tile, shown)
-    spec = chart.properties(width="container", background="transparent").to_dict()
+    with debug_mode(validate):
+        chart = draw(tile, shown).properties(width="container", background="transparent")
+        spec = chart.to_dict(validate=validate)
     return {key: value for key, value in spec.items() if key != "config"}
 
 

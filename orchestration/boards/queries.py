@@ -70,9 +70,14 @@ def ask(connection: duckdb.DuckDBPyConnection, board: str, tile: Tile) -> Answer
     Raises:
         BoardError: the query fails, gives more than MAX_ROWS rows or ids of persons, or lacks a column of the chart.
     """
-    where = f"{board}.yml, tile {tile.id}"
+    answer = _run(connection, f"{board}.yml, tile {tile.id}", tile.query)
+    check(board, tile, answer)
+    return answer
+
+
+def _run(connection: duckdb.DuckDBPyConnection, where: str, query: str) -> Answer:
     try:
-        cursor = connection.execute(tile.query)
+        cursor = connection.execute(query)
         columns = tuple(Column(name, _kind(str(kind))) for name, kind, *_ in cursor.description)
         rows = cursor.fetchmany(MAX_ROWS + 1)
     except duckdb.Error as error:
@@ -82,12 +87,12 @@ def ask(connection: duckdb.DuckDBPyConnection, board: str, tile: Tile) -> Answer
             f"{where}: the query gives more than {MAX_ROWS:,} rows; expected at most that many. Aggregate, or add a "
             f"condition to its where."
         )
-    answer = Answer(columns, [[_plain(value) for value in row] for row in rows])
-    _check(where, tile, answer)
-    return answer
+    return Answer(columns, [[_plain(value) for value in row] for row in rows])
 
 
-def _check(where: str, tile: Tile, answer: Answer) -> None:
+def check(board: str, tile: Tile, answer: Answer) -> None:
+    """BoardError unless an answer has what the chart of a tile needs, and nothing of persons."""
+    where = f"{board}.yml, tile {tile.id}"
     names = answer.names()
     of_persons = [name for name in names if _OF_PERSONS.search(name)]
     if of_persons:

@@ -13,7 +13,7 @@ from pathlib import Path
 from orchestration.boards.grammar import Board, board_files, read_board
 from orchestration.boards.labels import MartLabels
 from orchestration.boards.pages import STATIC, Link, Site, board_page, error_page
-from orchestration.boards.queries import Answer, ask, open_published
+from orchestration.boards.queries import Answer, ask, check, open_published
 from orchestration.errors import BoardError, StickinessError
 
 INDEX = "index.html"
@@ -74,8 +74,10 @@ def _answers(database: Path, board: Board) -> dict[str, Answer]:
     answers: dict[str, Answer] = {}
     with open_published(database) as connection:
         for tile in board.tiles:
-            # each tile is checked against its rows, though tiles with the same query share them
-            answers[tile.query] = ask(connection, board.name, tile)
+            if tile.query in answers:
+                check(board.name, tile, answers[tile.query])
+            else:
+                answers[tile.query] = ask(connection, board.name, tile)
     return answers
 
 
