@@ -91,7 +91,11 @@ def _color(tile: Tile, legend: bool = True) -> dict[str, Any]:
     series = _role(tile, "series")
     if series is None:
         return {}
-    place = alt.Legend(orient="bottom", title=None, columns=3, symbolType="square", labelLimit=140) if legend else None
+    place = (
+        alt.Legend(orient="bottom", title=None, columns=3, symbolType="square", symbolOpacity=1, labelLimit=140)
+        if legend
+        else None
+    )
     return {"color": alt.Color(series, type="nominal", sort=None, title=f"label:{series}", legend=place)}
 
 
@@ -128,7 +132,7 @@ def _target(tile: Tile, shown: Shown) -> list[alt.Chart]:
 def _line(tile: Tile, shown: Shown) -> alt.LayerChart:
     y = tile.roles["y"]
     x, color = _x(tile, shown), _color(tile)
-    layers = _band(tile, x, color, "monotone")
+    layers = _band(tile, x, color, "linear")
     layers.append(_base().mark_line(strokeWidth=2).encode(x=x, y=_y(shown, y), **color))
     hollow = alt.condition(_IS_OK, alt.value(1), alt.value(0))
     points = _base().mark_point(filled=False, size=34, strokeWidth=1.5)
@@ -167,17 +171,22 @@ def _area(tile: Tile, shown: Shown) -> alt.Chart:
     y = tile.roles["y"]
     stacked = _y(shown, y, zero=True)
     stacked.stack = "zero"
-    area = (
-        _base()
-        .mark_area(opacity=0.85)
-        .encode(x=_x(tile, shown), y=stacked, **_color(tile), tooltip=_tooltip(tile, shown))
-    )
+    area = _base().mark_area(opacity=0.85)
+    # from below in the order of the rows
+    order = alt.Order("_order", type="quantitative")
+    area = area.encode(x=_x(tile, shown), y=stacked, order=order, **_color(tile), tooltip=_tooltip(tile, shown))
     return area.properties(height=260)
+
+
+def _categories(shown: Shown, column: str) -> alt.Y:
+    # names speak for themselves, numbers do not
+    title = None if shown.kinds[column] == "text" else f"label:{column}"
+    return alt.Y(column, type="nominal", sort=None, title=title, axis=alt.Axis(ticks=False, domain=False))
 
 
 def _bars(tile: Tile, shown: Shown) -> alt.LayerChart:
     category, value = tile.roles["category"], tile.roles["y"]
-    y = alt.Y(category, type="nominal", sort=None, title=None, axis=alt.Axis(labelLimit=150, ticks=False, domain=False))
+    y = _categories(shown, category)
     pale = alt.condition(_IS_OK, alt.value(0.9), alt.value(_PALE))
     x = alt.X(
         value,
@@ -207,7 +216,7 @@ def _whiskers(tile: Tile, y: alt.Y) -> list[alt.Chart]:
 
 def _forest(tile: Tile, shown: Shown) -> alt.LayerChart:
     category, effect = tile.roles["category"], tile.roles["effect"]
-    y = alt.Y(category, type="nominal", sort=None, title=None, axis=alt.Axis(labelLimit=190, ticks=False, domain=False))
+    y = _categories(shown, category)
     x = alt.X(
         effect,
         type="quantitative",
@@ -221,30 +230,21 @@ def _forest(tile: Tile, shown: Shown) -> alt.LayerChart:
 
 
 def _heat(tile: Tile, shown: Shown) -> alt.LayerChart:
+    # the page writes both axes and the figures, which Vega would take for moments or for numbers of another language
     x, y, value = tile.roles["x"], tile.roles["y"], tile.roles["value"]
-    at_x = alt.X(
-        x,
-        type="ordinal",
-        sort=None,
-        title=f"label:{x}",
-        axis=alt.Axis(orient="top", labelAngle=0, ticks=False, domain=False),
-    )
-    at_y = alt.Y(
-        y, type="ordinal", sort=None, title=f"label:{y}", axis=alt.Axis(ticks=False, domain=False, labelLimit=150)
-    )
+    across = alt.Axis(orient="top", labelAngle=-35 if _type(shown, x) == "nominal" else 0, ticks=False, domain=False)
+    at_x = alt.X("_x", type="ordinal", sort=None, title=f"label:{x}", axis=across)
+    down = alt.Axis(ticks=False, domain=False, labelLimit=150)
+    at_y = alt.Y("_y", type="ordinal", sort=None, title=f"label:{y}", axis=down)
     color = alt.Color(value, type="quantitative", legend=None, scale=alt.Scale(scheme="blues", zero=True))
     pale = alt.condition(_IS_OK, alt.value(1), alt.value(_PALE))
-    cells = (
-        _base().mark_rect(stroke=None).encode(x=at_x, y=at_y, color=color, opacity=pale, tooltip=_tooltip(tile, shown))
-    )
-    ink = alt.condition("datum._strong && datum._state === 'ok'", alt.value("#ffffff"), alt.value("#1b1f24"))
-    how = {"percent": ".0%"}.get(shown.formats[value], D3_FORMATS.get(shown.formats[value], ",.0f"))
+    cells = _base().mark_rect().encode(x=at_x, y=at_y, color=color, opacity=pale, tooltip=_tooltip(tile, shown))
     figures = (
-        _base()
-        .mark_text(fontSize=11)
-        .encode(x=at_x, y=at_y, text=alt.Text(value, type="quantitative", format=how), color=ink)
+        _base().mark_text(fontSize=11, style="figure").encode(x=at_x, y=at_y, text=alt.Text("_text", type="nominal"))
     )
-    return alt.layer(cells, figures).properties(height=alt.Step(24))
+    strong = figures.transform_filter("datum._strong").encode(color=alt.value("#ffffff"))
+    weak = figures.transform_filter("!datum._strong").encode(color=alt.value("#1b1f24"))
+    return alt.layer(cells, weak, strong).properties(height=alt.Step(24))
 
 
 def _funnel(tile: Tile, shown: Shown) -> alt.LayerChart:
@@ -253,16 +253,17 @@ def _funnel(tile: Tile, shown: Shown) -> alt.LayerChart:
         _base()
         .transform_window(first=f"first_value({value})")
         .transform_calculate(
-            share=f"format(datum.{value} / datum.first, '.1%')", figure=f"format(datum.{value}, ',.0f')"
+            told=f"format(datum.{value}, ',.0f') + ' (' + format(datum.{value} / datum.first, '.1%') + ')'",
+            # room for the text beside the longest bar
+            reach="datum.first * 1.35",
         )
     )
-    base = base.transform_calculate(told="datum.figure + '  (' + datum.share + ')'")
-    y = alt.Y(stage, type="nominal", sort=None, title=None, axis=alt.Axis(labelLimit=150, ticks=False, domain=False))
-    x = alt.X(value, type="quantitative", title=None, axis=None, scale=alt.Scale(padding=90, nice=False))
+    y = _categories(shown, stage)
+    x = alt.X(value, type="quantitative", title=None, axis=None)
     bars = base.mark_bar(height={"band": 0.7}).encode(x=x, y=y, tooltip=_tooltip(tile, shown))
-    return alt.layer(
-        bars, base.mark_text(align="left", dx=6, style="figure").encode(x=x, y=y, text="told:N")
-    ).properties(height=alt.Step(38))
+    figures = base.mark_text(align="left", dx=6, style="figure").encode(x=x, y=y, text=alt.Text("told", type="nominal"))
+    room = base.mark_point(opacity=0).encode(x=alt.X("reach", type="quantitative"), y=y)
+    return alt.layer(bars, figures, room).properties(height=alt.Step(36))
 
 
 def _distribution(tile: Tile, shown: Shown) -> alt.Chart:
@@ -287,7 +288,7 @@ def _calibration(tile: Tile, shown: Shown) -> alt.LayerChart:
         predicted,
         type="quantitative",
         title=f"label:{predicted}",
-        scale=alt.Scale(zero=True),
+        scale=alt.Scale(zero=False),
         axis=alt.Axis(format=_axis_format(shown, predicted), tickCount=5),
     )
     # the diagonal: what was predicted happened
@@ -302,7 +303,7 @@ def _calibration(tile: Tile, shown: Shown) -> alt.LayerChart:
     points = (
         _base()
         .mark_point(filled=True, size=70)
-        .encode(x=x, y=_y(shown, observed, zero=True), opacity=hollow, **_color(tile), tooltip=_tooltip(tile, shown))
+        .encode(x=x, y=_y(shown, observed), opacity=hollow, **_color(tile), tooltip=_tooltip(tile, shown))
     )
     return alt.layer(line, *spans, points).properties(height=280)
 

@@ -14,7 +14,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoes
 from orchestration.boards.charts import Shown, specification
 from orchestration.boards.grammar import LANGUAGES, Board, Text, Tile
 from orchestration.boards.labels import MartLabels, format_of, label_of
-from orchestration.boards.queries import Answer, coded
+from orchestration.boards.queries import Answer, Column, coded
 from orchestration.boards.strings import STRINGS
 
 _HERE = Path(__file__).parent
@@ -108,6 +108,8 @@ def _tile(board: str, tile: Tile, answer: Answer, place: int, labels: MartLabels
     names = answer.names()
     hidden = {f"{name}_{language}" for name in coded(names) for language in LANGUAGES}
     columns = [column for column in answer.columns if column.name not in hidden]
+    # a column with labels is what they say, whatever its codes are
+    columns = [Column(column.name, "text") if column.name in coded(names) else column for column in columns]
     formats = {column.name: format_of(tile, column) for column in columns}
     shown = Shown({column.name: column.kind for column in columns}, formats)
     return {

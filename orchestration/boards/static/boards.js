@@ -9,6 +9,7 @@
   const SOFT = { light: "#57606a", dark: "#a7b0ba" };
   const LINE = { light: "#e3e6ea", dark: "#343b44" };
   const MOST_BANDS = 3;
+  const ERRORS_ONLY = 1;
   const holder = document.getElementById("data");
   const data = holder ? JSON.parse(holder.textContent) : null;
   const remembered = (name) => { try { return localStorage.getItem(`stickiness-${name}`); } catch { return null; } };
@@ -93,7 +94,9 @@
       if (!found.length && filter.default !== null && wanted !== filter.default) {
         found = match(filter.default);
         if (found.length) notes.push(say("not_cut"));
-      } else if (!found.length && notes.length) continue;
+      }
+      // a company may not have the value that a board begins with
+      if (!found.length && filter.default !== null && left.length) found = match(String(left[0].codes[filter.column]));
       left = found;
     }
     return left;
@@ -101,7 +104,9 @@
   function rowsOf(tile) {
     const notes = [];
     const all = sets[tile.set];
-    const board = data.filters.filter((filter) => has(tile, filter.column));
+    // a filter of the tile stands for the board's of the same column
+    const own = new Set(tile.filters.map((filter) => filter.column));
+    const board = data.filters.filter((filter) => has(tile, filter.column) && !own.has(filter.column));
     let rows = keep(all, board, state.board, notes);
     rows = keep(rows, tile.filters, state.tiles[tile.id] || {}, notes);
     return { rows, notes, isEmpty: !all.length };
@@ -148,7 +153,8 @@
       for (const option of offered) select.append(element("option", { value: option.code }, text(option)));
       const wanted = (chosen[filter.column] || {}).value ?? filter.default ?? "";
       select.value = wanted;
-      if (select.value !== wanted && chosen[filter.column]) { delete chosen[filter.column]; select.value = filter.default ?? ""; }
+      if (select.value !== wanted) { delete chosen[filter.column]; select.value = filter.default ?? ""; }
+      if (select.selectedIndex < 0) select.selectedIndex = 0;
       select.disabled = isFixed;
       select.addEventListener("change", () => {
         chosen[filter.column] = { value: select.value };
@@ -177,7 +183,7 @@
       view: { stroke: null },
       mark: { color: PALETTES[theme][0] },
       range: { category: PALETTES[theme] },
-      axis: { ...words, gridColor: LINE[theme], domainColor: SOFT[theme], tickColor: SOFT[theme], labelLimit: innerWidth < 600 ? 100 : 180 },
+      axis: { ...words, gridColor: LINE[theme], domainColor: SOFT[theme], tickColor: SOFT[theme], labelLimit: innerWidth < 600 ? 120 : 210 },
       legend: words,
       style: { whisker: { stroke: INK[theme] }, figure: { fill: INK[theme], fontSize: 12 } },
     };
@@ -195,21 +201,53 @@
     const bands = !series || new Set(rows.map((row) => row.codes[series])).size <= MOST_BANDS;
     const value = tile.roles.value;
     const greatest = value ? Math.max(...rows.map((row) => row.codes[value] ?? 0)) : 0;
+    const places = new Map();
+    for (const row of rows) if (series && !places.has(row.codes[series])) places.set(row.codes[series], places.size);
     return rows.map((row) => {
       const told = Object.fromEntries(names.map((name) => [name, shown(row, name)]));
-      if (tile.kind === "heat") for (const name of [tile.roles.x, tile.roles.y]) told[name] = written(told[name], tile.columns[name].format);
-      return { ...told, _state: rowState(tile, row), _bands: bands, _strong: value ? row.codes[value] > greatest * 0.55 : false };
+      const state = rowState(tile, row);
+      if (tile.kind === "heat") {
+        const cell = (role) => written(told[tile.roles[role]], tile.columns[tile.roles[role]].format);
+        const empty = state === "immature" ? "·" : "";
+        const text = tile.columns[value].format === "percent" ? `${Math.round(row.codes[value] * 100)}%` : cell("value");
+        Object.assign(told, { _x: cell("x"), _y: cell("y"), _text: row.codes[value] === null ? empty : text });
+      }
+      return { ...told, _state: state, _order: series ? places.get(row.codes[series]) : 0, _bands: bands, _strong: value ? row.codes[value] > greatest * 0.55 : false };
     });
+  }
+  // numbers and days in their order; two axes of the same codes in the same order
+  function orderHeat(tile, spec, rows, values) {
+    const { x, y } = tile.roles;
+    const order = (column, texts) => {
+      const found = new Map(rows.map((row, place) => [texts[place], row.codes[column]]));
+      if (tile.columns[column].kind === "text") return [...found.keys()];
+      return [...found.entries()].sort((a, b) => compare(a[1], b[1])).map(([text]) => text);
+    };
+    let down = order(y, values.map((row) => row._y));
+    let across = order(x, values.map((row) => row._x));
+    if (tile.columns[x].kind === "text" && down.some((text) => across.includes(text))) {
+      down = [...down, ...across.filter((text) => !down.includes(text))];
+      across = down.filter((text) => across.includes(text));
+      down = down.filter((text) => values.some((row) => row._y === text));
+      spec.padding = { left: 5, top: 5, bottom: 5, right: 70 };
+    }
+    for (const layer of spec.layer) Object.assign(layer.encoding.x, { sort: across }) && Object.assign(layer.encoding.y, { sort: down });
   }
   const drawings = new Map();
   async function drawChart(tile, place, rows) {
     const turn = (drawings.get(tile.id) || 0) + 1;
     drawings.set(tile.id, turn);
     const spec = translated(tile.spec, tile);
-    spec.data = { name: "rows", values: chartRows(tile, rows) };
+    const values = chartRows(tile, rows);
+    spec.data = { name: "rows", values };
+    if (tile.kind === "heat") orderHeat(tile, spec, rows, values);
     spec.autosize = { type: "fit-x", contains: "padding" };
     const columns = innerWidth < 600 ? 2 : 4;
-    const legends = JSON.stringify(spec).replaceAll('"columns":3', `"columns":${columns}`);
+    const series = tile.roles.series ? new Set(rows.map((row) => row.codes[tile.roles.series])).size : 1;
+    const legends = JSON.parse(JSON.stringify(spec), (key, value) => {
+      if (key !== "legend" || !value) return value;
+      return series > 1 ? { ...value, columns } : null;
+    });
     const chart = element("div", { class: "chart", role: "img", "aria-label": `${tile.title[state.language]}: ${say("chart_of")}` });
     if (tile.kind === "heat") {
       const across = new Set(rows.map((row) => row.codes[tile.roles.x])).size;
@@ -219,7 +257,7 @@
     const isScrolled = chart.scrollWidth > place.clientWidth + 1;
     if (isScrolled) { place.setAttribute("tabindex", "0"); place.setAttribute("role", "region"); place.setAttribute("aria-label", tile.title[state.language]); }
     else for (const name of ["tabindex", "role", "aria-label"]) place.removeAttribute(name);
-    const result = await vegaEmbed(chart, JSON.parse(legends), { actions: false, renderer: "svg", config: config(), tooltip: { theme: isDark() ? "dark" : "light" } });
+    const result = await vegaEmbed(chart, legends, { actions: false, renderer: "svg", logLevel: ERRORS_ONLY, config: config(), tooltip: { theme: isDark() ? "dark" : "light" } });
     if (drawings.get(tile.id) !== turn) result.finalize();
     else for (const svg of chart.querySelectorAll("svg")) svg.setAttribute("aria-hidden", "true");
   }
@@ -237,7 +275,7 @@
     const list = element("dl");
     const entry = (name, text, kind = null) => list.append(element("dt", {}, name), element("dd", { class: kind }, text));
     const isGood = (change) => (change === 0 ? null : (change > 0) === (tile.better === "up") ? "good" : "bad");
-    if (low && last.codes[low] !== null) entry("95%", `${written(last.codes[low], format)} – ${written(last.codes[high], format)}`);
+    if (low && last.codes[low] !== null) entry(say("interval_short"), `${written(last.codes[low], format)} – ${written(last.codes[high], format)}`);
     const aim = typeof target === "string" ? last.codes[target] : target;
     if (aim !== undefined && aim !== null) {
       const met = tile.better === "up" ? last.codes[value] >= aim : last.codes[value] <= aim;
@@ -256,9 +294,11 @@
     if (rowState(tile, last) === "small") list.append(element("dt", {}, say("state")), element("dd", {}, say("state_small")));
   }
   function makeTable(tile, rows) {
-    const columns = Object.keys(tile.columns).filter((column) => column !== tile.roles.mature);
+    // what a filter has settled is the same in every row
+    const settled = new Set(tile.kind === "table" ? tile.filters.filter((filter) => filter.kind === "select").map((filter) => filter.column) : []);
+    const columns = Object.keys(tile.columns).filter((column) => column !== tile.roles.mature && !settled.has(column));
     const states = rows.map((row) => rowState(tile, row));
-    const hasState = Boolean(tile.roles.mature || tile.roles.n);
+    const hasState = states.some((found) => found !== "ok");
     const greatest = Object.fromEntries(tile.bars.map((column) => [column, Math.max(0, ...rows.map((row) => row.codes[column] ?? 0))]));
     const head = element("tr", {}, ...columns.map((column) => element("th", { scope: "col", class: isNumber(tile, column) ? "number" : null }, label(tile, column))));
     if (hasState) head.append(element("th", { scope: "col" }, say("state")));
@@ -312,7 +352,8 @@
       const counts = tile.roles.n ? rows.map((row) => row.codes[tile.roles.n]).filter((count) => count !== null) : [];
       if (counts.length) {
         const [least, most] = [Math.min(...counts), Math.max(...counts)].map((count) => written(count, "integer"));
-        parts.push(`${say("n")}: ${label(tile, tile.roles.n)} ${least === most ? least : `${least}–${most}`} ${say("per_figure")}`);
+        const range = least === most ? least : `${least}–${most}`;
+        parts.push(say("n_of").replace("{label}", label(tile, tile.roles.n)).replace("{range}", range));
       }
       if (tile.roles.low) {
         const series = tile.roles.series ? new Set(rows.map((row) => row.codes[tile.roles.series])).size : 1;
@@ -335,7 +376,7 @@
     const figure = section.querySelector(".figure");
     const details = section.querySelector("details");
     drawNotes(tile, section.querySelector(".notes"), rows, notes);
-    details.hidden = !rows.length;
+    details.hidden = !rows.length || tile.kind === "table";
     const table = details.querySelector(".rows");
     if (details.open) drawTable(tile, table, rows);
     else table.replaceChildren();
@@ -346,7 +387,7 @@
       return null;
     }
     if (tile.kind === "kpi") return drawKpi(tile, figure, rows);
-    if (tile.kind === "table") { figure.replaceChildren(makeTable(tile, rows)); return null; }
+    if (tile.kind === "table") { drawTable(tile, figure, rows); return null; }
     return drawChart(tile, figure, rows);
   }
   async function draw() {
@@ -367,7 +408,13 @@
       reset.addEventListener("click", () => { state.board = {}; state.tiles = {}; changed(); });
       form.append(reset);
     }
-    await Promise.all(data.tiles.map(drawTile));
+    await Promise.all(data.tiles.map(async (tile) => {
+      try { await drawTile(tile); } catch (error) {
+        // one chart that fails leaves the others, and its own table
+        console.error(error);
+        document.querySelector(`#tile-${tile.id} .figure`).replaceChildren(element("p", { class: "empty" }, say("chart_failed")));
+      }
+    }));
     document.documentElement.dataset.ready = "yes";
   }
 
