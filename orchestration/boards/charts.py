@@ -211,7 +211,7 @@ def _whiskers(tile: Tile, y: alt.Y) -> list[alt.Chart]:
     low, high = _role(tile, "low"), _role(tile, "high")
     if low is None or high is None:
         return []
-    return [_base().mark_rule(strokeWidth=2, style="whisker").encode(x=alt.X(low, type="quantitative"), x2=high, y=y)]
+    return [_base().mark_rule(strokeWidth=2).encode(x=alt.X(low, type="quantitative"), x2=high, y=y)]
 
 
 def _forest(tile: Tile, shown: Shown) -> alt.LayerChart:
@@ -239,9 +239,7 @@ def _heat(tile: Tile, shown: Shown) -> alt.LayerChart:
     color = alt.Color(value, type="quantitative", legend=None, scale=alt.Scale(scheme="blues", zero=True))
     pale = alt.condition(_IS_OK, alt.value(1), alt.value(_PALE))
     cells = _base().mark_rect().encode(x=at_x, y=at_y, color=color, opacity=pale, tooltip=_tooltip(tile, shown))
-    figures = (
-        _base().mark_text(fontSize=11, style="figure").encode(x=at_x, y=at_y, text=alt.Text("_text", type="nominal"))
-    )
+    figures = _base().mark_text(fontSize=11).encode(x=at_x, y=at_y, text=alt.Text("_text", type="nominal"))
     strong = figures.transform_filter("datum._strong").encode(color=alt.value("#ffffff"))
     weak = figures.transform_filter("!datum._strong").encode(color=alt.value("#1b1f24"))
     return alt.layer(cells, weak, strong).properties(height=alt.Step(24))
@@ -255,13 +253,13 @@ def _funnel(tile: Tile, shown: Shown) -> alt.LayerChart:
         .transform_calculate(
             told=f"format(datum.{value}, ',.0f') + ' (' + format(datum.{value} / datum.first, '.1%') + ')'",
             # room for the text beside the longest bar
-            reach="datum.first * 1.35",
+            reach="datum.first * (1 + 120 / max(width - 120, 60))",
         )
     )
     y = _categories(shown, stage)
     x = alt.X(value, type="quantitative", title=None, axis=None)
     bars = base.mark_bar(height={"band": 0.7}).encode(x=x, y=y, tooltip=_tooltip(tile, shown))
-    figures = base.mark_text(align="left", dx=6, style="figure").encode(x=x, y=y, text=alt.Text("told", type="nominal"))
+    figures = base.mark_text(align="left", dx=6).encode(x=x, y=y, text=alt.Text("told", type="nominal"))
     room = base.mark_point(opacity=0).encode(x=alt.X("reach", type="quantitative"), y=y)
     return alt.layer(bars, figures, room).properties(height=alt.Step(36))
 
@@ -296,9 +294,7 @@ def _calibration(tile: Tile, shown: Shown) -> alt.LayerChart:
     low, high = _role(tile, "low"), _role(tile, "high")
     spans = []
     if low is not None and high is not None:
-        spans = [
-            _base().mark_rule(strokeWidth=1.5, style="whisker").encode(x=x, y=alt.Y(low, type="quantitative"), y2=high)
-        ]
+        spans = [_base().mark_rule(strokeWidth=1.5).encode(x=x, y=alt.Y(low, type="quantitative"), y2=high)]
     hollow = alt.condition(_IS_OK, alt.value(0.9), alt.value(_PALE))
     points = (
         _base()

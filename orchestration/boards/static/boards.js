@@ -185,7 +185,8 @@
       range: { category: PALETTES[theme] },
       axis: { ...words, gridColor: LINE[theme], domainColor: SOFT[theme], tickColor: SOFT[theme], labelLimit: innerWidth < 600 ? 120 : 210 },
       legend: words,
-      style: { whisker: { stroke: INK[theme] }, figure: { fill: INK[theme], fontSize: 12 } },
+      rule: { color: INK[theme] },
+      text: { color: INK[theme], fontSize: 12 },
     };
   }
   // titles are the labels of columns
@@ -242,7 +243,7 @@
     spec.data = { name: "rows", values };
     if (tile.kind === "heat") orderHeat(tile, spec, rows, values);
     spec.autosize = { type: "fit-x", contains: "padding" };
-    const columns = innerWidth < 600 ? 2 : 4;
+    const columns = innerWidth < 600 ? 2 : 5;
     const series = tile.roles.series ? new Set(rows.map((row) => row.codes[tile.roles.series])).size : 1;
     const legends = JSON.parse(JSON.stringify(spec), (key, value) => {
       if (key !== "legend" || !value) return value;
