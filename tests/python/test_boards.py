@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 import re
 import shutil
-from collections.abc import Callable
+import stat
+import threading
+from collections.abc import Callable, Iterator
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -13,12 +16,22 @@ from typing import Any
 import duckdb
 import pytest
 import yaml
+from conftest import STARTED_AT, Dbt, PublishedBoards, World
 
-from orchestration.boards.grammar import read_board
+from orchestration.boards.beside import board_writer
+from orchestration.boards.charts import Shown, specification
+from orchestration.boards.grammar import KINDS, board_files, read_board
+from orchestration.boards.labels import format_of
 from orchestration.boards.pages import Site, script_json
-from orchestration.boards.queries import MAX_ROWS
+from orchestration.boards.queries import MAX_ROWS, ask, open_published
+from orchestration.boards.serve import board_server, serve
 from orchestration.boards.site import Boards, render_site
-from orchestration.errors import BoardError
+from orchestration.dbt_project import read_json
+from orchestration.engines.duckdb.build import build_database
+from orchestration.engines.duckdb.publication import publish
+from orchestration.errors import BoardError, SettingsError
+from orchestration.publishing import PublicationFacts
+from orchestration.settings import ROOT, WAREHOUSE_DIR, load_settings
 
 HOSTILE = "</script><img src=x onerror=alert(1)>"
 BOTH = {"en": "A title", "zh": "标题"}
@@ -243,3 +256,124 @@ def test_a_page_asks_nobody_for_anything(render: Callable[..., Any]) -> None:
         *("data:,", "assets/boards.css", "assets/vega.js", "assets/boards.js", "index.html"),
     ]
     assert sorted(path.name for path in (site / "assets").iterdir()) == ["boards.css", "boards.js", "vega.js"]
+
+
+# ---- the boards of the project ---------------------------------------------------------------------------------------
+
+SHIPPED = [read_board(path) for path in board_files(ROOT / "dashboards")]
+MEGABYTES = 2_000_000
+
+
+def test_every_kind_of_chart_is_used_by_a_board_of_the_project() -> None:
+    assert {tile.kind for board in SHIPPED for tile in board.tiles} == set(KINDS)
+
+
+def test_a_tile_names_the_marts_that_it_reads_and_no_column_of_a_person() -> None:
+    personal = re.compile(r"\b(?:full_name|email|phone|birth_date|raw_row|\w*customer_id|member_id)\b")
+    for shown in SHIPPED:
+        for tile in shown.tiles:
+            read = set(re.findall(r"\b(?:marts|quality)\.(\w+)", tile.query))
+            assert set(tile.marts) <= read, f"{shown.name}, {tile.id}"
+            assert not personal.search(tile.query), f"{shown.name}, {tile.id}"
+
+
+@pytest.mark.worlds
+@pytest.mark.xdist_group("sample")
+def test_every_board_of_the_project_is_made_for_the_sample_company(sample_boards: PublishedBoards) -> None:
+    assert sample_boards.warnings == []
+    pages = sorted(sample_boards.site.glob("*.html"))
+    assert len(pages) == len(SHIPPED)
+    for page in pages:
+        assert page.stat().st_size < MEGABYTES
+        sets = json.loads(Tags(page.read_text(encoding="utf-8")).data)["sets"]
+        assert all(found["rows"] for found in sets), page.name
+
+
+@pytest.mark.worlds
+@pytest.mark.xdist_group("sample")
+def test_every_chart_is_one_that_vega_lite_knows(sample_boards: PublishedBoards) -> None:
+    with open_published(sample_boards.folder / "stickiness.duckdb") as connection:
+        for shown in SHIPPED:
+            for tile in shown.tiles:
+                columns = ask(connection, shown.name, tile).columns
+                formats = {column.name: format_of(tile, column) for column in columns}
+                specification(tile, Shown({column.name: column.kind for column in columns}, formats), validate=True)
+
+
+@pytest.mark.worlds
+@pytest.mark.xdist_group("sample")
+def test_boards_are_readable_by_all_and_go_back_with_their_version(
+    sample_boards: PublishedBoards, tmp_path: Path
+) -> None:
+    for path in [sample_boards.site, *sample_boards.site.rglob("*")]:
+        assert stat.S_IMODE(path.stat().st_mode) == (0o755 if path.is_dir() else 0o444)
+    # the folder of a version holds its boards, so that the link `published` takes them along
+    assert sample_boards.site.resolve().parent.parent.name == "versions"
+
+
+@pytest.mark.worlds
+def test_every_board_is_made_for_a_company_without_data(empty_world: World, dbt: Dbt, tmp_path: Path) -> None:
+    _ = dbt.manifest
+    warnings: list[str] = []
+    publish(
+        build_database(empty_world.settings.warehouse),
+        tmp_path,
+        PublicationFacts(None, "test", 0, 0, STARTED_AT),
+        beside=board_writer(empty_world.settings, read_json(dbt.target / "manifest.json"), warnings),
+    )
+    assert warnings == []
+
+
+# ---- the publication -------------------------------------------------------------------------------------------------
+
+
+def test_boards_that_cannot_be_made_stop_no_publication(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    build = tmp_path / "build.duckdb"
+    with duckdb.connect(str(build)) as connection:
+        connection.execute("create schema marts")
+        connection.execute("create table marts.sales as select 1 as orders")
+
+    def full(*_: object) -> list[str]:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("orchestration.boards.site.render_site", full)
+    settings = load_settings({"STICKINESS_RAW_DIR": str(tmp_path), WAREHOUSE_DIR: str(tmp_path / "warehouse")})
+    warnings: list[str] = []
+    facts = PublicationFacts(None, "test", 0, 0, STARTED_AT)
+    publish(build, settings.warehouse, facts, beside=board_writer(settings, {"nodes": {}}, warnings))
+    assert (settings.warehouse / "published" / "stickiness.duckdb").exists()
+    assert not (settings.warehouse / "published" / "dashboards").exists()
+    assert warnings == ["boards: none could be made (OSError: [Errno 28] No space left on device)"]
+
+
+# ---- serving ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def served(folder: Path) -> Iterator[int]:
+    (folder / "index.html").write_text("boards", encoding="utf-8")
+    (folder / "inner").mkdir()
+    with board_server(folder, {}) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        assert server.server_address[0] == "127.0.0.1"
+        yield server.server_address[1]
+        server.shutdown()
+
+
+@pytest.mark.parametrize(
+    ("path", "host", "status"),
+    [("/", "127.0.0.1", 200), ("/", "localhost:3001", 200), ("/", "evil.example", 403), ("/inner/", "localhost", 404)],
+)
+def test_boards_are_served_under_this_machines_names_alone(served: int, path: str, host: str, status: int) -> None:
+    connection = http.client.HTTPConnection("127.0.0.1", served)
+    connection.request("GET", path, headers={"Host": host})
+    answer = connection.getresponse()
+    assert answer.status == status
+    assert (b"boards" in answer.read()) == (status == 200)
+
+
+def test_a_port_that_is_none_and_a_folder_without_boards_are_told(folder: Path) -> None:
+    with pytest.raises(SettingsError, match="STICKINESS_BOARDS_PORT is 'x', which is no port"):
+        board_server(folder, {"STICKINESS_BOARDS_PORT": "x"})
+    with pytest.raises(BoardError, match="No boards are published in"):
+        serve(None, folder)
