@@ -21,7 +21,7 @@ from conftest import STARTED_AT, Dbt, PublishedBoards, World
 from orchestration.boards.beside import board_writer
 from orchestration.boards.charts import Shown, specification
 from orchestration.boards.grammar import KINDS, board_files, read_board
-from orchestration.boards.labels import format_of
+from orchestration.boards.labels import format_of, mart_labels
 from orchestration.boards.pages import Site, script_json
 from orchestration.boards.queries import MAX_ROWS, ask, open_published
 from orchestration.boards.serve import board_server, serve
@@ -287,6 +287,17 @@ def test_every_board_of_the_project_is_made_for_the_sample_company(sample_boards
         assert page.stat().st_size < MEGABYTES
         sets = json.loads(Tags(page.read_text(encoding="utf-8")).data)["sets"]
         assert all(found["rows"] for found in sets), page.name
+
+
+@pytest.mark.worlds
+@pytest.mark.xdist_group("sample")
+def test_the_board_of_the_documentation_is_made(sample_boards: PublishedBoards, folder: Path, tmp_path: Path) -> None:
+    documented = re.search(r"^```yaml\n(.*?)^```$", (ROOT / "docs/boards.md").read_text(encoding="utf-8"), re.M | re.S)
+    assert documented is not None
+    write(folder, documented.group(1), "channels")
+    told = Site("Shop", "CNY", "2025-12-31", "2026-01-01 02:00", "20260101T020000Z-0000", "abc")
+    boards = Boards((folder,), mart_labels(sample_boards.manifest))
+    assert render_site(sample_boards.folder / "stickiness.duckdb", tmp_path / "site", boards, told) == []
 
 
 @pytest.mark.worlds
