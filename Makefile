@@ -130,6 +130,9 @@ dev: ## Dagster's web interface on http://127.0.0.1:3000
 versions: ## list what was published, and which version is the current one
 	@$(call with,$(engine)) && exec $(python) -m orchestration.cli versions
 
+dashboards: ## the published boards on http://127.0.0.1:3001
+	@$(call with,$(engine)) && exec $(python) -m orchestration.cli dashboards
+
 rollback: ## publish the previous version again
 	@$(call with,$(engine)) && exec $(python) -m orchestration.cli rollback
 

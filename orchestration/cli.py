@@ -1,4 +1,4 @@
-"""The commands behind `make run`, `make check`, `make versions`, `make rollback` and `make dev`.
+"""The commands behind `make run`, `check`, `versions`, `rollback`, `dashboards`, `doctor` and `dev`.
 
 They are called as `python -m orchestration.cli refresh`.
 
@@ -122,6 +122,7 @@ def _parser() -> argparse.ArgumentParser:
     back.set_defaults(command=_rollback)
     commands.add_parser("doctor", help="what would stop a refresh").set_defaults(command=_doctor)
     commands.add_parser("check", help="land and judge the rows, build nothing").set_defaults(command=_check)
+    commands.add_parser("dashboards", help="serve the published boards").set_defaults(command=_dashboards)
     dev = commands.add_parser("dev", help="serve Dagster's web pages")
     dev.add_argument("--end-with-parent", action="store_true", help="end as soon as the process that started this does")
     dev.set_defaults(command=_dev)
@@ -192,6 +193,14 @@ def _show(sections: Sequence[Sequence[str]]) -> None:
     for section in sections:
         if section:
             _tell("\n" + "\n".join(section))
+
+
+def _dashboards(options: argparse.Namespace) -> int:
+    """Serve the boards of whatever is published, until told to end."""
+    from orchestration.boards.serve import serve
+
+    serve(load_engine(build_target(), warehouse_folder()).boards(), warehouse_folder())
+    return PUBLISHED
 
 
 def _dev(options: argparse.Namespace) -> int:
@@ -369,6 +378,7 @@ def _report(settings: Settings, run: Run, seconds: float) -> None:
         summary.empty_mart_lines(empty, absent),
         _warning_lines(settings.warehouse),
         deprecation_lines(deprecations(manifest)),
+        summary.board_lines(published.get("boards", [])),
         [*files.get("guard", []), *published.get("guard", []), *published.get("changes", [])],
         published.get("copy", []),
         _published_lines(engine, _log(settings.warehouse)),
@@ -431,6 +441,9 @@ def _time_line(warehouse: Path, run: Run, seconds: float) -> str:
 def _published_lines(engine: Engine, log: Path) -> list[str]:
     publication = engine.current()
     lines = [f"{name:<11}{place}" for name, place in zip_longest(["Published:"], engine.places(), fillvalue="")]
+    boards = engine.boards()
+    if boards is not None:
+        lines.append(f"{'Boards:':<11}{boards / 'index.html'}")
     lines.append(f"{'Log:':<11}{log}")
     if publication is not None:
         lines.insert(

@@ -62,5 +62,9 @@ class CopyError(StickinessError):
     """The copy of a publication for BI could not be made; what it held before is still there."""
 
 
+class BoardError(StickinessError):
+    """A board file is wrong, or its query is; the data is published all the same."""
+
+
 class SparkError(StickinessError):
     """Spark cannot be reached, or refuses a statement."""

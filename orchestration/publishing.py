@@ -19,6 +19,7 @@ BUILT_SCHEMAS = ("marts", "quality")
 LABELS = "labels"
 PUBLISHED_SCHEMAS = (*BUILT_SCHEMAS, LABELS)
 PUBLICATIONS = ("quality", "publications")
+BOARDS_FOLDER = "dashboards"
 
 PUBLICATION_COLUMNS = {
     "publication_id": "VARCHAR",
@@ -119,6 +120,10 @@ class Publication:
     def from_json(text: str) -> Publication:
         """Read what `to_json` wrote; ValueError, KeyError or TypeError if it is something else, as read_publication."""
         return read_publication(json.loads(text))
+
+
+Beside = Callable[[Path, Path, Publication], None]
+"""Writes what readers find beside the tables into the folder of a version, from its database file."""
 
 
 @dataclass(frozen=True)

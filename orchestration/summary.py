@@ -289,6 +289,16 @@ def rejection_lines(
     return lines
 
 
+def board_lines(warnings: Sequence[str]) -> list[str]:
+    """What went wrong with the boards of a publication; their pages say it too."""
+    if not warnings:
+        return []
+    return [
+        f"{len(warnings)} board{'' if len(warnings) == 1 else 's'} could not be made:",
+        *(f"  {warning}" for warning in warnings),
+    ]
+
+
 def order_warning_lines(found: Sequence[OrderWarning], is_as_of_asked_for: bool) -> list[str]:
     """A line for each kind; orders after an as-of date that somebody asked for are as they should be."""
     return [_order_warning_line(warning, is_as_of_asked_for) for warning in found]

@@ -10,6 +10,7 @@ from dagster_dbt import get_asset_key_for_model
 
 from orchestration.assets.refresh import WRITER_POOL, RefreshConfig, raised_as_failure
 from orchestration.bi.follow import follow
+from orchestration.boards.beside import board_writer
 from orchestration.build_figures import ask_build, built_tables, files_seen_since
 from orchestration.contract import load_contract
 from orchestration.dbt_project import (
@@ -69,11 +70,13 @@ def build_published(dbt_models: AssetsDefinition, manifest: Mapping[str, Any], t
             before = engine.current()
             replaced = replaced_company(before, company_id(settings))
             seen = 0 if last is None else files_seen_since(engine, manifest, last.published_at)
+            board_warnings: list[str] = []
             publication = engine.publish(
                 {table: keys.get(unique_id, ()) for unique_id, table in (models | label_seeds(manifest)).items()},
                 facts,
                 keep=int(settings.variable("publications_kept")),
                 descriptions=describe_published(manifest, str(settings.variable("reporting_currency"))),
+                beside=board_writer(settings, manifest, board_warnings),
             )
         announce("published", f"{publication.tables:>3} tables", time.monotonic() - begin)
         copied = follow(engine, before and before.publication_id)
@@ -83,6 +86,7 @@ def build_published(dbt_models: AssetsDefinition, manifest: Mapping[str, Any], t
                 "tables": publication.tables,
                 "dagster/row_count": publication.rows,
                 "guard": told,
+                "boards": board_warnings,
                 "changes": change_lines(publication, last, replaced, seen),
                 "copy": copied,
             }

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime
+from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
@@ -12,7 +13,7 @@ import numpy as np
 from orchestration.contract import Contract
 from orchestration.descriptions import Descriptions
 from orchestration.landing.land import Landing
-from orchestration.publishing import Event, Publication, PublicationFacts, PublishedTable, Table
+from orchestration.publishing import Beside, Event, Publication, PublicationFacts, PublishedTable, Table
 from orchestration.settings import Settings
 
 Answer = tuple[tuple[str, ...], list[tuple[Any, ...]]]
@@ -44,9 +45,18 @@ class Engine(Protocol):
         """Bring what an earlier release of the project has published to the names of this one."""
 
     def publish(
-        self, tables: Mapping[Table, Sequence[str]], facts: PublicationFacts, keep: int, descriptions: Descriptions
+        self,
+        tables: Mapping[Table, Sequence[str]],
+        facts: PublicationFacts,
+        keep: int,
+        descriptions: Descriptions,
+        beside: Beside | None = None,
     ) -> Publication:
-        """Publish tables of the build, each with its key, in one atomic step; keep the last `keep` versions."""
+        """Publish tables of the build, each with its key, in one atomic step; keep the last `keep` versions.
+
+        `descriptions` is what tables and columns mean. `beside` adds files to a version, where the versions of the
+        engine are folders.
+        """
 
     def rollback(self, to: str | None) -> Publication:
         """Publish again the version before, or the one named."""
@@ -65,6 +75,9 @@ class Engine(Protocol):
 
     def read_tables(self) -> AbstractContextManager[list[PublishedTable]]:
         """Everything that is published, to be copied elsewhere; PublicationError where that cannot be done."""
+
+    def boards(self) -> Path | None:
+        """The folder of the published version's boards; None if it has none."""
 
     def places(self) -> list[str]:
         """Where readers find what is published, for a person."""

@@ -19,14 +19,18 @@ from dbt.cli.main import dbtRunner
 from raw_company import RawCompany, write_raw_company
 from spark_world import SparkServer, find_server
 
+from orchestration.boards.beside import board_writer
 from orchestration.company import company_raw_folder
 from orchestration.contract import Contract, load_contract
+from orchestration.dbt_project import published_models, read_json
 from orchestration.engines.duckdb.build import build_database, open_build, register
 from orchestration.engines.duckdb.engine import DuckDbEngine
+from orchestration.engines.duckdb.publication import publish
 from orchestration.landing.land import Landing, land
 from orchestration.landing.values import ValueRules
 from orchestration.predictive import tables
 from orchestration.predictive.refit import Refit
+from orchestration.publishing import BOARDS_FOLDER, PublicationFacts
 from orchestration.refitting import FEATURE_MODELS, BuildTables, run_refit, store
 from orchestration.settings import ROOT, WAREHOUSE_DIR, Settings, load_settings
 from orchestration.value_rules import value_rules
@@ -72,6 +76,19 @@ class World:
 
     def mart(self, name: str) -> pd.DataFrame:
         return self.frame(f"select * from marts.{name}")
+
+
+@dataclass(frozen=True)
+class PublishedBoards:
+    """A published version with its boards, the manifest that their labels come from, and what went wrong."""
+
+    folder: Path
+    manifest: Mapping[str, Any]
+    warnings: list[str]
+
+    @property
+    def site(self) -> Path:
+        return self.folder / BOARDS_FOLDER
 
 
 @contextlib.contextmanager
@@ -228,6 +245,22 @@ def cdnow_world(build_world: Callable[..., World], cdnow_raw: Path) -> Iterator[
 def sample_world(build_world: Callable[..., World]) -> World:
     """The simulated company that make run builds; a test that uses it belongs to the xdist_group "sample"."""
     return build_world(company_raw_folder(ROOT / "companies", "sample"), "sample", fit=True)
+
+
+@pytest.fixture(scope="session")
+def sample_boards(sample_world: World, dbt: Dbt, tmp_path_factory: pytest.TempPathFactory) -> PublishedBoards:
+    """The sample company, published with its boards; a test that uses it belongs to the xdist_group "sample"."""
+    _ = dbt.manifest
+    manifest = read_json(dbt.target / "manifest.json")
+    warehouse, warnings = tmp_path_factory.mktemp("sample_boards"), []
+    publish(
+        build_database(sample_world.settings.warehouse),
+        warehouse,
+        PublicationFacts(date(2025, 12, 31), "test", 400, 0, STARTED_AT),
+        {table: () for table in published_models(manifest).values()},
+        beside=board_writer(sample_world.settings, manifest, warnings),
+    )
+    return PublishedBoards(warehouse / "published", manifest, warnings)
 
 
 @pytest.fixture(scope="session")

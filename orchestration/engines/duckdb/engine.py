@@ -21,7 +21,15 @@ from orchestration.engines.engine import Answer, Ask
 from orchestration.errors import PublicationError, WarehouseError, shown
 from orchestration.faults import fault_of
 from orchestration.landing.land import Landing
-from orchestration.publishing import Event, Publication, PublicationFacts, PublishedTable, Table
+from orchestration.publishing import (
+    BOARDS_FOLDER,
+    Beside,
+    Event,
+    Publication,
+    PublicationFacts,
+    PublishedTable,
+    Table,
+)
 from orchestration.settings import Settings
 
 
@@ -66,9 +74,14 @@ class DuckDbEngine:
         publication.upgrade(self.warehouse)
 
     def publish(
-        self, tables: Mapping[Table, Sequence[str]], facts: PublicationFacts, keep: int, descriptions: Descriptions
+        self,
+        tables: Mapping[Table, Sequence[str]],
+        facts: PublicationFacts,
+        keep: int,
+        descriptions: Descriptions,
+        beside: Beside | None = None,
     ) -> Publication:
-        return publication.publish(self.build_db, self.warehouse, facts, tables, keep, descriptions)
+        return publication.publish(self.build_db, self.warehouse, facts, tables, keep, descriptions, beside)
 
     def rollback(self, to: str | None) -> Publication:
         return publication.rollback(self.warehouse, to)
@@ -121,6 +134,10 @@ class DuckDbEngine:
             f"{publication.published_database(self.warehouse)} cannot be read ({shown(str(error), 300)}). "
             f"Publish the version before: {publication.ROLLBACK}"
         )
+
+    def boards(self) -> Path | None:
+        folder = self.warehouse / "published" / BOARDS_FOLDER
+        return folder if folder.is_dir() else None
 
     def places(self) -> list[str]:
         return [str(publication.published_database(self.warehouse)), str(self.warehouse / "published" / "parquet")]

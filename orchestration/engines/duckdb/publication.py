@@ -29,6 +29,7 @@ from orchestration.errors import PublicationError, shown
 from orchestration.faults import aside, fault_of
 from orchestration.modes import make_open
 from orchestration.publishing import (
+    Beside,
     Event,
     Publication,
     PublicationFacts,
@@ -49,6 +50,7 @@ def publish(
     tables: Mapping[Table, Sequence[str]] | None = None,
     keep: int = 5,
     descriptions: Descriptions | None = None,
+    beside: Beside | None = None,
 ) -> Publication:
     """Publish the tables of the build, and keep the last `keep` versions that were published.
 
@@ -60,6 +62,7 @@ def publish(
             in the schemas marts and quality.
         keep: versions to keep, this one among them; at least 1.
         descriptions: what the tables and their columns mean.
+        beside: adds files to the version's folder before anybody reads it.
 
     Raises:
         PublicationError: nothing was published; what was published before still is.
@@ -72,7 +75,9 @@ def publish(
         folder = version.with_name(f"{publication_id}.tmp")
         with _removed_if_it_fails(warehouse, folder):
             earlier = ledger.publications()
-            publication = make_version(build_db, folder, publication_id, facts, tables, earlier, descriptions or {})
+            publication = make_version(
+                build_db, folder, publication_id, facts, tables, earlier, descriptions or {}, beside
+            )
             complete(folder, version)
         with _removed_if_it_fails(warehouse, version):
             switch(warehouse, publication_id)

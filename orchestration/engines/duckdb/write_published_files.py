@@ -21,10 +21,12 @@ from orchestration.descriptions import (
 from orchestration.duckdb_sql import file, identifier, text
 from orchestration.errors import PublicationError
 from orchestration.publishing import (
+    BOARDS_FOLDER,
     BUILT_SCHEMAS,
     PUBLICATION_COLUMNS,
     PUBLICATIONS,
     PUBLISHED_SCHEMAS,
+    Beside,
     Publication,
     PublicationFacts,
     Table,
@@ -52,6 +54,7 @@ def make_version(
     tables: Mapping[Table, Sequence[str]] | None,
     earlier: Sequence[Publication],
     descriptions: Descriptions,
+    beside: Beside | None = None,
 ) -> Publication:
     """Fill a new folder with a whole version that is checked and on disk.
 
@@ -64,6 +67,7 @@ def make_version(
             the schemas marts and quality.
         earlier: the publications before this one, which quality.publications lists too.
         descriptions: what quality.dictionary and the comments say; where there are none, there is no dictionary.
+        beside: adds files to the folder.
 
     Raises:
         PublicationError: the build lacks a table, or a copy differs from it.
@@ -82,6 +86,8 @@ def make_version(
         add_comments(connection, descriptions)
         write_parquet(connection, folder, list(counts))
         verify(connection, folder, counts)
+    if beside is not None:
+        beside(folder, folder / DATABASE_FILE, publication)
     (folder / FACTS_FILE).write_text(publication.to_json(), encoding="utf-8")
     write_protect(folder)
     name_again(folder / DATABASE_FILE, folder / OLD_DATABASE_FILE)
@@ -223,13 +229,14 @@ def name_again(path: Path, name: Path) -> None:
 
 def write_protect(version: Path) -> None:
     """Let everybody read the files of a version and nobody write: a connection that may write locks readers out."""
-    for path in (*version.glob("*.duckdb"), *version.glob(FACTS_FILE), *(version / PARQUET_FOLDER).rglob("*.parquet")):
+    tables, boards = (version / PARQUET_FOLDER).rglob("*.parquet"), (version / BOARDS_FOLDER).rglob("*.*")
+    for path in (*version.glob("*.duckdb"), *version.glob(FACTS_FILE), *tables, *boards):
         path.chmod(READ_ONLY)
 
 
 def let_readers_in(version: Path) -> None:
     """Let everybody pass the folders of a version that is whole, whatever the umask of who made it."""
-    for path in [*(version / PARQUET_FOLDER).rglob("*"), version / PARQUET_FOLDER, version]:
+    for path in [*version.rglob("*"), version]:
         if path.is_dir():
             path.chmod(PASSABLE)
 

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import date, datetime
+from pathlib import Path
 
 import numpy as np
 
@@ -18,7 +19,15 @@ from orchestration.engines.spark import publication, raw_tables
 from orchestration.engines.spark.connection import SparkSettings, session
 from orchestration.errors import PublicationError, SparkError
 from orchestration.landing.land import Landing
-from orchestration.publishing import PUBLISHED_SCHEMAS, Event, Publication, PublicationFacts, PublishedTable, Table
+from orchestration.publishing import (
+    PUBLISHED_SCHEMAS,
+    Beside,
+    Event,
+    Publication,
+    PublicationFacts,
+    PublishedTable,
+    Table,
+)
 from orchestration.settings import Settings
 
 
@@ -56,8 +65,15 @@ class SparkEngine:
         pass
 
     def publish(
-        self, tables: Mapping[Table, Sequence[str]], facts: PublicationFacts, keep: int, descriptions: Descriptions
+        self,
+        tables: Mapping[Table, Sequence[str]],
+        facts: PublicationFacts,
+        keep: int,
+        descriptions: Descriptions,
+        beside: Beside | None = None,
     ) -> Publication:
+        # a version here is tables of a catalog: there is no folder that anything could stand in
+        del beside
         return publication.publish(self.settings, list(tables), facts, keep, descriptions=descriptions)
 
     def rollback(self, to: str | None) -> Publication:
@@ -93,6 +109,9 @@ class SparkEngine:
             "What is published on Spark is not copied. BI reads the views there: see docs/spark.md. Unset "
             "PUBLISH_POSTGRES_DSN for this target."
         )
+
+    def boards(self) -> Path | None:
+        return None
 
     def places(self) -> list[str]:
         return [f"{self.settings.published_schema(layer)} on {self.settings.address}" for layer in PUBLISHED_SCHEMAS]

@@ -1,0 +1,132 @@
+"""The rows of a tile, asked of a published database file that nothing can be written to."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from orchestration.boards.grammar import LANGUAGES, Tile
+from orchestration.duckdb_sql import text
+from orchestration.errors import BoardError, shown
+
+MAX_ROWS = 5_000
+# ids of persons and what they own, and texts that quote raw rows
+_OF_PERSONS = re.compile(
+    r"(?:^|_)(?:customer|member|identity|order|response|invitation|ticket|points_transaction|source)_id$"
+    r"|^(?:raw_row|row_key|example|example_key|linked_through|full_name|email|phone|birth_date)$"
+)
+
+ROLES_OF_TYPES = {"DATE": "date", "TIMESTAMP": "date", "VARCHAR": "text", "BOOLEAN": "truth"}
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of an answer; `kind` is one of date, text, truth, number, whole."""
+
+    name: str
+    kind: str
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a query gave: columns and rows, the values ready for JSON."""
+
+    columns: tuple[Column, ...]
+    rows: list[list[Any]]
+
+    def names(self) -> list[str]:
+        """The names of the columns."""
+        return [column.name for column in self.columns]
+
+
+@contextlib.contextmanager
+def open_published(database: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+    """A connection that can read the tables of a version and nothing else: no file, no network, no setting."""
+    connection = duckdb.connect()
+    try:
+        connection.execute(f"ATTACH {text(database)} AS published (READ_ONLY)")
+        connection.execute("USE published")
+        connection.execute("SET TimeZone = 'UTC'")
+        connection.execute("SET enable_external_access = false")
+        connection.execute("SET lock_configuration = true")
+        yield connection
+    except duckdb.Error as error:
+        raise BoardError(f"{database} cannot be read: {shown(str(error), 300)}") from error
+    finally:
+        connection.close()
+
+
+def ask(connection: duckdb.DuckDBPyConnection, board: str, tile: Tile) -> Answer:
+    """The rows of a tile.
+
+    Raises:
+        BoardError: the query fails, gives more than MAX_ROWS rows or ids of persons, or lacks a column of the chart.
+    """
+    answer = _run(connection, f"{board}.yml, tile {tile.id}", tile.query)
+    check(board, tile, answer)
+    return answer
+
+
+def _run(connection: duckdb.DuckDBPyConnection, where: str, query: str) -> Answer:
+    try:
+        cursor = connection.execute(query)
+        columns = tuple(Column(name, _kind(str(kind))) for name, kind, *_ in cursor.description)
+        rows = cursor.fetchmany(MAX_ROWS + 1)
+    except duckdb.Error as error:
+        raise BoardError(f"{where}: the query fails: {shown(str(error), 400)}") from error
+    if len(rows) > MAX_ROWS:
+        raise BoardError(
+            f"{where}: the query gives more than {MAX_ROWS:,} rows; expected at most that many. Aggregate, or add a "
+            f"condition to its where."
+        )
+    return Answer(columns, [[_plain(value) for value in row] for row in rows])
+
+
+def check(board: str, tile: Tile, answer: Answer) -> None:
+    """BoardError unless an answer has what the chart of a tile needs, and nothing of persons."""
+    where = f"{board}.yml, tile {tile.id}"
+    names = answer.names()
+    of_persons = [name for name in names if _OF_PERSONS.search(name)]
+    if of_persons:
+        raise BoardError(f"{where}: the query gives {of_persons[0]}; expected no id or text of a person on a board.")
+    wanted = [column for column in tile.roles.values() if isinstance(column, str)]
+    for column in (*wanted, *tile.bars, *(a_filter.column for a_filter in tile.filters)):
+        if column not in names:
+            raise BoardError(f"{where}: the query gives no column {column}; expected it among {', '.join(names)}.")
+    for name in names:
+        if name.endswith("_en") and f"{name[:-3]}_zh" not in names:
+            raise BoardError(f"{where}: the query gives {name} alone; expected {name[:-3]}_zh beside it.")
+
+
+def coded(names: list[str]) -> list[str]:
+    """The columns that have their labels beside them in both languages."""
+    return [name for name in names if all(f"{name}_{language}" in names for language in LANGUAGES)]
+
+
+def _kind(type_name: str) -> str:
+    upper = type_name.upper()
+    if upper in ROLES_OF_TYPES:
+        return ROLES_OF_TYPES[upper]
+    return "whole" if upper.endswith(("INT", "INTEGER")) else "number"
+
+
+def _plain(value: Any) -> Any:
+    """A value as JSON holds it."""
+    if isinstance(value, datetime):
+        return value.isoformat(sep=" ", timespec="minutes")
+    if isinstance(value, date):
+        return value.isoformat()
+    if isinstance(value, Decimal):
+        value = float(value)
+    if isinstance(value, float):
+        # neither NaN nor infinity is JSON; twelve digits are more than anybody reads
+        return float(f"{value:.12g}") if abs(value) != float("inf") and value == value else None
+    return value

@@ -1,0 +1,105 @@
+"""The site of a version: a page for each board file, and what all pages share. A board that fails becomes its error."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import sys
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+
+from orchestration.boards.grammar import Board, board_files, read_board
+from orchestration.boards.labels import MartLabels
+from orchestration.boards.pages import STATIC, Link, Site, board_page, error_page
+from orchestration.boards.queries import Answer, ask, check, open_published
+from orchestration.errors import BoardError, StickinessError
+
+INDEX = "index.html"
+ASSETS = "assets"
+VEGA = "vega.js"
+
+
+@dataclass(frozen=True)
+class Boards:
+    """How the boards of a publication are made.
+
+    Attributes:
+        folders: where board files are.
+        labels: labels of the columns of marts.
+    """
+
+    folders: tuple[Path, ...]
+    labels: MartLabels
+
+
+def render_site(database: Path, folder: Path, boards: Boards, site: Site) -> list[str]:
+    """Write the boards of a published database file to a folder; return what went wrong, for a person.
+
+    Raises:
+        OSError: a page cannot be written.
+    """
+    folder.mkdir(parents=True)
+    warnings = []
+    pages = []
+    for path in board_files(*boards.folders):
+        try:
+            pages.append((path, read_board(path)))
+        except BoardError as error:
+            pages.append((path, str(error)))
+    pages.sort(key=lambda page: (page[1].order if isinstance(page[1], Board) else 1_000, page[0].stem))
+    links = [_link(place, path, board) for place, (path, board) in enumerate(pages)]
+    for link, (path, board) in zip(links, pages, strict=True):
+        try:
+            if isinstance(board, str):
+                raise BoardError(board)
+            text = board_page(board, _answers(database, board), boards.labels, site, links, link.href)
+        # whatever is wrong with a board, the data is published
+        except Exception as error:
+            told = str(error) if isinstance(error, StickinessError) else f"{path.name}: {type(error).__name__}: {error}"
+            warnings.append(f"board {path.stem}: {told}")
+            text = error_page(path.stem, told, site, links, link.href)
+        (folder / link.href).write_text(text, encoding="utf-8")
+    _write_assets(folder / ASSETS)
+    return warnings
+
+
+def _link(place: int, path: Path, board: Board | str) -> Link:
+    title = board.title if isinstance(board, Board) else {"en": path.stem, "zh": path.stem}
+    return Link(INDEX if place == 0 else f"{path.stem}.html", title)
+
+
+def _answers(database: Path, board: Board) -> dict[str, Answer]:
+    answers: dict[str, Answer] = {}
+    with open_published(database) as connection:
+        for tile in board.tiles:
+            if tile.query in answers:
+                check(board.name, tile, answers[tile.query])
+            else:
+                answers[tile.query] = ask(connection, board.name, tile)
+    return answers
+
+
+def _write_assets(folder: Path) -> None:
+    folder.mkdir()
+    for name in ("boards.js", "boards.css"):
+        shutil.copyfile(STATIC / name, folder / name)
+    write_vega(folder / VEGA)
+
+
+def write_vega(place: Path) -> None:
+    """Write Vega, Vega-Lite and vega-embed as one script. Making it takes seconds, so it is kept beside the package."""
+    kept = Path(sys.prefix) / "share" / "stickiness" / f"vega-{version('vl-convert-python')}.js"
+    with contextlib.suppress(OSError):
+        shutil.copyfile(kept, place)
+        return
+    import vl_convert
+
+    place.write_text(vl_convert.javascript_bundle(), encoding="utf-8")
+    # where the environment cannot be written to, it is made each time
+    with contextlib.suppress(OSError):
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        unfinished = kept.with_name(f"{kept.name}.{os.getpid()}.tmp")
+        shutil.copyfile(place, unfinished)
+        os.replace(unfinished, kept)

@@ -1,0 +1,233 @@
+"""The boards of the sample company as people meet them: in a browser, from a folder, in both languages."""
+
+from __future__ import annotations
+
+import csv
+import functools
+import io
+import json
+import threading
+from collections.abc import Callable, Iterator
+from http.server import ThreadingHTTPServer
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+from browser import Page, find_chromium, open_browser
+from conftest import PublishedBoards
+
+from orchestration.boards.serve import BoardHandler
+
+pytestmark = [
+    pytest.mark.xdist_group("sample"),
+    pytest.mark.worlds,
+    pytest.mark.skipif(find_chromium() is None, reason="Chromium is not installed: apt-get install chromium"),
+]
+
+BOARDS = ("index", "retention", "satisfaction", "value", "loyalty", "quality")
+Address = Callable[..., str]
+
+
+@pytest.fixture(scope="module")
+def page() -> Iterator[Page]:
+    program = find_chromium()
+    assert program is not None
+    with open_browser(program) as found:
+        yield found
+
+
+@pytest.fixture
+def address(sample_boards: PublishedBoards) -> Address:
+    """The address of a board as a file."""
+
+    def of(board: str, language: str = "en", theme: str = "light") -> str:
+        return f"{(sample_boards.site / f'{board}.html').as_uri()}?lang={language}&theme={theme}"
+
+    return of
+
+
+@pytest.fixture
+def ask(sample_boards: PublishedBoards) -> Callable[[str], list[tuple[Any, ...]]]:
+    def answer(query: str) -> list[tuple[Any, ...]]:
+        with duckdb.connect(str(sample_boards.folder / "stickiness.duckdb"), read_only=True) as connection:
+            return connection.execute(query).fetchall()
+
+    return answer
+
+
+def table_of(page: Page, tile: str) -> list[list[str]]:
+    """The rows of a tile's table, which is opened for it."""
+    page.run(f"document.querySelector('#tile-{tile} details').open = true")
+    page.wait(f"document.querySelector('#tile-{tile} table') !== null")
+    rows = f"[...document.querySelectorAll('#tile-{tile} tbody tr')]"
+    return page.run(f"{rows}.map((row) => [...row.cells].map((cell) => cell.textContent))")
+
+
+def serious_faults(page: Page) -> list[tuple[str, list[str]]]:
+    """What axe-core finds serious, with two tables open, and where."""
+    page.run("[...document.querySelectorAll('details')].slice(0, 2).forEach((details) => { details.open = true; })")
+    page.run((files("axe_core_python") / "axe.min.js").read_text(encoding="utf-8") + "; true")
+    told = page.run("axe.run().then((found) => JSON.stringify(found.violations))")
+    return [
+        (found["id"], [node["html"][:160] for node in found["nodes"]][:3])
+        for found in json.loads(told)
+        if found["impact"] in ("serious", "critical")
+    ]
+
+
+@pytest.mark.parametrize("board", BOARDS)
+@pytest.mark.parametrize(("language", "theme"), [("en", "light"), ("zh", "dark")])
+def test_a_board_draws_every_tile_asks_nobody_for_anything_and_axe_finds_no_serious_fault(
+    page: Page, address: Address, sample_boards: PublishedBoards, board: str, language: str, theme: str
+) -> None:
+    page.requests.clear()
+    page.errors.clear()
+    page.open(address(board, language, theme))
+    assert page.errors == []
+    folder = sample_boards.site.as_uri()
+    assert [asked for asked in page.requests if not asked.startswith((folder, "data:"))] == []
+    # a tile is a figure, a table or a chart with something in it
+    empty = page.run(
+        "[...document.querySelectorAll('.tile')].filter((tile) => !tile.querySelector('.value, .figure table, "
+        ".chart svg path')).map((tile) => tile.id)"
+    )
+    assert empty == []
+    assert page.run("document.documentElement.lang") == {"en": "en", "zh": "zh-Hans"}[language]
+    # what is shown is of one language alone
+    shown = page.run("document.querySelector('main').innerText + document.querySelector('header nav').innerText")
+    has_chinese = any("\u4e00" <= character <= "\u9fff" for character in shown)
+    assert has_chinese == (language == "zh")
+    assert serious_faults(page) == []
+
+
+@pytest.mark.parametrize("board", BOARDS)
+def test_a_narrow_screen_shows_all_without_scrolling_sideways(page: Page, address: Address, board: str) -> None:
+    page.open(address(board, "zh"), width=360)
+    assert page.run("document.documentElement.scrollWidth") <= 360
+    # nothing but what scrolls by itself is wider than its card
+    wide = page.run(
+        "[...document.querySelectorAll('.figure')].filter((figure) => figure.scrollWidth > figure.clientWidth + 1 && "
+        "!figure.hasAttribute('tabindex') && !figure.querySelector('.scroll')).map((figure) => figure.parentElement.id)"
+    )
+    assert wide == []
+
+
+def test_the_figures_of_a_table_are_those_of_the_mart(page: Page, address: Address, ask: Callable[..., Any]) -> None:
+    page.open(address("index"))
+    expected = ask("select month, active_customers, new_customers from marts.growth_accounting order by month")
+    found = [row[:3] for row in table_of(page, "active_customers")]
+    assert found == [[f"{month:%Y-%m}", f"{active:,}", f"{new:,}"] for month, active, new in expected]
+
+
+def test_a_kpi_is_the_newest_complete_period_and_its_change(
+    page: Page, address: Address, ask: Callable[..., Any]
+) -> None:
+    page.open(address("index"))
+    (value, low, high), (before, *_) = ask(
+        "select nps, nps_low, nps_high from marts.nps where period_grain = 'quarter' and dimension = 'all' "
+        "and is_complete order by period_start desc limit 2"
+    )
+    assert page.run("document.querySelector('#tile-nps .value').textContent") == f"{value:.1f}".replace("-", "−")
+    told = page.run("document.querySelector('#tile-nps dl').textContent")
+    assert f"{low:.1f} – {high:.1f}".replace("-", "−") in told
+    assert f"{value - before:+.1f}".replace("-", "−") in told
+
+
+def test_a_dimension_and_its_value_change_charts_and_tables(
+    page: Page, address: Address, ask: Callable[..., Any]
+) -> None:
+    page.open(address("retention"))
+    whole = page.run("document.querySelector('#tile-retention_now .value').textContent")
+    lines = "document.querySelectorAll('#tile-retention_by_month .mark-line path').length"
+    assert page.run(lines) == 1
+    page.choose("board-dimension", "loyalty_tier")
+    tiers = ask("select count(distinct dimension_value) from marts.retention_monthly where dimension = 'loyalty_tier'")
+    assert page.run(lines) == tiers[0][0]
+    page.choose("board-dimension_value", "gold")
+    assert page.run(lines) == 1
+    expected = ask(
+        "select retention_rate, active_customers from marts.retention_monthly where dimension = 'loyalty_tier' "
+        "and dimension_value = 'gold' and is_mature order by month desc limit 1"
+    )[0]
+    shown = page.run("document.querySelector('#tile-retention_now .value').textContent")
+    assert shown == f"{expected[0] * 100:.1f}%"
+    assert shown != whole
+    assert f"{expected[1]:,}" in page.run("document.querySelector('#tile-retention_now dl').textContent")
+    page.run("document.getElementById('reset').click()")
+    page.wait("document.documentElement.dataset.ready === 'yes'")
+    assert page.run("document.querySelector('#tile-retention_now .value').textContent") == whole
+
+
+def test_a_period_leaves_its_months_alone(page: Page, address: Address) -> None:
+    page.open(address("index"))
+    page.choose("board-month-from", "2025-03-01")
+    page.choose("board-month-to", "2025-05-01")
+    assert [row[0] for row in table_of(page, "active_customers")] == ["2025-03", "2025-04", "2025-05"]
+    assert "2025-05" in page.run("document.querySelector('#tile-active_customers dl').textContent")
+
+
+def test_the_language_is_switched_and_kept(page: Page, address: Address) -> None:
+    page.open(address("retention"))
+    page.choose("language", "zh")
+    assert page.run("document.querySelector('h1').innerText") == "复购与留存"
+    assert "留存率" in page.run("document.querySelector('#tile-retention_by_month .chart').textContent")
+    page.run("history.replaceState(null, '', location.pathname)")
+    page.open(address("value").partition("?")[0])
+    assert page.run("document.documentElement.lang") == "zh-Hans"
+    page.choose("language", "en")
+
+
+def test_an_immature_cohort_has_no_figure_and_says_so(page: Page, address: Address) -> None:
+    page.open(address("retention"))
+    newest = table_of(page, "cohort_horizons")[-1]
+    assert newest[2] == "–"
+    assert newest[-1] == "not complete yet"
+    assert "Not complete yet" in page.run("document.querySelector('#tile-cohort_horizons .notes').textContent")
+
+
+def test_csv_has_the_filtered_rows_and_keeps_formulas_texts(page: Page, address: Address) -> None:
+    page.open(address("index"))
+    page.choose("board-month-from", "2025-11-01")
+    table_of(page, "active_customers")
+    page.run(
+        "URL.createObjectURL = (blob) => { window.made = blob.text(); return 'blob:none'; };"
+        "HTMLAnchorElement.prototype.click = () => {};"
+    )
+    page.run("document.querySelector('#tile-active_customers details button').click()")
+    rows = list(csv.reader(io.StringIO(page.run("window.made"))))
+    assert len(rows) == 3
+    assert rows[0][0].endswith("Month")
+    assert [row[0] for row in rows[1:]] == ["2025-11-01", "2025-12-01"]
+
+
+def test_the_keyboard_reaches_controls_and_opens_a_table(page: Page, address: Address) -> None:
+    page.open(address("index"))
+    page.press("Tab", 9)
+    assert page.run("document.activeElement.className") == "skip"
+    page.run("document.querySelector('#tile-nps summary').focus()")
+    page.press("Enter", 13)
+    page.wait("document.querySelector('#tile-nps details').open && document.querySelector('#tile-nps table') !== null")
+
+
+@pytest.mark.parametrize("board", BOARDS)
+def test_a_board_prints_on_a4(page: Page, address: Address, tmp_path: Path, board: str) -> None:
+    page.open(address(board))
+    page.pdf(tmp_path / "board.pdf")
+    content = (tmp_path / "board.pdf").read_bytes()
+    # points: 210 by 297 mm
+    assert b"/MediaBox [0 0 594.9" in content or b"/MediaBox [0 0 595" in content
+
+
+def test_the_boards_are_served_on_this_machine_alone(sample_boards: PublishedBoards, page: Page) -> None:
+    handler = functools.partial(BoardHandler, directory=str(sample_boards.site))
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        try:
+            page.errors.clear()
+            page.open(f"http://127.0.0.1:{server.server_address[1]}/?lang=en")
+            assert page.errors == []
+            assert page.run("document.querySelectorAll('.tile .value').length") == 8
+        finally:
+            server.shutdown()
