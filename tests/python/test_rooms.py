@@ -14,8 +14,10 @@ from orchestration.errors import SettingsError
 from orchestration.settings import ROOT, default_target, targets
 
 PACKAGE = "orchestration"
-# landing reads files with DuckDB whatever the target is; these spell its names and read its errors
-USES_DUCKDB_AS_A_TOOL = ("orchestration.landing", "orchestration.duckdb_sql", "orchestration.faults")
+# landing and boards read files with DuckDB whatever the target is; these spell its names and read its errors
+USES_DUCKDB_AS_A_TOOL = (
+    *("orchestration.landing", "orchestration.boards.queries", "orchestration.duckdb_sql", "orchestration.faults"),
+)
 LIBRARIES_OF_ENGINES = {"duckdb", "pyhive", "pyspark", "thrift", "fsspec"}
 
 
