@@ -55,7 +55,8 @@ def format_of(tile: Tile, column: Column) -> str:
     for end in _ENDS:
         stem = stem.removesuffix(end)
     if column.kind in ("date", "text"):
-        return "month" if stem.endswith("month") else column.kind
+        # periods begin on the first of a month
+        return "month" if stem.endswith("month") or stem == "period_start" else column.kind
     if column.kind == "number":
         return "percent" if stem.endswith(_PERCENT) else "number"
     return "integer" if column.kind == "whole" else "text"

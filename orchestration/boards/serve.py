@@ -68,8 +68,8 @@ def serve(folder: Path | None, warehouse: Path) -> None:
     """
     if folder is None:
         raise BoardError(
-            f"No boards are published in {warehouse}. `make run` publishes them on the target duckdb; the target spark "
-            f"has none."
+            f"No boards are published in {warehouse}. `make run` publishes them, except on a target whose versions are "
+            f"no folders; see docs/boards.md."
         )
     with board_server(folder) as server:
         print(f"The boards are on http://{_ADDRESS}:{server.server_address[1]}; end with Ctrl+C.", flush=True)

@@ -145,6 +145,9 @@ def test_a_dimension_and_its_value_change_charts_and_tables(
     page.choose("board-dimension", "loyalty_tier")
     tiers = ask("select count(distinct dimension_value) from marts.retention_monthly where dimension = 'loyalty_tier'")
     assert page.run(lines) == tiers[0][0]
+    # one figure is not that of some group among several
+    assert page.run("document.querySelector('#tile-retention_now .value').textContent") == whole
+    assert "All groups together" in page.run("document.querySelector('#tile-retention_now .notes').textContent")
     page.choose("board-dimension_value", "gold")
     assert page.run(lines) == 1
     expected = ask(

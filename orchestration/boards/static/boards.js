@@ -101,14 +101,28 @@
     }
     return left;
   }
+  // the filters that name a group: those that may be left open, and those that they depend on
+  const wholeBy = new Set(data ? data.filters.flatMap((filter, place) =>
+    (filter.kind === "select" && filter.default === null && place ? [filter.column, data.filters[place - 1].column] : [])) : []);
+  function isMixed(tile, rows) {
+    const { period, value } = tile.roles;
+    const figures = rows.filter((row) => row.codes[value] !== null);
+    return new Set(figures.map((row) => (period ? row.codes[period] : ""))).size < figures.length;
+  }
   function rowsOf(tile) {
     const notes = [];
     const all = sets[tile.set];
     // a filter of the tile stands for the board's of the same column
     const own = new Set(tile.filters.map((filter) => filter.column));
     const board = data.filters.filter((filter) => has(tile, filter.column) && !own.has(filter.column));
-    let rows = keep(all, board, state.board, notes);
-    rows = keep(rows, tile.filters, state.tiles[tile.id] || {}, notes);
+    const chosenOf = (filters) => keep(keep(all, board, filters, notes), tile.filters, state.tiles[tile.id] || {}, notes);
+    let rows = chosenOf(state.board);
+    if (tile.kind === "kpi" && isMixed(tile, rows)) {
+      // one figure cannot be that of several groups: it is that of all of them
+      const grown = Object.fromEntries(Object.entries(state.board).filter(([column]) => !wholeBy.has(column)));
+      rows = chosenOf(grown);
+      notes.push(say("whole"));
+    }
     return { rows, notes, isEmpty: !all.length };
   }
 
@@ -159,7 +173,8 @@
       select.addEventListener("change", () => {
         chosen[filter.column] = { value: select.value };
         // what came after depends on it
-        for (const later of filters.slice(filters.indexOf(filter) + 1)) if (later.kind === "select") delete chosen[later.column];
+        const later = filters.slice(filters.indexOf(filter) + 1).filter((other) => other.kind === "select" && other.default === null);
+        for (const other of later) delete chosen[other.column];
         changed();
       });
       place.append(element("label", {}, labelOf(filter.column), select));
@@ -183,7 +198,7 @@
       view: { stroke: null },
       mark: { color: PALETTES[theme][0] },
       range: { category: PALETTES[theme] },
-      axis: { ...words, gridColor: LINE[theme], domainColor: SOFT[theme], tickColor: SOFT[theme], labelLimit: innerWidth < 600 ? 120 : 210 },
+      axis: { ...words, gridColor: LINE[theme], domainColor: SOFT[theme], tickColor: SOFT[theme], labelSeparation: 8, labelLimit: innerWidth < 600 ? 120 : 210 },
       legend: words,
       rule: { color: INK[theme] },
       text: { color: INK[theme], fontSize: 12 },
@@ -241,6 +256,9 @@
     const spec = translated(tile.spec, tile);
     const values = chartRows(tile, rows);
     spec.data = { name: "rows", values };
+    // a tick stands where a figure is, and not at some day between
+    const days = tile.roles.x && tile.columns[tile.roles.x].kind === "date" ? [...new Set(rows.map((row) => row.codes[tile.roles.x]))].sort() : [];
+    if (days.length) for (const layer of spec.layer || [spec]) if (layer.encoding.x && layer.encoding.x.axis) layer.encoding.x.axis.values = days.map((day) => Date.parse(day));
     if (tile.kind === "heat") orderHeat(tile, spec, rows, values);
     spec.autosize = { type: "fit-x", contains: "padding" };
     const columns = innerWidth < 600 ? 2 : 5;
@@ -252,7 +270,7 @@
     const chart = element("div", { class: "chart", role: "img", "aria-label": `${tile.title[state.language]}: ${say("chart_of")}` });
     if (tile.kind === "heat") {
       const across = new Set(rows.map((row) => row.codes[tile.roles.x])).size;
-      chart.style.minWidth = `${across * 42 + 90}px`;
+      chart.style.minWidth = `${across * 42 + (tile.columns[tile.roles.x].kind === "text" ? 240 : 90)}px`;
     }
     place.replaceChildren(chart);
     const isScrolled = chart.scrollWidth > place.clientWidth + 1;
