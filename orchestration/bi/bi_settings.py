@@ -42,6 +42,11 @@ class BiSettings:
         return f"{self.schema}_aggregates"
 
     @property
+    def schemas(self) -> tuple[str, ...]:
+        """Every schema of the copy."""
+        return self.schema, self.chinese, self.aggregates
+
+    @property
     def reader(self) -> str:
         """The role that may read every table."""
         return f"{self.schema}_reader"

@@ -344,6 +344,14 @@ def test_the_packages_of_spark_are_installed_for_the_target_spark_alone(checkout
     assert checkout.run(goal, f"TARGET={AWKWARD}", cwd=root)["STICKINESS_TARGET"] == AWKWARD
 
 
+@pytest.mark.parametrize("goal", ["run", "dev", "rollback"])
+def test_the_package_for_postgresql_is_installed_where_a_database_is_named(checkout: Checkout, goal: str) -> None:
+    dsn = f"host=/nowhere password={AWKWARD}"
+    assert "sections: postgres\n" in checkout.make(goal, cwd=checkout.root, PUBLISH_POSTGRES_DSN=dsn)
+    printed = checkout.make(goal, "TARGET=spark", cwd=checkout.root, PUBLISH_POSTGRES_DSN=dsn)
+    assert "sections: spark postgres\n" in printed and AWKWARD not in printed
+
+
 @pytest.mark.parametrize(("java", "host", "sections"), [(0, "", "spark"), (1, "db", "spark"), (1, "", "")])
 def test_the_tests_of_spark_are_run_where_they_can(checkout: Checkout, java: int, host: str, sections: str) -> None:
     (checkout.root / "tools/__init__.py").touch()
@@ -354,7 +362,7 @@ def test_the_tests_of_spark_are_run_where_they_can(checkout: Checkout, java: int
     (checkout.root / ".venv/bin/python").write_text(python, encoding="utf-8")
     (checkout.root / ".venv/bin/python").chmod(0o755)
     printed = checkout.make("test", cwd=checkout.root, STICKINESS_SPARK_HOST=host)
-    assert f"sections: dev complete-journey {sections}".strip() in printed.splitlines()
+    assert f"sections: dev postgres complete-journey {sections}".strip() in printed.splitlines()
 
 
 def test_no_program_is_allowed_to_report_its_use(checkout: Checkout) -> None:

@@ -82,9 +82,10 @@ def refresh(definitions: Definitions, as_of: str | None = None):
 
 
 def test_a_refresh_lands_builds_tests_and_publishes_and_a_failed_test_leaves_readers_where_they_were(
-    definitions: Definitions, raw: Path, tmp_path: Path
+    definitions: Definitions, raw: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Two refreshes in one test, since each starts dbt."""
+    """Two refreshes in one test, since each starts dbt. A copy for BI that cannot be made undoes nothing."""
+    monkeypatch.setenv("PUBLISH_POSTGRES_DSN", "host=/nowhere user=shop password=geheim123")
     # the doubled order only warns
     (raw / "orders.csv").write_text("order_id,amount,email,colour\nO2,5,,red\nO1,3.5,,red\nO2,5,,red\n")
     result = refresh(definitions, as_of="2026-03-31")
@@ -103,8 +104,10 @@ def test_a_refresh_lands_builds_tests_and_publishes_and_a_failed_test_leaves_rea
 
     first = current(warehouse)
     assert str(first.as_of_date) == "2026-03-31"
-    assert (first.tests_passed, first.tests_warned, first.tables) == (1, 1, 3)
+    assert (first.tests_passed, first.tests_warned, first.tables) == (1, 1, 4)
     materialised = {event.asset_key: event.materialization for event in result.get_asset_materialization_events()}
+    told = materialised[AssetKey("published")].metadata["copy"].value
+    assert "The copy in PostgreSQL could not be made" in told[0] and "geheim123" not in str(result.all_events)
     orders, raw_files = materialised[AssetKey(["raw", "orders"])], materialised[AssetKey(["operations", "raw_files"])]
     assert orders.metadata["dagster/row_count"].value == 3
     assert orders.metadata["ignored_columns"].value == ["colour"]

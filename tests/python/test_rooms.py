@@ -145,7 +145,7 @@ def test_outside_engines_no_module_knows_an_engine(name: str) -> None:
 def test_only_the_copy_for_bi_knows_postgresql() -> None:
     """Its package is a section of the lock of its own, so nothing else may need it."""
     knowing = {name for name in SOURCES if any(other.split(".")[0] == "psycopg" for other in imported(name))}
-    assert knowing == {"orchestration.bi.postgres", "orchestration.bi.statements"}
+    assert {room(name) for name in knowing} == {"orchestration.bi"}
     importing = {name for name, others in MODULES.items() if others & knowing} - knowing
     assert importing == {"orchestration.bi.follow"}, "in a function, once the package is known to be there"
 
