@@ -14,7 +14,7 @@ from orchestration.errors import SettingsError
 from orchestration.settings import ROOT, default_target, targets
 
 PACKAGE = "orchestration"
-# landing reads files with DuckDB whatever the target is, boards the published one; these spell its names, read its errors
+# landing and boards read files with DuckDB whatever the target is; these spell its names and read its errors
 USES_DUCKDB_AS_A_TOOL = (
     "orchestration.landing",
     "orchestration.boards.queries",
