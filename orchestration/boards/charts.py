@@ -79,12 +79,17 @@ def _x(tile: Tile, shown: Shown, role: str = "x") -> alt.X:
 
 
 def _y(shown: Shown, column: str, *, zero: bool = False) -> alt.Y:
-    axis = alt.Axis(format=_axis_format(shown, column), tickCount=5)
+    axis = alt.Axis(format=_axis_format(shown, column), tickCount=5, tickMinStep=_least_step(shown, column))
     return alt.Y(column, type="quantitative", title=f"label:{column}", axis=axis, scale=alt.Scale(zero=zero))
 
 
 def _axis_format(shown: Shown, column: str) -> str | alt.UndefinedType:
     return _AXIS_FORMATS.get(shown.formats[column], alt.Undefined)
+
+
+def _least_step(shown: Shown, column: str) -> int | alt.UndefinedType:
+    # there is no half customer
+    return 1 if shown.kinds[column] == "whole" else alt.Undefined
 
 
 def _color(tile: Tile, legend: bool = True) -> dict[str, Any]:
@@ -192,7 +197,7 @@ def _bars(tile: Tile, shown: Shown) -> alt.LayerChart:
         value,
         type="quantitative",
         title=f"label:{value}",
-        axis=alt.Axis(format=_axis_format(shown, value), tickCount=5),
+        axis=alt.Axis(format=_axis_format(shown, value), tickCount=5, tickMinStep=_least_step(shown, value)),
     )
     layers = [_base().mark_bar(height={"band": 0.65}).encode(x=x, y=y, opacity=pale, tooltip=_tooltip(tile, shown))]
     layers += _whiskers(tile, y)
@@ -221,7 +226,7 @@ def _forest(tile: Tile, shown: Shown) -> alt.LayerChart:
         effect,
         type="quantitative",
         title=f"label:{effect}",
-        axis=alt.Axis(format=_axis_format(shown, effect), tickCount=5),
+        axis=alt.Axis(format=_axis_format(shown, effect), tickCount=5, tickMinStep=_least_step(shown, effect)),
     )
     hollow = alt.condition(_IS_OK, alt.value(1), alt.value(_PALE))
     zero = _base().mark_rule(color="#888888").encode(x=alt.XDatum(0))
@@ -287,7 +292,7 @@ def _calibration(tile: Tile, shown: Shown) -> alt.LayerChart:
         type="quantitative",
         title=f"label:{predicted}",
         scale=alt.Scale(zero=False),
-        axis=alt.Axis(format=_axis_format(shown, predicted), tickCount=5),
+        axis=alt.Axis(format=_axis_format(shown, predicted), tickCount=5, tickMinStep=_least_step(shown, predicted)),
     )
     # the diagonal: what was predicted happened
     line = _base().mark_line(strokeDash=[6, 4], color="#888888").encode(x=x, y=alt.Y(predicted, type="quantitative"))

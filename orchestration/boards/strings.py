@@ -39,7 +39,7 @@ STRINGS: dict[str, tuple[str, str]] = {
     "no_rows": ("There is nothing to show: this company has no such data.", "无可显示内容：该公司没有此类数据。"),
     "chart_failed": ("The chart could not be drawn.", "图表绘制失败。"),
     "no_match": ("No row fits these filters.", "没有符合筛选条件的数据。"),
-    "no_figure": ("No complete period yet.", "尚无满期数据。"),
+    "no_figure": ("No complete and reliable figure yet.", "尚无完整可靠的数值。"),
     "whole": ("All groups together; choose one to see it alone.", "为全部群体合计；选择一项可单独查看。"),
     "not_cut": (
         "This figure is not cut that way; it shows the whole.",

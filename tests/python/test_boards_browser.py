@@ -18,7 +18,9 @@ import pytest
 from browser import Page, find_chromium, open_browser
 from conftest import PublishedBoards
 
+from orchestration.boards.pages import Site
 from orchestration.boards.serve import BoardHandler
+from orchestration.boards.site import Boards, render_site
 
 pytestmark = [
     pytest.mark.xdist_group("sample"),
@@ -234,3 +236,24 @@ def test_the_boards_are_served_on_this_machine_alone(sample_boards: PublishedBoa
             assert page.run("document.querySelectorAll('.tile .value').length") == 8
         finally:
             server.shutdown()
+
+
+def test_a_hostile_name_stays_a_text_in_charts_and_tables(page: Page, tmp_path: Path) -> None:
+    hostile = "</script><img src=x onerror=document.title='run'>"
+    with duckdb.connect(str(tmp_path / "shop.duckdb")) as connection:
+        connection.execute("create schema marts")
+        connection.execute("create table marts.sales as select $name as product, 7 as orders", {"name": hostile})
+    both = {"en": hostile, "zh": hostile}
+    tile = {"id": "sales", "title": both, "text": both, "marts": ["sales"], "query": "select * from marts.sales"}
+    labels = {"product": both, "orders": both}
+    chart = {"kind": "bars", "category": "product", "y": "orders"}
+    board = {"title": both, "text": both, "tiles": [{**tile, "chart": chart, "labels": labels}]}
+    (tmp_path / "shop.yml").write_text(json.dumps(board), encoding="utf-8")
+    site = Site(hostile, "CNY", "2026-01-01", "2026-01-02 03:04", "20260102T030400Z-0000", hostile)
+    assert render_site(tmp_path / "shop.duckdb", tmp_path / "site", Boards((tmp_path,), {}), site) == []
+    page.errors.clear()
+    page.open(f"{(tmp_path / 'site' / 'index.html').as_uri()}?lang=en")
+    assert table_of(page, "sales") == [[hostile, "7"]]
+    assert page.run("document.querySelectorAll('img').length") == 0
+    assert page.run("document.title") == f"{hostile} – {hostile}"
+    assert page.errors == []

@@ -146,6 +146,7 @@
       if (!rowsByTile.length) continue;
       const { tile } = rowsByTile[0];
       const offered = options(rowsByTile, filter);
+      if (!offered.length) continue;
       const text = (option) => written(shown(option.text, filter.column), tile.columns[filter.column].format);
       if (filter.kind === "range") {
         offered.sort((a, b) => compare(a.code, b.code));
@@ -403,6 +404,12 @@
     if (!rows.length) {
       drawings.set(tile.id, (drawings.get(tile.id) || 0) + 1);
       figure.replaceChildren(element("p", { class: "empty" }, say(isEmpty ? "no_rows" : "no_match")));
+      return null;
+    }
+    const figureColumn = tile.roles.value || tile.roles.y || tile.roles.effect || tile.roles.observed;
+    if (figureColumn && rows.every((row) => row.codes[figureColumn] === null)) {
+      drawings.set(tile.id, (drawings.get(tile.id) || 0) + 1);
+      figure.replaceChildren(element("p", { class: "empty" }, say("no_figure")));
       return null;
     }
     if (tile.kind === "kpi") return drawKpi(tile, figure, rows);
