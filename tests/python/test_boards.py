@@ -388,3 +388,15 @@ def test_a_port_that_is_none_and_a_folder_without_boards_are_told(folder: Path) 
         board_server(folder, {"STICKINESS_BOARDS_PORT": "x"})
     with pytest.raises(BoardError, match="No boards are published in"):
         serve(None, folder)
+
+
+def test_each_board_is_an_exposure_of_the_marts_that_it_reads(dbt: Dbt) -> None:
+    exposed = {
+        exposure.name: {unique_id.split(".")[-1] for unique_id in exposure.depends_on.nodes}
+        for exposure in dbt.manifest.exposures.values()
+    }
+    read = {
+        f"board_{path.stem}": {mart for tile in read_board(path).tiles for mart in tile.marts} - {"publications"}
+        for path in board_files(ROOT / "dashboards")
+    }
+    assert exposed == read
