@@ -1,6 +1,7 @@
 """What on this machine, in the raw folder or in the warehouse would stop a refresh: `make doctor`.
 
-Each check looks at one thing, changes nothing, and names the one command that mends it.
+Each check looks at one thing and names the one command that mends it. Nothing is changed, but that the raw folder of a
+company of companies/ is made where a refresh would make it.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 
+from orchestration.bi.bi_settings import DSN, BiSettings
 from orchestration.company import COMPANY_FILE
 from orchestration.contract import load_contract
 from orchestration.dagster_store import check_dagster_store
@@ -69,6 +71,7 @@ def examine(environ: Mapping[str, str] = os.environ) -> Iterator[Finding]:
     yield _warehouse(warehouse)
     yield _published(warehouse, target)
     yield _port(environ)
+    yield _copy(environ)
     yield from _programs(target)
     yield _fonts()
 
@@ -166,8 +169,19 @@ def _port(environ: Mapping[str, str]) -> Finding:
         with listen(environ) as listening:
             port = listening.getsockname()[1]
     except StickinessError as error:
-        return Finding("pages", State.WRONG, str(error), f"{WEB_PORT}=3100 make dev")
+        return Finding("pages", State.LOOK, str(error), f"{WEB_PORT}=3100 make dev")
     return Finding("pages", State.WELL, f"make dev can serve them on port {port}")
+
+
+def _copy(environ: Mapping[str, str]) -> Finding:
+    """The settings of the copy in PostgreSQL; whether the server takes them, only a copy shows."""
+    try:
+        settings = BiSettings.from_environ(environ)
+    except StickinessError as error:
+        return Finding("BI copy", State.LOOK, str(error))
+    if settings is None:
+        return Finding("BI copy", State.UNUSED, f"none is made; {DSN} asks for one (docs/bi.md)")
+    return Finding("BI copy", State.WELL, f"is made in the schema {settings.schema}")
 
 
 def _programs(target: str) -> Iterator[Finding]:
@@ -190,9 +204,12 @@ def _fonts() -> Finding:
     lister = shutil.which("fc-list")
     if lister is None:
         return Finding("fonts", State.UNUSED, "this machine lists none; where boards are read, Chinese needs a font")
-    listed = subprocess.run(
-        [lister, ":lang=zh", "family"], capture_output=True, text=True, timeout=_SECONDS_FOR_A_PROGRAM, check=False
-    )
+    try:
+        listed = subprocess.run(
+            [lister, ":lang=zh", "family"], capture_output=True, text=True, timeout=_SECONDS_FOR_A_PROGRAM, check=False
+        )
+    except (OSError, subprocess.SubprocessError):
+        return Finding("fonts", State.UNUSED, f"{lister} did not answer")
     families = sorted({line.split(",")[0] for line in listed.stdout.splitlines() if line.strip()})
     if families:
         return Finding("fonts", State.WELL, f"Chinese: {families[0]}")

@@ -11,11 +11,20 @@ _HEADER = ("version", "published at (UTC)", "as of", "company", "tables", "")
 
 
 def version_lines(events: Sequence[Event], current: str | None, kept: Collection[str]) -> list[str]:
-    """A table of the publications, newest first; an empty list where nothing was ever published."""
+    """A table of the publications, newest first; an empty list where nothing was ever published.
+
+    Versions that are there although the ledger does not know them, since it was lost, come last, by name alone.
+    """
     publications = [event.publication for event in events if event.publication is not None]
-    if not publications:
+    there = {*kept, *([current] if current else [])}
+    unknown = there - {publication.publication_id for publication in publications}
+    if not (publications or unknown):
         return []
-    rows = [_HEADER, *(_row(publication, current, kept) for publication in reversed(publications))]
+    rows = [
+        _HEADER,
+        *(_row(publication, current, kept) for publication in reversed(publications)),
+        *((name, "-", "-", "-", "-", _state(name, current, kept)) for name in sorted(unknown, reverse=True)),
+    ]
     widths = [max(len(row[place]) for row in rows) for place in range(len(_HEADER))]
     return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
 
@@ -28,5 +37,9 @@ def _row(publication: Publication, current: str | None, kept: Collection[str]) -
         str(publication.as_of_date or "-"),
         shown(publication.company_id or "-"),
         str(publication.tables),
-        "current" if name == current else "kept" if name in kept else "deleted",
+        _state(name, current, kept),
     )
+
+
+def _state(name: str, current: str | None, kept: Collection[str]) -> str:
+    return "current" if name == current else "kept" if name in kept else "deleted"

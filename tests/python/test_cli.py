@@ -255,6 +255,16 @@ def test_versions_lists_what_was_published_newest_first_with_the_current_one_mar
     ]
 
 
+def test_versions_lists_what_is_there_though_the_ledger_is_lost(
+    warehouse: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    first, second = (published(warehouse, f"CREATE TABLE marts.n{number} AS SELECT 1 AS n") for number in (1, 2))
+    (warehouse / "publications.jsonl").unlink()
+    assert cli.main(["versions"]) == 0
+    rows = [line.split() for line in capsys.readouterr().out.splitlines()[1:]]
+    assert {row[0]: row[-1] for row in rows} == {second: "current", first: "kept"}
+
+
 def test_versions_says_where_nothing_was_published(warehouse: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["versions"]) == 0
     assert capsys.readouterr().out == f"Nothing has been published in {warehouse} yet.\n"

@@ -90,9 +90,18 @@ def test_a_damaged_history_of_runs_is_told_with_the_command_that_mends_it(well: 
     assert finding.state is State.WRONG and "mv " in finding.text
 
 
-def test_a_port_that_is_none_is_wrong(well: dict[str, str]) -> None:
+def test_a_port_that_is_none_stops_no_refresh_but_is_told(well: dict[str, str]) -> None:
     (finding,) = found(well | {"STICKINESS_WEB_PORT": "99999"}, "pages")
-    assert finding.state is State.WRONG and finding.remedy
+    assert finding.state is State.LOOK and finding.remedy
+
+
+def test_a_copy_for_bi_is_told_without_its_secret(well: dict[str, str]) -> None:
+    assert found(well, "BI copy")[0].state is State.UNUSED
+    dsn = {"PUBLISH_POSTGRES_DSN": "postgresql://bi:geheim@db.example/bi"}
+    (finding,) = found(well | dsn, "BI copy")
+    assert finding.state is State.WELL and "geheim" not in finding.text
+    (finding,) = found(well | dsn | {"PUBLISH_POSTGRES_LEAST_CUSTOMERS": "many"}, "BI copy")
+    assert finding.state is State.LOOK
 
 
 def test_a_program_that_only_another_target_needs_is_not_asked_for(
@@ -110,6 +119,12 @@ def test_a_machine_without_a_chinese_font_is_told_which_package_has_one(monkeypa
         doctor.subprocess, "run", lambda *a, **k: subprocess.CompletedProcess(a, 0, "DejaVu Sans\n\n", "")
     )
     assert doctor._fonts().state is State.WELL
+
+    def slow(*arguments: object, **options: object) -> None:
+        raise subprocess.TimeoutExpired("fc-list", 10)
+
+    monkeypatch.setattr(doctor.subprocess, "run", slow)
+    assert doctor._fonts().state is State.UNUSED
     monkeypatch.setattr(doctor.subprocess, "run", lambda *a, **k: subprocess.CompletedProcess(a, 0, "\n", ""))
     assert doctor._fonts() == Finding("fonts", State.LOOK, "none has Chinese signs", "apt-get install fonts-noto-cjk")
 
@@ -122,6 +137,6 @@ def test_the_command_fails_where_something_is_wrong(
     for name in set(os.environ) & {"STICKINESS_TARGET", "STICKINESS_WEB_PORT"}:
         monkeypatch.delenv(name)
     assert cli.main(["doctor"]) == 0
-    monkeypatch.setenv("STICKINESS_WEB_PORT", "x")
+    monkeypatch.setenv("STICKINESS_RAW_DIR", str(EXAMPLE / "none"))
     assert cli.main(["doctor"]) == 1
-    assert "WRONG  pages" in capsys.readouterr().out
+    assert "WRONG  settings" in capsys.readouterr().out
