@@ -41,7 +41,7 @@ class Picture:
 
 
 PICTURES = (
-    Picture("overview", "index", (1280, 812)),
+    Picture("overview", "index", (1280, 890)),
     Picture("nps_by_region", "satisfaction", (1280, 900), "nps_by_group", {"nps_by_group-dimension": "region"}),
     Picture("churn_reasons", "value", (1280, 900), "reasons", {"reasons-risk_band": "medium"}),
 )
