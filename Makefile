@@ -4,7 +4,7 @@
 # a shell command, so spaces, quotes, dollar signs and non-ASCII letters are safe.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup doctor run check dev dashboards versions rollback sample coverage spark-up spark-down test test-long test-spark lint format lock bench bench-growth bench-fits bench-landing clean
+.PHONY: help setup doctor run check dev dashboards versions rollback sample coverage pictures spark-up spark-down test test-long test-spark lint format lock bench bench-growth bench-fits bench-landing clean
 
 # ---- settings -------------------------------------------------------------------------------------------------------
 
@@ -141,6 +141,9 @@ sample: ## simulate a company whose truth is known (SIZE=small|medium|large, SEE
 
 coverage: ## judge every interval by simulated companies whose truth is known (SEEDS=10: companies of each sort)
 	@$(call with,dev) && $(python) -m tools.coverage
+
+pictures: ## take the pictures of the README and the tutorial, of the boards that make run published
+	@$(call with,dev) && $(python) -m tools.pictures
 
 spark-up: ## start a Spark cluster on this machine, to try the target spark
 	@$(call with,spark) && $(python) -m tools.spark_cluster up

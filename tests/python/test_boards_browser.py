@@ -6,6 +6,7 @@ import csv
 import functools
 import io
 import json
+import struct
 import threading
 from collections.abc import Callable, Iterator
 from http.server import ThreadingHTTPServer
@@ -15,12 +16,14 @@ from typing import Any
 
 import duckdb
 import pytest
-from browser import Page, find_chromium, open_browser
 from conftest import PublishedBoards
 
 from orchestration.boards.pages import Site
 from orchestration.boards.serve import BoardHandler
 from orchestration.boards.site import Boards, render_site
+from orchestration.errors import BoardError
+from tools import pictures
+from tools.browser import Page, find_chromium, open_browser
 
 pytestmark = [
     pytest.mark.xdist_group("sample"),
@@ -223,6 +226,31 @@ def test_a_board_prints_on_a4(page: Page, address: Address, tmp_path: Path, boar
     content = (tmp_path / "board.pdf").read_bytes()
     # points: 210 by 297 mm
     assert b"/MediaBox [0 0 594.9" in content or b"/MediaBox [0 0 595" in content
+
+
+@pytest.mark.parametrize("picture", pictures.PICTURES, ids=lambda picture: picture.name)
+def test_a_picture_of_the_documents_shows_its_tile_with_what_was_chosen(
+    page: Page, sample_boards: PublishedBoards, picture: pictures.Picture
+) -> None:
+    taken = pictures.take(page, sample_boards.site, picture, "zh")
+    assert taken.startswith(b"\x89PNG")
+    # as the header of the file says
+    size = struct.unpack(">II", taken[16:24])
+    shown = picture.size
+    if picture.tile is not None:
+        box = f"document.getElementById('tile-{picture.tile}')"
+        shown = (page.run(f"{box}.offsetWidth"), page.run(f"{box}.offsetHeight"))
+    assert size == pytest.approx(shown, abs=1)
+    for control, value in picture.choices.items():
+        assert page.run(f"document.getElementById('{control}').value") == value
+
+
+def test_a_picture_that_is_too_large_is_refused(
+    page: Page, sample_boards: PublishedBoards, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pictures, "MOST_BYTES", 1000)
+    with pytest.raises(BoardError, match="Give it a smaller window"):
+        pictures.take(page, sample_boards.site, pictures.PICTURES[0], "en")
 
 
 def test_the_boards_are_served_on_this_machine_alone(sample_boards: PublishedBoards, page: Page) -> None:

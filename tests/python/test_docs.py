@@ -1,4 +1,4 @@
-"""What the documents tell people to do, done: every command of the README, in a copy of the repository."""
+"""What the documents tell people to do, done: every command of README and tutorial, in a copy of the repository."""
 
 from __future__ import annotations
 
@@ -9,14 +9,21 @@ import shutil
 import subprocess
 from pathlib import Path
 
+import duckdb
 import pytest
 import yaml
+from conftest import PublishedBoards
 
+from orchestration.bi.bi_settings import DSN
 from orchestration.settings import ROOT
+from tools.pictures import FOLDER, LANGUAGES, MOST_BYTES, PICTURES, file_of
 
 README = ROOT / "README.md"
 CHINESE = ROOT / "README.zh-CN.md"
 CONTRIBUTING = ROOT / "CONTRIBUTING.md"
+TUTORIAL = ROOT / "docs" / "tutorial.md"
+CHINESE_TUTORIAL = ROOT / "docs" / "tutorial.zh-CN.md"
+DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("companies/*/*.md")])
 
 
 def blocks(document: Path) -> list[str]:
@@ -29,28 +36,44 @@ def queries(document: Path) -> list[str]:
     return re.findall(r"^```sql\n(.*?)^```$", document.read_text(encoding="utf-8"), re.M | re.S)
 
 
+def steps(document: Path) -> list[tuple[str, str]]:
+    """The commands and the SQL that a document shows, in their order, each with its language."""
+    return re.findall(r"^```(bash|sql)\n(.*?)^```$", document.read_text(encoding="utf-8"), re.M | re.S)
+
+
 def links(document: Path) -> list[str]:
-    """The files that a document links to."""
+    """The files that a document links to or shows as pictures."""
     text = document.read_text(encoding="utf-8")
-    return [link for link in re.findall(r"\]\(([^)#]+)\)", text) if not link.startswith("http")]
+    return [link for link in re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", text) if not link.startswith("http")]
 
 
-def test_the_two_readmes_show_the_same_commands_data_and_marts() -> None:
-    assert blocks(README) == blocks(CHINESE)
-    assert queries(README) == queries(CHINESE)
-    other_language = {"README.md", "README.zh-CN.md"}
-    assert [link for link in links(README) if link not in other_language] == [
-        link for link in links(CHINESE) if link not in other_language
-    ]
-    commands = r"`(make [^`]+)`"
-    assert re.findall(commands, README.read_text(encoding="utf-8")) == re.findall(
-        commands, CHINESE.read_text(encoding="utf-8")
-    )
+def commands(document: Path) -> list[str]:
+    """The commands that a document has in its sentences."""
+    return re.findall(r"`(make [^`]+)`", document.read_text(encoding="utf-8"))
 
 
-@pytest.mark.parametrize(
-    "document", sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("companies/*/*.md")])
-)
+def of_either_language(texts: list[str]) -> list[str]:
+    """What a document shows, whatever the language of the labels, pictures and pages in it."""
+    return [re.sub(r"_(?:en|zh)\b|\.zh-CN(?=\.md)", "", text) for text in texts]
+
+
+@pytest.mark.parametrize(("english", "chinese"), [(README, CHINESE), (TUTORIAL, CHINESE_TUTORIAL)])
+def test_a_document_shows_the_same_commands_queries_and_files_in_both_languages(english: Path, chinese: Path) -> None:
+    for shown in (blocks, queries, links, commands):
+        assert of_either_language(shown(english)) == of_either_language(shown(chinese))
+
+
+@pytest.mark.parametrize("document", DOCUMENTS)
+def test_every_make_command_that_a_document_shows_has_a_target_and_settings_that_there_are(document: Path) -> None:
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    targets = re.findall(r"^([a-z][a-z-]*):.*## ", makefile, re.M)
+    settings = re.findall(r"\$\((?:value )?([A-Z_]+)\)", makefile)
+    shown = re.findall(r"\bmake ([^;&|#\n]+)", "\n".join(commands(document) + blocks(document)))
+    words = [word for command in shown for word in command.split() if not word.startswith("-")]
+    assert not [word for word in words if word.partition("=")[0] not in (settings if "=" in word else targets)]
+
+
+@pytest.mark.parametrize("document", DOCUMENTS)
 def test_every_file_that_a_document_links_to_is_there(document: Path) -> None:
     assert not [link for link in links(document) if not (document.parent / link).exists()]
 
@@ -99,6 +122,45 @@ def test_the_example_in_the_readme_is_the_one_in_docs() -> None:
     assert shown == (ROOT / "docs" / "example" / "orders.csv").read_text(encoding="utf-8")
 
 
+@pytest.mark.xdist_group("sample")
+@pytest.mark.worlds
+@pytest.mark.parametrize("document", [TUTORIAL, CHINESE_TUTORIAL])
+def test_the_queries_of_the_tutorial_have_answers_in_what_is_published(
+    sample_boards: PublishedBoards, document: Path
+) -> None:
+    # the mart that the tutorial adds is in no publication but the reader's
+    asked = [query for query in queries(document) if "acme_" not in query]
+    assert len(asked) == 5
+    with duckdb.connect(str(sample_boards.folder / "stickiness.duckdb"), read_only=True) as connection:
+        regions, to_save, customer, bands, meanings = (connection.execute(query).fetchall() for query in asked)
+    assert all(low <= nps <= high for _, _, nps, low, high in regions) and len(regions) > 5
+    assert len(to_save) == 5
+    assert {"risk_band", "reason_1", "reason_2", "recommended_action"} <= {
+        field.rpartition("_")[0] for field, answer in customer if answer
+    }
+    assert len(bands) == 4
+    assert {name for name, *_ in meanings} == {"responses", "promoters", "detractors"}
+
+
+def test_the_mart_of_the_tutorial_is_the_one_of_the_page_on_own_models() -> None:
+    own_models = (ROOT / "docs" / "custom.md").read_text(encoding="utf-8")
+    for name in ("acme_store_revenue.sql", "acme_store_revenue.yml"):
+        [shown] = re.findall(rf"`custom/models/{name}`:\n\n```\w+\n(.*?)^```$", own_models, re.M | re.S)
+        for document in (TUTORIAL, CHINESE_TUTORIAL):
+            [made] = re.findall(
+                rf"^cat > custom/models/{name} <<'(\w+)'\n(.*?)^\1$", "".join(blocks(document)), re.M | re.S
+            )
+            assert made[1] == shown
+
+
+def test_the_pictures_are_those_that_make_pictures_takes_and_each_is_shown() -> None:
+    made = {file_of(picture, language) for picture in PICTURES for language in LANGUAGES}
+    assert set(FOLDER.iterdir()) == made
+    assert not [file for file in made if file.stat().st_size > MOST_BYTES]
+    shown = {(document.parent / link).resolve() for document in DOCUMENTS for link in links(document)}
+    assert made <= shown
+
+
 @pytest.fixture(scope="module")
 def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The repository as somebody else would have it, with this environment in it."""
@@ -130,14 +192,76 @@ def run(command: str, folder: Path) -> str:
     return done.stdout
 
 
+@pytest.fixture(scope="module")
+def first_told(checkout: Path) -> str:
+    """What the first commands of the README print. They publish the sample company in the copy."""
+    return run(blocks(README)[0], checkout)
+
+
+# before the README's: that goes on to publish other companies
 @pytest.mark.long
 @pytest.mark.xdist_group("docs")
 @pytest.mark.skipif(
     not (ROOT / ".git").exists(), reason="no git checkout: nothing says which files belong to the repository"
 )
-def test_the_commands_of_the_readme_work_as_they_stand(checkout: Path) -> None:
-    first, own_data, one_model = blocks(README)
-    assert "new_customers" in run(first, checkout)
+def test_the_commands_of_the_tutorial_work_as_they_stand(checkout: Path, first_told: str) -> None:
+    bands = checkout / "seeds" / "churn_risk_bands.csv"
+    before = bands.read_bytes()
+    told = run_tutorial(checkout)
+    assert "orders: 3 read = 3 accepted" in told[0]
+    assert bands.read_bytes() == before
+
+    published, built = (
+        checkout / "warehouse" / place for place in ("published/stickiness.duckdb", "build/warehouse.duckdb")
+    )
+    with duckdb.connect() as connection:
+        for name, file in (("published", published), ("built", built)):
+            connection.execute(f"attach '{file}' as {name} (read_only)")
+        in_band = "select count(*) from {}.marts.customer_churn_risk where risk_band = 'medium'"
+        was, now = (connection.execute(in_band.format(name)).fetchall() for name in ("published", "built"))
+        assert (
+            was
+            != now
+            == connection.execute(
+                "select count(*) from published.marts.customer_churn_risk "
+                "where churn_probability_90d >= 0.4 and churn_probability_90d < 0.6"
+            ).fetchall()
+        )
+        assert connection.execute("select * from built.marts.acme_store_revenue order by all").fetchall() == (
+            connection.execute(
+                "select store_id, count(*), sum(net_revenue) from published.marts.orders "
+                "where is_valid and store_id is not null group by store_id order by all"
+            ).fetchall()
+        )
+    # "To be rid of it, delete the two files."
+    for file in (checkout / "custom" / "models").glob("acme_*"):
+        file.unlink()
+
+
+def run_tutorial(folder: Path) -> list[str]:
+    """Do what the tutorial says, except what the README and the tests of PostgreSQL do; what each step printed."""
+    done_elsewhere = {line for block in blocks(README) for line in block.splitlines()}
+    definition = next(block for block in blocks(TUTORIAL) if block.startswith("ask() {"))
+    told, ask = [], "ask"
+    for language, text in steps(TUTORIAL):
+        if language == "sql":
+            told.append(run(f"{definition}{ask} <<'SQL'\n{text}SQL", folder))
+            ask = "ask"
+        elif text.startswith("ask "):
+            ask = text.strip()
+        elif DSN not in text and text != definition and not done_elsewhere.issuperset(text.splitlines()):
+            told.append(run(text, folder))
+    return told
+
+
+@pytest.mark.long
+@pytest.mark.xdist_group("docs")
+@pytest.mark.skipif(
+    not (ROOT / ".git").exists(), reason="no git checkout: nothing says which files belong to the repository"
+)
+def test_the_commands_of_the_readme_work_as_they_stand(checkout: Path, first_told: str) -> None:
+    _, own_data, one_model = blocks(README)
+    assert "new_customers" in first_told
     [query] = queries(README)
     run(f'.venv/bin/python -c "import duckdb, sys; assert duckdb.sql(sys.argv[1]).fetchall()" "{query}"', checkout)
     run(one_model, checkout)

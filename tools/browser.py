@@ -1,4 +1,4 @@
-"""A headless Chromium that tests drive over its own debugging protocol, and that notes what it was asked for."""
+"""A headless Chromium, driven over its own debugging protocol, that notes what it was asked for."""
 
 from __future__ import annotations
 
@@ -78,10 +78,14 @@ class Page:
             text = {"text": "\r"} if key == "Enter" and kind == "keyDown" else {}
             self._call("Input.dispatchKeyEvent", type=kind, key=key, code=key, windowsVirtualKeyCode=code, **text)
 
-    def picture(self, path: Path) -> None:
-        """Write a picture of the whole page."""
-        told = self._call("Page.captureScreenshot", format="png", captureBeyondViewport=True)
-        path.write_bytes(base64.b64decode(told["data"]))
+    def picture(self, element: str | None = None) -> bytes:
+        """A picture, as PNG, of what the window shows, or of the whole of an element."""
+        clip = {}
+        if element is not None:
+            box = f"document.querySelector({json.dumps(element)}).getBoundingClientRect()"
+            place = "{ x: box.x + scrollX, y: box.y + scrollY, width: box.width, height: box.height, scale: 1 }"
+            clip = {"clip": self.run(f"((box) => ({place}))({box})"), "captureBeyondViewport": True}
+        return base64.b64decode(self._call("Page.captureScreenshot", format="png", **clip)["data"])
 
     def pdf(self, path: Path) -> None:
         """Print the page on A4."""
