@@ -316,7 +316,7 @@ def test_the_table_of_keys_names_what_promises_each(render: Callable[..., Any]) 
 DRAWN = {
     "order_items": PictureTable("customers", ["order_id", "line"]),
     "orders": PictureTable("customers", ["order_id"]),
-    "products": PictureTable("customers", ["product_id"]),
+    "brands": PictureTable("customers", ["product_id"]),
     "customers": PictureTable("customers", ["customer_id"]),
     "memberships": PictureTable("loyalty", ["member_id"]),
     "rfm": PictureTable("value", ["customer_id"]),
@@ -325,7 +325,7 @@ DRAWN = {
 }
 LINES = (
     ForeignKey("order_items", "order_id", "orders", "order_id"),
-    ForeignKey("order_items", "product_id", "products", "product_id"),
+    ForeignKey("order_items", "product_id", "brands", "product_id"),
     ForeignKey("orders", "customer_id", "customers", "customer_id"),
     ForeignKey("memberships", "customer_id", "customers", "customer_id"),
     ForeignKey("rfm", "customer_id", "customers", "customer_id"),
@@ -341,7 +341,7 @@ def test_the_picture_has_customers_and_orders_in_the_middle_and_codes_on_the_rig
     # the referred between those that refer: a table without a key is left out
     assert list(columns.values()) == [
         ["order_items", "memberships"],
-        ["customers", "orders", "products"],
+        ["customers", "orders", "brands"],
         ["rfm"],
         ["segments"],
     ]
