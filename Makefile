@@ -4,7 +4,7 @@
 # a shell command, so spaces, quotes, dollar signs and non-ASCII letters are safe.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup doctor run check dev dashboards versions rollback sample coverage pictures spark-up spark-down test test-long test-spark lint format lock bench bench-growth bench-fits bench-landing clean
+.PHONY: help setup doctor run check dev dashboards docs versions rollback sample coverage pictures spark-up spark-down test test-long test-spark lint format lock bench bench-growth bench-fits bench-landing clean
 
 # ---- settings -------------------------------------------------------------------------------------------------------
 
@@ -132,6 +132,9 @@ versions: ## list what was published, and which version is the current one
 
 dashboards: ## the published boards on http://127.0.0.1:3001
 	@$(call with,$(engine)) && exec $(python) -m orchestration.cli dashboards
+
+docs: ## dbt's own pages of the last build, and where the reference of the published tables is
+	@$(call with,$(engine)) && exec $(python) -m orchestration.cli docs
 
 rollback: ## publish the previous version again
 	@$(call with,$(engine)) && exec $(python) -m orchestration.cli rollback

@@ -1,4 +1,4 @@
-"""The commands behind `make run`, `check`, `versions`, `rollback`, `dashboards`, `doctor` and `dev`.
+"""The commands behind `make run`, `check`, `versions`, `rollback`, `dashboards`, `docs`, `doctor` and `dev`.
 
 They are called as `python -m orchestration.cli refresh`.
 
@@ -26,6 +26,7 @@ from orchestration import summary
 from orchestration.bi.follow import follow
 from orchestration.build_figures import table_figures
 from orchestration.dagster_store import check_dagster_store, create_dagster_store, forget_old_runs
+from orchestration.dbt_docs import write_dbt_docs
 from orchestration.dbt_project import load_manifest, read_json, target_folder
 from orchestration.dead_runs import dagster_home, fail_dead_runs
 from orchestration.deprecations import deprecation_lines, deprecations
@@ -123,6 +124,7 @@ def _parser() -> argparse.ArgumentParser:
     commands.add_parser("doctor", help="what would stop a refresh").set_defaults(command=_doctor)
     commands.add_parser("check", help="land and judge the rows, build nothing").set_defaults(command=_check)
     commands.add_parser("dashboards", help="serve the published boards").set_defaults(command=_dashboards)
+    commands.add_parser("docs", help="document the last build").set_defaults(command=_docs)
     dev = commands.add_parser("dev", help="serve Dagster's web pages")
     dev.add_argument("--end-with-parent", action="store_true", help="end as soon as the process that started this does")
     dev.set_defaults(command=_dev)
@@ -200,6 +202,21 @@ def _dashboards(options: argparse.Namespace) -> int:
     from orchestration.boards.serve import serve
 
     serve(load_engine(build_target(), warehouse_folder()).boards(), warehouse_folder())
+    return PUBLISHED
+
+
+def _docs(options: argparse.Namespace) -> int:
+    """Have dbt document the last build, and say where that and the reference of what is published are."""
+    from orchestration.boards.reference import REFERENCE_PAGE
+
+    warehouse, target = warehouse_folder(), build_target()
+    boards = load_engine(target, warehouse).boards()
+    has_reference = boards is not None and (boards / REFERENCE_PAGE).exists()
+    place = boards / REFERENCE_PAGE if has_reference else "none; the next make run publishes it where there are boards"
+    _tell(f"{'Reference:':<11}{place}")
+    # dbt opens the build, which a refresh may be writing to
+    with warehouse_lock(warehouse):
+        _tell(f"{'dbt docs:':<11}{write_dbt_docs(ROOT, warehouse, target)}")
     return PUBLISHED
 
 

@@ -10,6 +10,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -141,3 +142,15 @@ def _tab(profile: Path, process: subprocess.Popen[bytes]) -> str:
     port = told.read_text().split("\n")[0]
     with urllib.request.urlopen(f"http://127.0.0.1:{port}/json/list") as answer:
         return next(tab["webSocketDebuggerUrl"] for tab in json.load(answer) if tab["type"] == "page")
+
+
+def serious_faults(page: Page) -> list[tuple[str, list[str]]]:
+    """What axe-core finds serious, with two tables open, and where."""
+    page.run("[...document.querySelectorAll('details')].slice(0, 2).forEach((details) => { details.open = true; })")
+    page.run((files("axe_core_python") / "axe.min.js").read_text(encoding="utf-8") + "; true")
+    told = page.run("axe.run().then((found) => JSON.stringify(found.violations))")
+    return [
+        (found["id"], [node["html"][:160] for node in found["nodes"]][:3])
+        for found in json.loads(told)
+        if found["impact"] in ("serious", "critical")
+    ]

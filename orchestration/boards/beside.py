@@ -33,12 +33,14 @@ def _write(
     # Altair takes a second to import, which only a publication should wait for
     from orchestration.boards.labels import mart_labels
     from orchestration.boards.pages import Site
+    from orchestration.boards.reference import table_facts
     from orchestration.boards.site import Boards, render_site
 
     company, currency = (str(settings.variable(name)) for name in ("company_name", "reporting_currency"))
     boards = Boards(
         folders=(settings.root / BOARDS_FOLDER, settings.root / CUSTOM_FOLDER / BOARDS_FOLDER),
         labels=mart_labels(manifest),
+        facts=table_facts(manifest, currency),
     )
     site = Site(
         company=company,

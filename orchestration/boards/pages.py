@@ -50,7 +50,13 @@ def script_json(value: Any) -> str:
 
 
 def board_page(
-    board: Board, answers: Mapping[str, Answer], labels: MartLabels, site: Site, links: Sequence[Link], here: str
+    board: Board,
+    answers: Mapping[str, Answer],
+    labels: MartLabels,
+    site: Site,
+    links: Sequence[Link],
+    here: str,
+    table_links: Mapping[str, str] | None = None,
 ) -> str:
     """The page of a board.
 
@@ -61,6 +67,7 @@ def board_page(
         site: what the page says of the publication.
         links: every board of the site.
         here: the href of this one.
+        table_links: where the reference tells of a table, by its name.
 
     Raises:
         BoardError: a column has no label.
@@ -76,12 +83,13 @@ def board_page(
         "sets": [_data_set(answers[query]) for query in place_of],
         "tiles": [_tile(board.name, tile, answers[tile.query], place_of[tile.query], labels) for tile in board.tiles],
     }
-    return _render("board.html", board=board, data=script_json(data), site=site, links=links, here=here)
+    values = {"board": board, "data": script_json(data), "table_links": table_links or {}}
+    return render("board.html", **values, site=site, links=links, here=here)
 
 
 def error_page(name: str, message: str, site: Site, links: Sequence[Link], here: str) -> str:
     """The page that stands in for a board that could not be made."""
-    return _render("error.html", name=name, message=message, site=site, links=links, here=here)
+    return render("error.html", name=name, message=message, site=site, links=links, here=here)
 
 
 def _data_set(answer: Answer) -> dict[str, Any]:
@@ -144,7 +152,8 @@ def _filter_labels(board: Board, answers: Mapping[str, Answer], labels: MartLabe
     return found
 
 
-def _render(template: str, **values: Any) -> str:
+def render(template: str, **values: Any) -> str:
+    """A page of a template, every value escaped that is no JSON of `script_json`."""
     return _templates().get_template(template).render(**values)
 
 

@@ -6,6 +6,7 @@ import contextlib
 import os
 import shutil
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -14,6 +15,7 @@ from orchestration.boards.grammar import Board, board_files, read_board
 from orchestration.boards.labels import MartLabels
 from orchestration.boards.pages import STATIC, Link, Site, board_page, error_page
 from orchestration.boards.queries import Answer, ask, check, open_published
+from orchestration.boards.reference import REFERENCE, REFERENCE_PAGE, TITLE, Facts, read_tables, reference_page
 from orchestration.errors import BoardError, StickinessError
 
 INDEX = "index.html"
@@ -28,10 +30,12 @@ class Boards:
     Attributes:
         folders: where board files are.
         labels: labels of the columns of marts.
+        facts: what the reference of tables says beside the dictionary; None: there is no reference.
     """
 
     folders: tuple[Path, ...]
     labels: MartLabels
+    facts: Facts | None = None
 
 
 def render_site(database: Path, folder: Path, boards: Boards, site: Site) -> list[str]:
@@ -44,25 +48,49 @@ def render_site(database: Path, folder: Path, boards: Boards, site: Site) -> lis
     warnings = []
     pages = []
     for path in board_files(*boards.folders):
+        if path.stem == REFERENCE:
+            warnings.append(f"board {REFERENCE}: {path.name} has the name of the page of tables; rename the file")
+            continue
         try:
             pages.append((path, read_board(path)))
         except BoardError as error:
             pages.append((path, str(error)))
     pages.sort(key=lambda page: (page[1].order if isinstance(page[1], Board) else 1_000, page[0].stem))
     links = [_link(place, path, board) for place, (path, board) in enumerate(pages)]
-    for link, (path, board) in zip(links, pages, strict=True):
+    table_links = {}
+    if boards.facts is not None:
+        links.append(Link(REFERENCE_PAGE, TITLE))
+        table_links = {name: f"{REFERENCE_PAGE}#{name}" for name in boards.facts.tables}
+        warnings += _write_reference(database, folder, boards.facts, site, links)
+    for link, (path, board) in zip(links, pages, strict=False):
         try:
             if isinstance(board, str):
                 raise BoardError(board)
-            text = board_page(board, _answers(database, board), boards.labels, site, links, link.href)
+            text = board_page(board, _answers(database, board), boards.labels, site, links, link.href, table_links)
         # whatever is wrong with a board, the data is published
         except Exception as error:
-            told = str(error) if isinstance(error, StickinessError) else f"{path.name}: {type(error).__name__}: {error}"
+            told = _told(path.name, error)
             warnings.append(f"board {path.stem}: {told}")
             text = error_page(path.stem, told, site, links, link.href)
         (folder / link.href).write_text(text, encoding="utf-8")
     _write_assets(folder / ASSETS)
     return warnings
+
+
+def _write_reference(database: Path, folder: Path, facts: Facts, site: Site, links: Sequence[Link]) -> list[str]:
+    """Write the page of the tables, or one with the error, which is returned."""
+    warnings = []
+    try:
+        text = reference_page(read_tables(database, facts), facts, site, links)
+    except Exception as error:
+        warnings.append(f"{REFERENCE}: {_told(REFERENCE_PAGE, error)}")
+        text = error_page(REFERENCE, _told(REFERENCE_PAGE, error), site, links, REFERENCE_PAGE)
+    (folder / REFERENCE_PAGE).write_text(text, encoding="utf-8")
+    return warnings
+
+
+def _told(where: str, error: Exception) -> str:
+    return str(error) if isinstance(error, StickinessError) else f"{where}: {type(error).__name__}: {error}"
 
 
 def _link(place: int, path: Path, board: Board | str) -> Link:
@@ -83,7 +111,7 @@ def _answers(database: Path, board: Board) -> dict[str, Answer]:
 
 def _write_assets(folder: Path) -> None:
     folder.mkdir()
-    for name in ("boards.js", "boards.css"):
+    for name in ("boards.js", "reference.js", "boards.css"):
         shutil.copyfile(STATIC / name, folder / name)
     write_vega(folder / VEGA)
 

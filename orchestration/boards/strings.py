@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 STRINGS: dict[str, tuple[str, str]] = {
-    "skip": ("Skip to the charts", "跳到图表"),
+    "skip": ("Skip to the content", "跳到正文"),
     "boards": ("Boards", "看板"),
     "language": ("Language", "语言"),
     "theme": ("Colours", "配色"),
@@ -66,4 +66,60 @@ STRINGS: dict[str, tuple[str, str]] = {
     ),
     "measured": ("Measured", "实际值"),
     "predicted": ("Predicted", "预测值"),
+    "marts": ("Tables", "数据表"),
+    "reference": ("Reference of tables", "数据表参考"),
+    "reference_text": (
+        "Every published table and column: what it is called, what it holds, in which unit, and which key it has.",
+        "全部已发布的数据表与字段：名称、含义、单位与主键。表名与字段名有中文名称；粒度与定义目前只有英文，按原文列出。",
+    ),
+    "search": ("Search tables and columns", "搜索数据表与字段"),
+    "found_tables": ("Tables", "数据表"),
+    "found_columns": ("Columns", "字段"),
+    "nothing_found": ("No table or column fits.", "没有符合条件的数据表或字段。"),
+    "columns_of": ("Columns", "字段"),
+    "column": ("Column", "字段"),
+    "label": ("Label", "名称"),
+    "type": ("Type", "类型"),
+    "unit": ("Unit", "单位"),
+    "grain": ("Grain", "粒度"),
+    "primary_key": ("Primary key", "主键"),
+    "key": ("key", "主键"),
+    "refers_to": ("refers to", "引用"),
+    "unit_share": ("share (0 to 1)", "比例（0 到 1）"),
+    "unit_days": ("days", "天"),
+    "unit_hours": ("hours", "小时"),
+    "unit_seconds": ("seconds", "秒"),
+    "unit_points": ("points", "积分"),
+    "table_keys": ("Keys between tables", "表间引用关系"),
+    "keys_text": (
+        "A line leads from a column to the one that holds its values. Bold columns are the primary key. Only what is "
+        "promised is shown: by a test without which nothing is published, or by the raw contract, which rejects a row "
+        "that breaks it.",
+        "连线从字段指向其取值所在的字段，粗体字段为主键。图中只列有保证的引用：或由测试保证（测试不通过则不发布），"
+        "或由原始数据契约保证（不符合的行会被拒收）。",
+    ),
+    "keys_picture": ("Picture of tables and the keys between them", "数据表与引用关系图"),
+    "no_keys": ("No key between published tables is promised.", "已发布的数据表之间没有得到保证的引用关系。"),
+    "keys_table": ("The same as a table", "以表格查看"),
+    "from_column": ("From", "字段"),
+    "to_column": ("To", "引用的字段"),
+    "promised_by": ("Promised by", "保证方式"),
+    "raw_contract": ("the raw contract", "原始数据契约"),
+}
+
+# the groups of models/groups.yml that are published, and the tables of labels, in the order of the reference
+GROUPS: dict[str, tuple[str, str]] = {
+    "customers": ("Customers and orders", "客户与订单"),
+    "repurchase": ("Repurchase and retention", "复购与留存"),
+    "value": ("Customer value", "客户价值"),
+    "lifecycle": ("Lifecycle", "客户生命周期"),
+    "churn": ("Churn", "流失预警"),
+    "satisfaction": ("Satisfaction", "客户满意度"),
+    "loyalty": ("Loyalty programme", "会员计划"),
+    "service": ("Service", "客户服务"),
+    "engagement": ("Referrals and mentions", "推荐与社交提及"),
+    "scorecard": ("Scorecard", "KPI 计分卡"),
+    "quality": ("Data quality", "数据质量"),
+    "custom": ("Tables of the company's own", "公司自建的数据表"),
+    "labels": ("Codes and their labels", "代码与名称"),
 }

@@ -27,6 +27,7 @@ from orchestration.boards.queries import MAX_ROWS, ask, open_published
 from orchestration.boards.serve import board_server, serve
 from orchestration.boards.site import Boards, render_site
 from orchestration.dbt_project import read_json
+from orchestration.dictionary import describe_published
 from orchestration.engines.duckdb.build import build_database
 from orchestration.engines.duckdb.publication import publish
 from orchestration.errors import BoardError, SettingsError
@@ -255,7 +256,12 @@ def test_a_page_asks_nobody_for_anything(render: Callable[..., Any]) -> None:
     assert re.findall(r'(?:src|href)="([^"#]+)"', html) == [
         *("data:,", "assets/boards.css", "assets/vega.js", "assets/boards.js", "index.html"),
     ]
-    assert sorted(path.name for path in (site / "assets").iterdir()) == ["boards.css", "boards.js", "vega.js"]
+    assert sorted(path.name for path in (site / "assets").iterdir()) == [
+        "boards.css",
+        "boards.js",
+        "reference.js",
+        "vega.js",
+    ]
 
 
 # ---- the boards of the project ---------------------------------------------------------------------------------------
@@ -282,7 +288,8 @@ def test_a_tile_names_the_marts_that_it_reads_and_no_column_of_a_person() -> Non
 def test_every_board_of_the_project_is_made_for_the_sample_company(sample_boards: PublishedBoards) -> None:
     assert sample_boards.warnings == []
     pages = sorted(sample_boards.site.glob("*.html"))
-    assert len(pages) == len(SHIPPED)
+    # and the reference of tables
+    assert len(pages) == len(SHIPPED) + 1
     for page in pages:
         assert page.stat().st_size < MEGABYTES
         sets = json.loads(Tags(page.read_text(encoding="utf-8")).data)["sets"]
@@ -326,11 +333,13 @@ def test_boards_are_readable_by_all_and_go_back_with_their_version(
 def test_every_board_is_made_for_a_company_without_data(empty_world: World, dbt: Dbt, tmp_path: Path) -> None:
     _ = dbt.manifest
     warnings: list[str] = []
+    manifest = read_json(dbt.target / "manifest.json")
     publish(
         build_database(empty_world.settings.warehouse),
         tmp_path,
         PublicationFacts(None, "test", 0, 0, STARTED_AT),
-        beside=board_writer(empty_world.settings, read_json(dbt.target / "manifest.json"), warnings),
+        descriptions=describe_published(manifest, "CNY"),
+        beside=board_writer(empty_world.settings, manifest, warnings),
     )
     assert warnings == []
 

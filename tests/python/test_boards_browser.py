@@ -10,7 +10,6 @@ import struct
 import threading
 from collections.abc import Callable, Iterator
 from http.server import ThreadingHTTPServer
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +22,7 @@ from orchestration.boards.serve import BoardHandler
 from orchestration.boards.site import Boards, render_site
 from orchestration.errors import BoardError
 from tools import pictures
-from tools.browser import Page, find_chromium, open_browser
+from tools.browser import Page, find_chromium, open_browser, serious_faults
 
 pytestmark = [
     pytest.mark.xdist_group("sample"),
@@ -68,18 +67,6 @@ def table_of(page: Page, tile: str) -> list[list[str]]:
     page.wait(f"document.querySelector('#tile-{tile} table') !== null")
     rows = f"[...document.querySelectorAll('#tile-{tile} tbody tr')]"
     return page.run(f"{rows}.map((row) => [...row.cells].map((cell) => cell.textContent))")
-
-
-def serious_faults(page: Page) -> list[tuple[str, list[str]]]:
-    """What axe-core finds serious, with two tables open, and where."""
-    page.run("[...document.querySelectorAll('details')].slice(0, 2).forEach((details) => { details.open = true; })")
-    page.run((files("axe_core_python") / "axe.min.js").read_text(encoding="utf-8") + "; true")
-    told = page.run("axe.run().then((found) => JSON.stringify(found.violations))")
-    return [
-        (found["id"], [node["html"][:160] for node in found["nodes"]][:3])
-        for found in json.loads(told)
-        if found["impact"] in ("serious", "critical")
-    ]
 
 
 @pytest.mark.parametrize("board", BOARDS)

@@ -427,8 +427,9 @@
     theme.replaceChildren(...["auto", "light", "dark"].map((name) => element("option", { value: name }, say(`theme_${name}`))));
     theme.value = state.theme;
     const form = document.getElementById("filters");
-    const drawn = drawFilters(form, data.filters, state.board, data.tiles, (column) => data.filterLabels[column][state.language], "board");
-    form.hidden = !drawn;
+    // the reference has none
+    const drawn = form && drawFilters(form, data.filters, state.board, data.tiles, (column) => data.filterLabels[column][state.language], "board");
+    if (form) form.hidden = !drawn;
     if (drawn) {
       const reset = element("button", { type: "button", id: "reset" }, say("reset"));
       reset.addEventListener("click", () => { state.board = {}; state.tiles = {}; changed(); });
