@@ -173,6 +173,102 @@ def test_a_period_leaves_its_months_alone(page: Page, address: Address) -> None:
     assert "2025-05" in page.run("document.querySelector('#tile-active_customers dl').textContent")
 
 
+# each value that a control offers, alone and with each value of the control that depends on it
+EACH_VALUE = """(async () => {
+  // what is asked here is which rows are left, and not how they are drawn
+  window.vegaEmbed = async () => ({ finalize() {} });
+  document.querySelector(".tiles").style.display = "none";
+  const faults = [];
+  const groups = new Set();
+  for (const { columns, codes, rows } of JSON.parse(document.getElementById("data").textContent).sets) {
+    const [cut, group] = ["dimension", "dimension_value"].map((name) => columns.indexOf(name));
+    if (cut < 0) continue;
+    for (const row of rows) groups.add(`${codes.dimension[row[cut]][0]}/${codes.dimension_value[row[group]][0]}`);
+  }
+  const selects = (place) => [...document.querySelectorAll(`${place} select`)].map((select) => select.id);
+  const values = (id) => [...(document.getElementById(id)?.options ?? [])].map((option) => option.value);
+  const choose = async (id, value) => {
+    const select = document.getElementById(id);
+    select.value = value;
+    select.dispatchEvent(new Event("change"));
+    while (document.documentElement.dataset.ready !== "yes") await new Promise((done) => setTimeout(done));
+  };
+  const look = (chosen) => {
+    for (const empty of document.querySelectorAll(".tile .empty")) {
+      const tile = empty.closest(".tile");
+      const told = `${chosen}: ${tile.id}: ${empty.textContent}`;
+      if (!/period|group|reliable/.test(empty.textContent)) faults.push(told);
+      if (tile.querySelector(".notes").textContent.includes("shows the whole")) faults.push(told);
+    }
+  };
+  look("as it opens");
+  for (const id of selects("#filters")) {
+    for (const value of values(id)) {
+      await choose(id, value);
+      look(`${id}=${value}`);
+      if (id !== "board-dimension") continue;
+      for (const group of values("board-dimension_value")) {
+        if (group && !groups.has(`${value}/${group}`)) faults.push(`${value} offers ${group}, which is of another cut`);
+        await choose("board-dimension_value", group);
+        look(`${id}=${value}, ${group}`);
+      }
+    }
+    document.getElementById("reset").click();
+  }
+  for (const id of selects(".tile-filters")) {
+    for (const value of values(id)) { await choose(id, value); look(`${id}=${value}`); }
+    document.getElementById("reset")?.click();
+  }
+  return faults;
+})()"""
+
+
+@pytest.mark.parametrize("board", BOARDS)
+def test_a_value_that_a_control_offers_is_of_its_cut_and_leaves_no_tile_without_rows_or_a_reason(page: Page, address: Address, board: str) -> None:
+    page.errors.clear()
+    page.open(address(board))
+    faults = page.run(EACH_VALUE)
+    assert faults == [], "\n".join(faults)
+    assert page.errors == []
+
+
+def test_a_tile_with_a_cut_of_its_own_shows_all_its_groups(
+    page: Page, address: Address, ask: Callable[..., Any]
+) -> None:
+    page.open(address("retention"))
+    whole = table_of(page, "repurchase_by_cut")
+    page.choose("board-dimension", "loyalty_tier")
+    page.choose("board-dimension_value", "gold")
+    assert table_of(page, "repurchase_by_cut") == whole
+    assert len(whole) > 1
+
+
+def test_a_tile_that_follows_no_filter_says_so(page: Page, address: Address) -> None:
+    def notes(tile: str) -> str:
+        return str(page.run(f"document.querySelector('#tile-{tile} .notes').textContent"))
+
+    page.open(address("retention"))
+    assert "shows the whole" not in notes("cohort_90")
+    page.choose("board-dimension", "loyalty_tier")
+    assert "shows the whole" in notes("cohort_90")
+    assert "shows the whole" not in notes("retention_by_month")
+    page.open(address("index"))
+    assert "does not follow" not in notes("nps")
+    page.choose("board-month-to", "2024-06-01")
+    assert "does not follow the chosen period" in notes("nps")
+    assert "does not follow" not in notes("active_customers")
+
+
+def test_an_end_of_a_period_that_is_no_longer_offered_does_not_act(page: Page, address: Address) -> None:
+    page.open(address("satisfaction"))
+    page.choose("board-period_grain", "month")
+    page.choose("board-period_start-from", "2025-11-01")
+    assert [row[0] for row in table_of(page, "nps_by_period")][0].startswith("2025-11")
+    page.choose("board-period_grain", "year")
+    assert page.run("document.getElementById('board-period_start-from').value") == ""
+    assert [row[0] for row in table_of(page, "nps_by_period")][-1].startswith("2025")
+
+
 def test_the_language_is_switched_and_kept(page: Page, address: Address) -> None:
     page.open(address("retention"))
     page.choose("language", "zh")
