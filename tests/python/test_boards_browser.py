@@ -127,13 +127,14 @@ def test_a_kpi_is_the_newest_complete_period_and_its_change(
     page: Page, address: Address, ask: Callable[..., Any]
 ) -> None:
     page.open(address("index"))
-    (value, low, high), (before, *_) = ask(
-        "select nps, nps_low, nps_high from marts.nps where period_grain = 'quarter' and dimension = 'all' "
-        "and is_complete order by period_start desc limit 2"
+    (value, low, high, _), (before, *_, period) = ask(
+        "select nps, nps_low, nps_high, period_start from marts.nps where period_grain = 'quarter' "
+        "and dimension = 'all' and is_complete order by period_start desc limit 2"
     )
     assert page.run("document.querySelector('#tile-nps .value').textContent") == f"{value:.1f}".replace("-", "−")
     told = page.run("document.querySelector('#tile-nps dl').textContent")
     assert f"{low:.1f} – {high:.1f}".replace("-", "−") in told
+    assert f"Change since {period}" in told
     assert f"{value - before:+.1f}".replace("-", "−") in told
 
 
@@ -147,6 +148,8 @@ def test_a_dimension_and_its_value_change_charts_and_tables(
     page.choose("board-dimension", "loyalty_tier")
     tiers = ask("select count(distinct dimension_value) from marts.retention_monthly where dimension = 'loyalty_tier'")
     assert page.run(lines) == tiers[0][0]
+    told = page.run("document.getElementById('status').textContent")
+    assert told == f"{page.run('document.querySelectorAll(`.tile`).length')} tiles updated"
     # one figure is not that of some group among several
     assert page.run("document.querySelector('#tile-retention_now .value').textContent") == whole
     assert "All groups together" in page.run("document.querySelector('#tile-retention_now .notes').textContent")
@@ -224,7 +227,9 @@ EACH_VALUE = """(async () => {
 
 
 @pytest.mark.parametrize("board", BOARDS)
-def test_a_value_that_a_control_offers_is_of_its_cut_and_leaves_no_tile_without_rows_or_a_reason(page: Page, address: Address, board: str) -> None:
+def test_a_value_that_a_control_offers_is_of_its_cut_and_leaves_no_tile_without_rows_or_a_reason(
+    page: Page, address: Address, board: str
+) -> None:
     page.errors.clear()
     page.open(address(board))
     faults = page.run(EACH_VALUE)
@@ -269,6 +274,21 @@ def test_an_end_of_a_period_that_is_no_longer_offered_does_not_act(page: Page, a
     assert [row[0] for row in table_of(page, "nps_by_period")][-1].startswith("2025")
 
 
+def test_the_page_of_an_error_has_its_languages_and_colours(page: Page, tmp_path: Path) -> None:
+    (tmp_path / "shop.yml").write_text("no board", encoding="utf-8")
+    site = Site("Shop", "CNY", "2026-01-01", "2026-01-02 03:04", "20260102T030400Z-0000", "abc")
+    assert len(render_site(tmp_path / "none.duckdb", tmp_path / "site", Boards((tmp_path,), {}), site)) == 1
+    page.errors.clear()
+    page.open(f"{(tmp_path / 'site' / 'index.html').as_uri()}?lang=zh&theme=dark")
+    assert page.run("[...document.getElementById('theme').options].map((one) => one.text)") == [
+        "跟随系统",
+        "浅色",
+        "深色",
+    ]
+    assert page.run("document.querySelector('nav').getAttribute('aria-label')") == "看板"
+    assert page.errors == []
+
+
 def test_the_language_is_switched_and_kept(page: Page, address: Address) -> None:
     page.open(address("retention"))
     page.choose("language", "zh")
@@ -284,8 +304,8 @@ def test_an_immature_cohort_has_no_figure_and_says_so(page: Page, address: Addre
     page.open(address("retention"))
     newest = table_of(page, "cohort_horizons")[-1]
     assert newest[2] == "–"
-    assert newest[-1] == "not complete yet"
-    assert "Not complete yet" in page.run("document.querySelector('#tile-cohort_horizons .notes').textContent")
+    assert newest[-1] == "not complete or not reliable"
+    assert "the period has not ended" in page.run("document.querySelector('#tile-cohort_horizons .notes').textContent")
 
 
 def test_csv_has_the_filtered_rows_and_keeps_formulas_texts(page: Page, address: Address) -> None:
@@ -301,6 +321,26 @@ def test_csv_has_the_filtered_rows_and_keeps_formulas_texts(page: Page, address:
     assert len(rows) == 3
     assert rows[0][0].endswith("Month")
     assert [row[0] for row in rows[1:]] == ["2025-11-01", "2025-12-01"]
+
+
+def test_the_scorecard_aligns_its_figures_and_marks_few_answers(
+    page: Page, address: Address, ask: Callable[..., Any]
+) -> None:
+    page.open(address("index"))
+    heads = page.run("[...document.querySelectorAll('#tile-scorecard th[scope=col]')].map((head) => head.className)")
+    names = page.run("[...document.querySelectorAll('#tile-scorecard th[scope=col]')].map((head) => head.textContent)")
+    assert all(heads[names.index(name)] == "number" for name in ("Actual", "Target", "95% interval"))
+    assert "Unit" in names
+    states = page.run(
+        "[...document.querySelectorAll('#tile-scorecard tbody tr')].map((row) => [row.cells[0], [...row.cells].at(-1)]"
+        ".map((cell) => cell.textContent))"
+    )
+    few = ask(
+        "select kpi_en from marts.kpi_scorecard where is_complete and actual is not null "
+        "qualify row_number() over (partition by kpi order by month desc) = 1 and sample_size < 30"
+    )
+    assert {name for name, state in states if state == "small n"} == {name for (name,) in few}
+    assert few
 
 
 def test_the_keyboard_reaches_controls_and_opens_a_table(page: Page, address: Address) -> None:

@@ -21,8 +21,8 @@
   const askedTheme = new URLSearchParams(location.search).get("theme") || remembered("theme");
   if (["light", "dark"].includes(askedTheme)) state.theme = askedTheme;
 
-  const strings = data ? data.strings : {};
-  const say = (name) => (strings[name] ? strings[name][state.language] : name);
+  const strings = JSON.parse(document.getElementById("strings").textContent);
+  const say = (name) => strings[name][state.language];
   const element = (name, attributes = {}, ...children) => {
     const made = document.createElement(name);
     for (const [key, value] of Object.entries(attributes)) if (value !== null) made.setAttribute(key, value);
@@ -36,7 +36,7 @@
   function written(value, format) {
     if (value === null || value === undefined) return "–";
     if (typeof value === "boolean") return say(value ? "yes" : "no");
-    if (typeof value === "string") return format === "month" ? value.slice(0, 7) : value;
+    if (typeof value === "string") return { month: value.slice(0, 7), figure: value.replaceAll("-", "−") }[format] ?? value;
     const number = (options) => new Intl.NumberFormat(locale(), options).format(value).replace("-", "−");
     if (format === "percent") return number({ style: "percent", ...digits(1) });
     if (format === "integer") return number(digits(0));
@@ -50,7 +50,7 @@
     const isMoney = tile.columns[column].format === "money";
     return isMoney ? `${told}${state.language === "zh" ? "（" : " ("}${data.currency}${state.language === "zh" ? "）" : ")"}` : told;
   };
-  const isNumber = (tile, column) => ["number", "whole"].includes(tile.columns[column].kind);
+  const isNumber = (tile, column) => ["number", "whole"].includes(tile.columns[column].kind) || tile.columns[column].format === "figure";
 
   // ---- rows ---------------------------------------------------------------------------------------------------------
   // a row keeps its codes for the filters and has its labels for people
@@ -209,7 +209,10 @@
   }
   function changed() {
     const focused = document.activeElement && document.activeElement.id;
-    draw();
+    draw().then(() => {
+      const status = document.getElementById("status");
+      if (status) status.textContent = say("updated").replace("{count}", data.tiles.length);
+    });
     if (focused && document.getElementById(focused)) document.getElementById(focused).focus();
   }
 
@@ -330,7 +333,7 @@
       const change = last.codes[value] - before.codes[value];
       const sign = change > 0 ? "+" : "";
       const text = format === "percent" ? `${sign}${written(change * 100, "score")} ${say("points")}` : `${sign}${written(change, format)}`;
-      entry(say("change"), text, isGood(change));
+      entry(say("change").replace("{period}", written(before.codes[period], tile.columns[period].format)), text, isGood(change));
     }
     if (period) entry(label(tile, period), written(last.codes[period], tile.columns[period].format));
     if (n) entry(label(tile, n), written(last.codes[n], "integer"));
@@ -371,8 +374,9 @@
     const columns = Object.keys(tile.columns);
     const cell = (value) => {
       if (value === null || value === undefined) return "";
-      // a text that a spreadsheet would run is kept a text
-      const text = typeof value === "string" && /^[=+\-@\t\r]/.test(value) ? `'${value}` : String(value);
+      // a text that a spreadsheet would run is kept a text; a figure is none
+      const isRun = typeof value === "string" && /^[=+\-@\t\r]/.test(value) && !/^-[\d.,]+%?$/.test(value);
+      const text = isRun ? `'${value}` : String(value);
       return /[",\n\r]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
     };
     const lines = [columns.map((column) => label(tile, column)), ...rows.map((row) => columns.map((column) => shown(row, column)))];
@@ -446,12 +450,15 @@
     document.documentElement.removeAttribute("data-ready");
     document.documentElement.lang = state.language === "zh" ? "zh-Hans" : "en";
     document.documentElement.dataset.shown = isDark() ? "dark" : "light";
-    if (!data) return;
-    document.title = `${data.title[state.language]} – ${document.querySelector(".company").textContent}`;
     for (const named of document.querySelectorAll("[data-aria]")) named.setAttribute("aria-label", say(named.dataset.aria));
     const theme = document.getElementById("theme");
     theme.replaceChildren(...["auto", "light", "dark"].map((name) => element("option", { value: name }, say(`theme_${name}`))));
     theme.value = state.theme;
+    if (data) await drawBoard();
+    document.documentElement.dataset.ready = "yes";
+  }
+  async function drawBoard() {
+    document.title = `${data.title[state.language]} – ${document.querySelector(".company").textContent}`;
     const form = document.getElementById("filters");
     const drawn = drawFilters(form, data.filters, state.board, data.tiles, (column) => data.filterLabels[column][state.language], "board");
     form.hidden = !drawn;
@@ -467,7 +474,6 @@
         document.querySelector(`#tile-${tile.id} .figure`).replaceChildren(element("p", { class: "empty" }, say("chart_failed")));
       }
     }));
-    document.documentElement.dataset.ready = "yes";
   }
 
   const language = document.getElementById("language");
