@@ -30,6 +30,7 @@ D3_FORMATS = {
     "month": "%Y-%m",
 }
 _AXIS_FORMATS = {**D3_FORMATS, "percent": ".0%", "number": ",.4~g", "score": ",.4~g", "decimal": ",.4~g"}
+_WHOLE_LABEL = "datum.value % 1 ? '' : datum.label"
 _IS_OK = "datum._state === 'ok'"
 
 
@@ -79,7 +80,7 @@ def _x(tile: Tile, shown: Shown, role: str = "x") -> alt.X:
 
 
 def _y(shown: Shown, column: str, *, zero: bool = False) -> alt.Y:
-    axis = alt.Axis(format=_axis_format(shown, column), tickCount=5, tickMinStep=_least_step(shown, column))
+    axis = alt.Axis(format=_axis_format(shown, column), tickCount=5, **_whole_ticks(shown, column))
     return alt.Y(column, type="quantitative", title=f"label:{column}", axis=axis, scale=alt.Scale(zero=zero))
 
 
@@ -87,9 +88,9 @@ def _axis_format(shown: Shown, column: str) -> str | alt.UndefinedType:
     return _AXIS_FORMATS.get(shown.formats[column], alt.Undefined)
 
 
-def _least_step(shown: Shown, column: str) -> int | alt.UndefinedType:
-    # there is no half customer
-    return 1 if shown.kinds[column] == "whole" else alt.Undefined
+def _whole_ticks(shown: Shown, column: str) -> dict[str, Any]:
+    # there is no half customer; a fixed number of ticks may put some between two whole ones all the same
+    return {"tickMinStep": 1, "labelExpr": _WHOLE_LABEL} if shown.kinds[column] == "whole" else {}
 
 
 def _color(tile: Tile, legend: bool = True) -> dict[str, Any]:
@@ -197,7 +198,7 @@ def _bars(tile: Tile, shown: Shown) -> alt.LayerChart:
         value,
         type="quantitative",
         title=f"label:{value}",
-        axis=alt.Axis(format=_axis_format(shown, value), tickCount=5, tickMinStep=_least_step(shown, value)),
+        axis=alt.Axis(format=_axis_format(shown, value), tickCount=5, **_whole_ticks(shown, value)),
     )
     layers = [_base().mark_bar(height={"band": 0.65}).encode(x=x, y=y, opacity=pale, tooltip=_tooltip(tile, shown))]
     layers += _whiskers(tile, y)
@@ -226,7 +227,7 @@ def _forest(tile: Tile, shown: Shown) -> alt.LayerChart:
         effect,
         type="quantitative",
         title=f"label:{effect}",
-        axis=alt.Axis(format=_axis_format(shown, effect), tickCount=5, tickMinStep=_least_step(shown, effect)),
+        axis=alt.Axis(format=_axis_format(shown, effect), tickCount=5, **_whole_ticks(shown, effect)),
     )
     hollow = alt.condition(_IS_OK, alt.value(1), alt.value(_PALE))
     zero = _base().mark_rule(color="#888888").encode(x=alt.XDatum(0))
@@ -292,7 +293,7 @@ def _calibration(tile: Tile, shown: Shown) -> alt.LayerChart:
         type="quantitative",
         title=f"label:{predicted}",
         scale=alt.Scale(zero=False),
-        axis=alt.Axis(format=_axis_format(shown, predicted), tickCount=5, tickMinStep=_least_step(shown, predicted)),
+        axis=alt.Axis(format=_axis_format(shown, predicted), tickCount=5, **_whole_ticks(shown, predicted)),
     )
     # the diagonal: what was predicted happened
     line = _base().mark_line(strokeDash=[6, 4], color="#888888").encode(x=x, y=alt.Y(predicted, type="quantitative"))

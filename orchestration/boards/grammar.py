@@ -12,7 +12,7 @@ import yaml
 from orchestration.errors import BoardError, shown
 
 LANGUAGES = ("en", "zh")
-FORMATS = ("percent", "integer", "number", "decimal", "score", "money", "date", "month", "text")
+FORMATS = ("percent", "integer", "number", "decimal", "score", "money", "date", "month", "text", "figure")
 WIDTHS = ("third", "half", "full")
 DEFAULT_SMALL = 30
 SUFFIX = ".yml"
@@ -90,8 +90,9 @@ class Board:
 
 
 def board_files(*folders: Path) -> list[Path]:
-    """The board files of the folders that there are, by name."""
-    return sorted((path for folder in folders for path in folder.glob(f"*{SUFFIX}")), key=lambda path: path.name)
+    """The board files of the folders that there are, by name; of one name, that of the earlier folder first."""
+    paths = [path for folder in folders for path in sorted(folder.glob(f"*{SUFFIX}"))]
+    return sorted(paths, key=lambda path: path.name.lower())
 
 
 def read_board(path: Path) -> Board:

@@ -55,8 +55,7 @@ def format_of(tile: Tile, column: Column) -> str:
     for end in _ENDS:
         stem = stem.removesuffix(end)
     if column.kind in ("date", "text"):
-        # periods begin on the first of a month
-        return "month" if stem.endswith("month") or stem == "period_start" else column.kind
+        return "month" if stem.endswith("month") else column.kind
     if column.kind == "number":
         return "percent" if stem.endswith(_PERCENT) else "number"
     return "integer" if column.kind == "whole" else "text"

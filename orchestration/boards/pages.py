@@ -77,7 +77,6 @@ def board_page(
         "name": board.name,
         "title": board.title,
         "currency": site.currency,
-        "strings": {name: dict(zip(LANGUAGES, texts, strict=True)) for name, texts in STRINGS.items()},
         "filters": [asdict(a_filter) for a_filter in board.filters],
         "filterLabels": _filter_labels(board, answers, labels),
         "sets": [_data_set(answers[query]) for query in place_of],
@@ -166,5 +165,6 @@ def _templates() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.globals["strings"] = {name: dict(zip(LANGUAGES, both, strict=True)) for name, both in STRINGS.items()}
+    strings = {name: dict(zip(LANGUAGES, both, strict=True)) for name, both in STRINGS.items()}
+    environment.globals.update(strings=strings, strings_json=script_json(strings))
     return environment

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import re
+import secrets
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -14,7 +15,7 @@ from typing import Any
 import duckdb
 
 from orchestration.boards.grammar import LANGUAGES, Tile
-from orchestration.duckdb_sql import text
+from orchestration.duckdb_sql import identifier, text
 from orchestration.errors import BoardError, shown
 
 MAX_ROWS = 5_000
@@ -49,11 +50,13 @@ class Answer:
 
 @contextlib.contextmanager
 def open_published(database: Path) -> Iterator[duckdb.DuckDBPyConnection]:
-    """A connection that can read the tables of a version and nothing else: no file, no network, no setting."""
+    """A connection that can read a version and nothing else: no file, no network, no setting, no column of persons."""
     connection = duckdb.connect()
+    # a query cannot go past the views, since it does not know this name
+    hidden = f"published_{secrets.token_hex(16)}"
     try:
-        connection.execute(f"ATTACH {text(database)} AS published (READ_ONLY)")
-        connection.execute("USE published")
+        connection.execute(f"ATTACH {text(database)} AS {hidden} (READ_ONLY)")
+        _make_views(connection, hidden)
         connection.execute("SET TimeZone = 'UTC'")
         connection.execute("SET enable_external_access = false")
         connection.execute("SET lock_configuration = true")
@@ -64,11 +67,27 @@ def open_published(database: Path) -> Iterator[duckdb.DuckDBPyConnection]:
         connection.close()
 
 
+def _make_views(connection: duckdb.DuckDBPyConnection, hidden: str) -> None:
+    """A view of each published table, under its own name, without the columns of persons."""
+    tables = connection.execute(
+        "select schema_name, table_name, list(column_name order by column_index) from duckdb_columns() "
+        "where database_name = $hidden group by all",
+        {"hidden": hidden},
+    ).fetchall()
+    for schema, table, names in tables:
+        columns = ", ".join(identifier(name) for name in names if not _OF_PERSONS.search(name))
+        place = f"{identifier(schema)}.{identifier(table)}"
+        connection.execute(f"CREATE SCHEMA IF NOT EXISTS {identifier(schema)}")
+        if columns:
+            connection.execute(f"CREATE VIEW {place} AS SELECT {columns} FROM {hidden}.{place}")
+
+
 def ask(connection: duckdb.DuckDBPyConnection, board: str, tile: Tile) -> Answer:
     """The rows of a tile.
 
     Raises:
-        BoardError: the query fails, gives more than MAX_ROWS rows or ids of persons, or lacks a column of the chart.
+        BoardError: the query fails, reads a column of persons or gives more than MAX_ROWS rows, or a column of
+            the chart is missing.
     """
     answer = _run(connection, f"{board}.yml, tile {tile.id}", tile.query)
     check(board, tile, answer)
@@ -77,11 +96,14 @@ def ask(connection: duckdb.DuckDBPyConnection, board: str, tile: Tile) -> Answer
 
 def _run(connection: duckdb.DuckDBPyConnection, where: str, query: str) -> Answer:
     try:
+        kinds = [statement.type for statement in connection.extract_statements(query)]
+        if kinds != [duckdb.StatementType.SELECT]:
+            raise BoardError(f"{where}: the query is more than one statement, or writes; expected one SELECT.")
         cursor = connection.execute(query)
         columns = tuple(Column(name, _kind(str(kind))) for name, kind, *_ in cursor.description)
         rows = cursor.fetchmany(MAX_ROWS + 1)
     except duckdb.Error as error:
-        raise BoardError(f"{where}: the query fails: {shown(str(error), 400)}") from error
+        raise BoardError(f"{where}: the query fails: {shown(str(error), 400)}{_hint(query)}") from error
     if len(rows) > MAX_ROWS:
         raise BoardError(
             f"{where}: the query gives more than {MAX_ROWS:,} rows; expected at most that many. Aggregate, or add a "
@@ -90,13 +112,15 @@ def _run(connection: duckdb.DuckDBPyConnection, where: str, query: str) -> Answe
     return Answer(columns, [[_plain(value) for value in row] for row in rows])
 
 
+def _hint(query: str) -> str:
+    of_persons = next((word for word in re.findall(r"\w+", query.lower()) if _OF_PERSONS.search(word)), None)
+    return "" if of_persons is None else f" Boards see no column with ids or texts of persons, such as {of_persons}."
+
+
 def check(board: str, tile: Tile, answer: Answer) -> None:
-    """BoardError unless an answer has what the chart of a tile needs, and nothing of persons."""
+    """BoardError unless an answer has what the chart of a tile needs."""
     where = f"{board}.yml, tile {tile.id}"
     names = answer.names()
-    of_persons = [name for name in names if _OF_PERSONS.search(name)]
-    if of_persons:
-        raise BoardError(f"{where}: the query gives {of_persons[0]}; expected no id or text of a person on a board.")
     wanted = [column for column in tile.roles.values() if isinstance(column, str)]
     for column in (*wanted, *tile.bars, *(a_filter.column for a_filter in tile.filters)):
         if column not in names:

@@ -6,7 +6,7 @@ import contextlib
 import os
 import shutil
 import sys
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -47,16 +47,20 @@ def render_site(database: Path, folder: Path, boards: Boards, site: Site) -> lis
     folder.mkdir(parents=True)
     warnings = []
     pages = []
-    for path in board_files(*boards.folders):
+    paths = board_files(*boards.folders)
+    for place, path in enumerate(paths):
         if path.stem == REFERENCE:
             warnings.append(f"board {REFERENCE}: {path.name} has the name of the page of tables; rename the file")
             continue
         try:
+            _check_name(path, paths[:place])
             pages.append((path, read_board(path)))
         except BoardError as error:
             pages.append((path, str(error)))
     pages.sort(key=lambda page: (page[1].order if isinstance(page[1], Board) else 1_000, page[0].stem))
-    links = [_link(place, path, board) for place, (path, board) in enumerate(pages)]
+    links: list[Link] = []
+    for path, board in pages:
+        links.append(_link(path, board, {link.href.lower() for link in links}))
     table_links = {}
     if boards.facts is not None:
         links.append(Link(REFERENCE_PAGE, TITLE))
@@ -93,9 +97,23 @@ def _told(where: str, error: Exception) -> str:
     return str(error) if isinstance(error, StickinessError) else f"{where}: {type(error).__name__}: {error}"
 
 
-def _link(place: int, path: Path, board: Board | str) -> Link:
+def _check_name(path: Path, before: Sequence[Path]) -> None:
+    """BoardError if the page of a board would take the place of another, also where case makes no difference."""
+    stem = path.stem.lower()
+    if f"{stem}.html" == INDEX:
+        raise BoardError(f"{path.name}: {INDEX} is the page of the first board; expected another name. Rename {path}.")
+    same = next((other for other in before if other.stem.lower() == stem), None)
+    if same is not None:
+        raise BoardError(f"{path.name}: {same} is a board of this name; expected another name. Rename {path}.")
+
+
+def _link(path: Path, board: Board | str, taken: Collection[str]) -> Link:
     title = board.title if isinstance(board, Board) else {"en": path.stem, "zh": path.stem}
-    return Link(INDEX if place == 0 else f"{path.stem}.html", title)
+    name, number = path.stem, 1
+    while f"{name}.html".lower() in taken:
+        number += 1
+        name = f"{path.stem}-{number}"
+    return Link(f"{name}.html" if taken else INDEX, title)
 
 
 def _answers(database: Path, board: Board) -> dict[str, Answer]:

@@ -151,10 +151,10 @@ def test_a_board_is_read_as_it_is_written(folder: Path) -> None:
     [
         ("select nothing from marts.sales", "tile first: the query fails"),
         ("select month from marts.sales", "the query gives no column rate; expected it among month"),
-        ("select *, month as month_en from marts.sales", "gives customer_id; expected no id or text of a person"),
-        ("select * exclude (customer_id), month as month_en from marts.sales", "gives month_en alone"),
-        ("select * exclude (customer_id), 1 as extra from marts.sales", "the column extra has no label"),
+        ("select *, month as month_en from marts.sales", "gives month_en alone"),
+        ("select *, 1 as extra from marts.sales", "the column extra has no label"),
         ("select * from read_csv('/etc/passwd')", "the query fails"),
+        ("select * from marts.sales; select * from marts.sales", "more than one statement"),
     ],
 )
 def test_a_query_that_is_wrong_says_so(render: Callable[..., Any], query: str, told: str) -> None:
@@ -162,6 +162,34 @@ def test_a_query_that_is_wrong_says_so(render: Callable[..., Any], query: str, t
     assert len(warnings) == 1
     assert told in warnings[0]
     assert "board0.yml, tile first" in warnings[0]
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "select *, customer_id as who from marts.sales",
+        'select *, "Customer_ID" as who from marts.sales',
+        "with sold as (select s.customer_id as who from marts.sales as s) select * from marts.sales, sold",
+        "select *, columns('customer.*') as who from marts.sales",
+        "select *, count(distinct customer_id) over () as who from marts.sales",
+        "select * from published.marts.sales",
+        "select * from query_table('published.marts.sales')",
+    ],
+)
+def test_a_query_cannot_reach_a_column_of_persons(render: Callable[..., Any], query: str) -> None:
+    site, warnings = render(board(tile(query=query, labels={"who": BOTH})))
+    assert len(warnings) == 1
+    assert "the query fails" in warnings[0]
+    assert ("Boards see no column with ids" in warnings[0]) == ("customer_id" in query.lower())
+    assert "c1" not in (site / "index.html").read_text(encoding="utf-8")
+
+
+def test_a_whole_row_holds_no_column_of_persons(database: Path) -> None:
+    with open_published(database) as connection:
+        assert connection.execute("select * from marts.sales").fetchall()
+        rows = connection.execute("select sales::varchar, to_json(sales)::varchar from marts.sales").fetchall()
+        rows += connection.execute("select database_name, sql from duckdb_views() where not internal").fetchall()
+    assert "c1" not in str(rows)
 
 
 def test_a_query_may_give_5000_rows_and_not_one_more(render: Callable[..., Any]) -> None:
@@ -231,6 +259,27 @@ def test_a_board_that_fails_is_a_page_with_its_error_and_the_others_stay(render:
     assert "<img" not in broken
     assert "img" not in Tags((site / "board2.html").read_text(encoding="utf-8")).names
     assert 'id="data"' in (site / "index.html").read_text(encoding="utf-8")
+
+
+def test_a_board_takes_the_page_of_no_other(folder: Path, database: Path, tmp_path: Path) -> None:
+    custom = tmp_path / "custom"
+    custom.mkdir()
+    for name, order in (("overview", 1), ("value", 2)):
+        write(folder, board(order=order), name)
+    for name in ("value", "Index", "Overview"):
+        write(custom, board(title={"en": "Mine", "zh": "我的"}, order=0), name)
+    told = Site("Shop", "CNY", "2026-02-28", "2026-03-01 02:00", "20260301T020000Z-0000", "abc")
+    warnings = render_site(database, tmp_path / "site", Boards((folder, custom), LABELS), told)
+    assert sorted(warning.split(":")[0] for warning in warnings) == ["board Index", "board Overview", "board value"]
+    assert all("expected another name" in warning for warning in warnings)
+    pages = {path.name: path.read_text(encoding="utf-8") for path in (tmp_path / "site").glob("*.html")}
+    assert len(pages) == 5
+    assert len({name.lower() for name in pages}) == 5
+    made = sorted(name for name, page in pages.items() if 'id="data"' in page)
+    assert made == ["index.html", "value.html"]
+    # every page of the site leads to every other
+    links = re.findall(r'<a href="([^"#]+)"', pages["index.html"])
+    assert sorted(links) == sorted(pages)
 
 
 def test_labels_and_values_are_those_of_the_mart(render: Callable[..., Any]) -> None:

@@ -117,13 +117,14 @@ def test_a_kpi_is_the_newest_complete_period_and_its_change(
     page: Page, address: Address, ask: Callable[..., Any]
 ) -> None:
     page.open(address("index"))
-    (value, low, high), (before, *_) = ask(
-        "select nps, nps_low, nps_high from marts.nps where period_grain = 'quarter' and dimension = 'all' "
-        "and is_complete order by period_start desc limit 2"
+    (value, low, high, _), (before, *_, period) = ask(
+        "select nps, nps_low, nps_high, period_start from marts.nps where period_grain = 'quarter' "
+        "and dimension = 'all' and is_complete order by period_start desc limit 2"
     )
     assert page.run("document.querySelector('#tile-nps .value').textContent") == f"{value:.1f}".replace("-", "−")
     told = page.run("document.querySelector('#tile-nps dl').textContent")
     assert f"{low:.1f} – {high:.1f}".replace("-", "−") in told
+    assert f"Change since {period}" in told
     assert f"{value - before:+.1f}".replace("-", "−") in told
 
 
@@ -137,6 +138,8 @@ def test_a_dimension_and_its_value_change_charts_and_tables(
     page.choose("board-dimension", "loyalty_tier")
     tiers = ask("select count(distinct dimension_value) from marts.retention_monthly where dimension = 'loyalty_tier'")
     assert page.run(lines) == tiers[0][0]
+    told = page.run("document.getElementById('status').textContent")
+    assert told == f"{page.run('document.querySelectorAll(`.tile`).length')} tiles updated"
     # one figure is not that of some group among several
     assert page.run("document.querySelector('#tile-retention_now .value').textContent") == whole
     assert "All groups together" in page.run("document.querySelector('#tile-retention_now .notes').textContent")
@@ -163,6 +166,116 @@ def test_a_period_leaves_its_months_alone(page: Page, address: Address) -> None:
     assert "2025-05" in page.run("document.querySelector('#tile-active_customers dl').textContent")
 
 
+# tries each value that a control offers, and with each cut each of its groups
+TRY_CONTROLS = """(() => {
+  // what is asked here is which rows are left, and not how they are drawn
+  window.vegaEmbed = async () => ({ finalize() {} });
+  document.querySelector(".tiles").style.display = "none";
+  const groups = new Set();
+  for (const { columns, codes, rows } of JSON.parse(document.getElementById("data").textContent).sets) {
+    const [cut, group] = ["dimension", "dimension_value"].map((name) => columns.indexOf(name));
+    if (cut < 0) continue;
+    for (const row of rows) groups.add(`${codes.dimension[row[cut]][0]}/${codes.dimension_value[row[group]][0]}`);
+  }
+  const values = (id) => {
+    const offered = [...(document.getElementById(id)?.options ?? [])].map((option) => option.value);
+    // between the ends of a range nothing else happens
+    return /-(from|to)$/.test(id) ? [offered[1], offered.at(-1)] : offered;
+  };
+  const choose = async (id, value) => {
+    const select = document.getElementById(id);
+    select.value = value;
+    select.dispatchEvent(new Event("change"));
+    while (document.documentElement.dataset.ready !== "yes") await new Promise((done) => setTimeout(done));
+  };
+  const faultsOf = (chosen) => [...document.querySelectorAll(".tile .empty")].flatMap((empty) => {
+    const tile = empty.closest(".tile");
+    const hasReason = /period|group|reliable/.test(empty.textContent);
+    const isWhole = tile.querySelector(".notes").textContent.includes("shows the whole");
+    return hasReason && !isWhole ? [] : [`${chosen}: ${tile.id}: ${empty.textContent}`];
+  });
+  window.tryControl = async (id) => {
+    const faults = faultsOf("as it opens");
+    for (const value of values(id)) {
+      await choose(id, value);
+      faults.push(...faultsOf(`${id}=${value}`));
+      if (id !== "board-dimension") continue;
+      for (const group of values("board-dimension_value")) {
+        if (group && !groups.has(`${value}/${group}`)) faults.push(`${value} offers ${group}, which is of another cut`);
+        await choose("board-dimension_value", group);
+        faults.push(...faultsOf(`${id}=${value}, ${group}`));
+      }
+    }
+    document.getElementById("reset")?.click();
+    return faults;
+  };
+  return [...document.querySelectorAll("#filters select, .tile-filters select")].map((select) => select.id);
+})()"""
+
+
+@pytest.mark.parametrize("board", BOARDS)
+def test_a_value_that_a_control_offers_is_of_its_cut_and_leaves_no_tile_without_rows_or_a_reason(
+    page: Page, address: Address, board: str
+) -> None:
+    page.errors.clear()
+    page.open(address(board))
+    faults = [fault for control in page.run(TRY_CONTROLS) for fault in page.run(f"tryControl('{control}')")]
+    assert faults == [], "\n".join(faults)
+    assert page.errors == []
+
+
+def test_a_tile_with_a_cut_of_its_own_shows_all_its_groups(
+    page: Page, address: Address, ask: Callable[..., Any]
+) -> None:
+    page.open(address("retention"))
+    whole = table_of(page, "repurchase_by_cut")
+    page.choose("board-dimension", "loyalty_tier")
+    page.choose("board-dimension_value", "gold")
+    assert table_of(page, "repurchase_by_cut") == whole
+    assert len(whole) > 1
+
+
+def test_a_tile_that_follows_no_filter_says_so(page: Page, address: Address) -> None:
+    def notes(tile: str) -> str:
+        return str(page.run(f"document.querySelector('#tile-{tile} .notes').textContent"))
+
+    page.open(address("retention"))
+    assert "shows the whole" not in notes("cohort_90")
+    page.choose("board-dimension", "loyalty_tier")
+    assert "shows the whole" in notes("cohort_90")
+    assert "shows the whole" not in notes("retention_by_month")
+    page.open(address("index"))
+    assert "does not follow" not in notes("nps")
+    page.choose("board-month-to", "2024-06-01")
+    assert "does not follow the chosen period" in notes("nps")
+    assert "does not follow" not in notes("active_customers")
+
+
+def test_an_end_of_a_period_that_is_no_longer_offered_does_not_act(page: Page, address: Address) -> None:
+    page.open(address("satisfaction"))
+    page.choose("board-period_grain", "month")
+    page.choose("board-period_start-from", "2025-11-01")
+    assert [row[0] for row in table_of(page, "nps_by_period")][0].startswith("2025-11")
+    page.choose("board-period_grain", "year")
+    assert page.run("document.getElementById('board-period_start-from').value") == ""
+    assert [row[0] for row in table_of(page, "nps_by_period")][-1].startswith("2025")
+
+
+def test_the_page_of_an_error_has_its_languages_and_colours(page: Page, tmp_path: Path) -> None:
+    (tmp_path / "shop.yml").write_text("no board", encoding="utf-8")
+    site = Site("Shop", "CNY", "2026-01-01", "2026-01-02 03:04", "20260102T030400Z-0000", "abc")
+    assert len(render_site(tmp_path / "none.duckdb", tmp_path / "site", Boards((tmp_path,), {}), site)) == 1
+    page.errors.clear()
+    page.open(f"{(tmp_path / 'site' / 'index.html').as_uri()}?lang=zh&theme=dark")
+    assert page.run("[...document.getElementById('theme').options].map((one) => one.text)") == [
+        "跟随系统",
+        "浅色",
+        "深色",
+    ]
+    assert page.run("document.querySelector('nav').getAttribute('aria-label')") == "看板"
+    assert page.errors == []
+
+
 def test_the_language_is_switched_and_kept(page: Page, address: Address) -> None:
     page.open(address("retention"))
     page.choose("language", "zh")
@@ -178,8 +291,8 @@ def test_an_immature_cohort_has_no_figure_and_says_so(page: Page, address: Addre
     page.open(address("retention"))
     newest = table_of(page, "cohort_horizons")[-1]
     assert newest[2] == "–"
-    assert newest[-1] == "not complete yet"
-    assert "Not complete yet" in page.run("document.querySelector('#tile-cohort_horizons .notes').textContent")
+    assert newest[-1] == "not complete or not reliable"
+    assert "the period has not ended" in page.run("document.querySelector('#tile-cohort_horizons .notes').textContent")
 
 
 def test_csv_has_the_filtered_rows_and_keeps_formulas_texts(page: Page, address: Address) -> None:
@@ -195,6 +308,26 @@ def test_csv_has_the_filtered_rows_and_keeps_formulas_texts(page: Page, address:
     assert len(rows) == 3
     assert rows[0][0].endswith("Month")
     assert [row[0] for row in rows[1:]] == ["2025-11-01", "2025-12-01"]
+
+
+def test_the_scorecard_aligns_its_figures_and_marks_few_answers(
+    page: Page, address: Address, ask: Callable[..., Any]
+) -> None:
+    page.open(address("index"))
+    heads = page.run("[...document.querySelectorAll('#tile-scorecard th[scope=col]')].map((head) => head.className)")
+    names = page.run("[...document.querySelectorAll('#tile-scorecard th[scope=col]')].map((head) => head.textContent)")
+    assert all(heads[names.index(name)] == "number" for name in ("Actual", "Target", "95% interval"))
+    assert "Unit" in names
+    states = page.run(
+        "[...document.querySelectorAll('#tile-scorecard tbody tr')].map((row) => [row.cells[0], [...row.cells].at(-1)]"
+        ".map((cell) => cell.textContent))"
+    )
+    few = ask(
+        "select kpi_en from marts.kpi_scorecard where is_complete and actual is not null "
+        "qualify row_number() over (partition by kpi order by month desc) = 1 and sample_size < 30"
+    )
+    assert {name for name, state in states if state == "small n"} == {name for (name,) in few}
+    assert few
 
 
 def test_the_keyboard_reaches_controls_and_opens_a_table(page: Page, address: Address) -> None:

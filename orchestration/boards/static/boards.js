@@ -21,8 +21,8 @@
   const askedTheme = new URLSearchParams(location.search).get("theme") || remembered("theme");
   if (["light", "dark"].includes(askedTheme)) state.theme = askedTheme;
 
-  const strings = data ? data.strings : {};
-  const say = (name) => (strings[name] ? strings[name][state.language] : name);
+  const strings = JSON.parse(document.getElementById("strings").textContent);
+  const say = (name) => strings[name][state.language];
   const element = (name, attributes = {}, ...children) => {
     const made = document.createElement(name);
     for (const [key, value] of Object.entries(attributes)) if (value !== null) made.setAttribute(key, value);
@@ -36,7 +36,7 @@
   function written(value, format) {
     if (value === null || value === undefined) return "–";
     if (typeof value === "boolean") return say(value ? "yes" : "no");
-    if (typeof value === "string") return format === "month" ? value.slice(0, 7) : value;
+    if (typeof value === "string") return { month: value.slice(0, 7), figure: value.replaceAll("-", "−") }[format] ?? value;
     const number = (options) => new Intl.NumberFormat(locale(), options).format(value).replace("-", "−");
     if (format === "percent") return number({ style: "percent", ...digits(1) });
     if (format === "integer") return number(digits(0));
@@ -50,7 +50,7 @@
     const isMoney = tile.columns[column].format === "money";
     return isMoney ? `${told}${state.language === "zh" ? "（" : " ("}${data.currency}${state.language === "zh" ? "）" : ")"}` : told;
   };
-  const isNumber = (tile, column) => ["number", "whole"].includes(tile.columns[column].kind);
+  const isNumber = (tile, column) => ["number", "whole"].includes(tile.columns[column].kind) || tile.columns[column].format === "figure";
 
   // ---- rows ---------------------------------------------------------------------------------------------------------
   // a row keeps its codes for the filters and has its labels for people
@@ -77,33 +77,43 @@
   const has = (tile, column) => column in tile.columns;
   const compare = (a, b) => (a < b ? -1 : a > b ? 1 : 0);
 
-  // the value of a filter, or its default where nobody has chosen or the choice is no longer on offer
+  // a select that may be left open names a group of the select before it: dimension_value names one of dimension
+  const parents = new Map();
+  for (const filters of data ? [data.filters, ...data.tiles.map((tile) => tile.filters)] : []) filters.forEach((filter, place) => {
+    const before = filters[place - 1];
+    if (filter.kind === "select" && filter.default === null && before && before.kind === "select") parents.set(filter, before.column);
+  });
+  const wholeBy = new Set(data ? data.filters.flatMap((filter) => (parents.has(filter) ? [filter.column, parents.get(filter)] : [])) : []);
+  const valueOf = (filter, chosen) => (chosen[filter.column] || {}).value ?? filter.default ?? "";
+  const isOpenRange = (filter, chosen) => !(chosen[filter.column] || {}).from && !(chosen[filter.column] || {}).to;
+
+  // the rows that filters leave; a tile without the chosen cut shows the whole, and `notes` say so
   function keep(rows, filters, chosen, notes) {
     let left = rows;
+    const whole = new Set();
     for (const filter of filters) {
-      const values = chosen[filter.column] || {};
       if (filter.kind === "range") {
-        const within = (row) => (!values.from || row.codes[filter.column] >= values.from) && (!values.to || row.codes[filter.column] <= values.to);
-        left = left.filter(within);
+        const { from, to } = chosen[filter.column] || {};
+        left = left.filter((row) => (!from || row.codes[filter.column] >= from) && (!to || row.codes[filter.column] <= to));
         continue;
       }
-      const wanted = values.value ?? filter.default ?? "";
-      if (wanted === "") continue;
+      const wanted = valueOf(filter, chosen);
+      if (wanted === "" || whole.has(parents.get(filter))) continue;
       const match = (value) => left.filter((row) => String(row.codes[filter.column]) === value);
       let found = match(wanted);
       if (!found.length && filter.default !== null && wanted !== filter.default) {
         found = match(filter.default);
-        if (found.length) notes.push(say("not_cut"));
+        if (found.length) { whole.add(filter.column); notes.push(say("not_cut")); }
       }
-      // a company may not have the value that a board begins with
-      if (!found.length && filter.default !== null && left.length) found = match(String(left[0].codes[filter.column]));
       left = found;
     }
     return left;
   }
-  // the filters that name a group: those that may be left open, and those that they depend on
-  const wholeBy = new Set(data ? data.filters.flatMap((filter, place) =>
-    (filter.kind === "select" && filter.default === null && place ? [filter.column, data.filters[place - 1].column] : [])) : []);
+  // the rows that have exactly what is chosen
+  function exactly(rows, filters, chosen) {
+    const selects = filters.filter((filter) => filter.kind === "select" && valueOf(filter, chosen) !== "");
+    return rows.filter((row) => selects.every((filter) => String(row.codes[filter.column]) === valueOf(filter, chosen)));
+  }
   function isMixed(tile, rows) {
     const { period, value } = tile.roles;
     const figures = rows.filter((row) => row.codes[value] !== null);
@@ -112,10 +122,17 @@
   function rowsOf(tile) {
     const notes = [];
     const all = sets[tile.set];
-    // a filter of the tile stands for the board's of the same column
+    // a filter of the tile stands for the board's of the same column, and for those that depend on it
     const own = new Set(tile.filters.map((filter) => filter.column));
-    const board = data.filters.filter((filter) => has(tile, filter.column) && !own.has(filter.column));
-    const chosenOf = (filters) => keep(keep(all, board, filters, notes), tile.filters, state.tiles[tile.id] || {}, notes);
+    const others = data.filters.filter((filter) => !own.has(filter.column) && !own.has(parents.get(filter)));
+    const board = others.filter((filter) => has(tile, filter.column));
+    for (const filter of others) {
+      if (has(tile, filter.column)) continue;
+      if (filter.kind === "range" && !isOpenRange(filter, state.board)) notes.push(say("not_ranged"));
+      if (wholeBy.has(filter.column) && valueOf(filter, state.board) !== (filter.default ?? "")) notes.push(say("not_cut"));
+    }
+    const ownChosen = state.tiles[tile.id] || {};
+    const chosenOf = (filters) => keep(keep(all, board, filters, notes), tile.filters, ownChosen, notes);
     let rows = chosenOf(state.board);
     if (tile.kind === "kpi" && isMixed(tile, rows)) {
       // one figure cannot be that of several groups: it is that of all of them
@@ -123,7 +140,11 @@
       rows = chosenOf(grown);
       notes.push(say("whole"));
     }
-    return { rows, notes, isEmpty: !all.length };
+    const isRanged = [[board, state.board], [tile.filters, ownChosen]]
+      .some(([filters, chosen]) => filters.some((filter) => filter.kind === "range" && !isOpenRange(filter, chosen)));
+    const isGroup = board.some((filter) => parents.has(filter) && valueOf(filter, state.board) !== "");
+    const empty = !all.length ? "no_rows" : isRanged ? "no_period" : isGroup ? "no_group" : "no_match";
+    return { rows, notes: [...new Set(notes)], empty };
   }
 
   // ---- filters ------------------------------------------------------------------------------------------------------
@@ -141,7 +162,7 @@
     const before = [];
     for (const filter of filters) {
       const rowsByTile = tiles.filter((tile) => has(tile, filter.column))
-        .map((tile) => ({ tile, rows: keep(sets[tile.set], before.filter((earlier) => has(tile, earlier.column)), chosen, []) }));
+        .map((tile) => ({ tile, rows: exactly(sets[tile.set], before.filter((earlier) => has(tile, earlier.column)), chosen) }));
       before.push(filter);
       if (!rowsByTile.length) continue;
       const { tile } = rowsByTile[0];
@@ -153,7 +174,10 @@
         for (const end of ["from", "to"]) {
           const select = element("select", { id: `${prefix}-${filter.column}-${end}` }, element("option", { value: "" }, say("all")));
           for (const option of offered) select.append(element("option", { value: option.code }, text(option)));
-          select.value = (chosen[filter.column] || {})[end] || "";
+          const { [end]: wanted = "", ...rest } = chosen[filter.column] || {};
+          select.value = wanted;
+          // an end that is no longer on offer would act unseen
+          if (select.value !== wanted) { chosen[filter.column] = rest; select.value = ""; }
           select.addEventListener("change", () => {
             chosen[filter.column] = { ...chosen[filter.column], [end]: select.value };
             changed();
@@ -166,10 +190,11 @@
       const select = element("select", { id: `${prefix}-${filter.column}` });
       if (filter.default === null) select.append(element("option", { value: "" }, say("all")));
       for (const option of offered) select.append(element("option", { value: option.code }, text(option)));
-      const wanted = (chosen[filter.column] || {}).value ?? filter.default ?? "";
+      const wanted = valueOf(filter, chosen);
       select.value = wanted;
       if (select.value !== wanted) { delete chosen[filter.column]; select.value = filter.default ?? ""; }
-      if (select.selectedIndex < 0) select.selectedIndex = 0;
+      // a company may not have the value that a board begins with
+      if (select.selectedIndex < 0) { select.selectedIndex = 0; chosen[filter.column] = { value: select.value }; }
       select.disabled = isFixed;
       select.addEventListener("change", () => {
         chosen[filter.column] = { value: select.value };
@@ -184,7 +209,10 @@
   }
   function changed() {
     const focused = document.activeElement && document.activeElement.id;
-    draw();
+    draw().then(() => {
+      const status = document.getElementById("status");
+      if (status) status.textContent = say("updated").replace("{count}", data.tiles.length);
+    });
     if (focused && document.getElementById(focused)) document.getElementById(focused).focus();
   }
 
@@ -305,7 +333,7 @@
       const change = last.codes[value] - before.codes[value];
       const sign = change > 0 ? "+" : "";
       const text = format === "percent" ? `${sign}${written(change * 100, "score")} ${say("points")}` : `${sign}${written(change, format)}`;
-      entry(say("change"), text, isGood(change));
+      entry(say("change").replace("{period}", written(before.codes[period], tile.columns[period].format)), text, isGood(change));
     }
     if (period) entry(label(tile, period), written(last.codes[period], tile.columns[period].format));
     if (n) entry(label(tile, n), written(last.codes[n], "integer"));
@@ -346,8 +374,9 @@
     const columns = Object.keys(tile.columns);
     const cell = (value) => {
       if (value === null || value === undefined) return "";
-      // a text that a spreadsheet would run is kept a text
-      const text = typeof value === "string" && /^[=+\-@\t\r]/.test(value) ? `'${value}` : String(value);
+      // a text that a spreadsheet would run is kept a text; a figure is none
+      const isRun = typeof value === "string" && /^[=+\-@\t\r]/.test(value) && !/^-[\d.,]+%?$/.test(value);
+      const text = isRun ? `'${value}` : String(value);
       return /[",\n\r]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
     };
     const lines = [columns.map((column) => label(tile, column)), ...rows.map((row) => columns.map((column) => shown(row, column)))];
@@ -368,7 +397,7 @@
   function drawNotes(tile, place, rows, notes) {
     const lines = [...notes];
     const parts = [];
-    if (tile.kind !== "kpi") {
+    if (tile.kind !== "kpi" && rows.length) {
       const counts = tile.roles.n ? rows.map((row) => row.codes[tile.roles.n]).filter((count) => count !== null) : [];
       if (counts.length) {
         const [least, most] = [Math.min(...counts), Math.max(...counts)].map((count) => written(count, "integer"));
@@ -392,10 +421,12 @@
     const section = document.getElementById(`tile-${tile.id}`);
     const own = (state.tiles[tile.id] ??= {});
     drawFilters(section.querySelector(".tile-filters"), tile.filters, own, [tile], (column) => label(tile, column), tile.id);
-    const { rows, notes, isEmpty } = rowsOf(tile);
+    const { rows, notes, empty } = rowsOf(tile);
     const figure = section.querySelector(".figure");
     const details = section.querySelector("details");
-    drawNotes(tile, section.querySelector(".notes"), rows, notes);
+    const figureColumn = tile.roles.value || tile.roles.y || tile.roles.effect || tile.roles.observed;
+    const hasFigure = !figureColumn || rows.some((row) => row.codes[figureColumn] !== null);
+    drawNotes(tile, section.querySelector(".notes"), hasFigure ? rows : [], notes);
     details.hidden = !rows.length || tile.kind === "table";
     const table = details.querySelector(".rows");
     if (details.open) drawTable(tile, table, rows);
@@ -403,11 +434,10 @@
     details.ontoggle = () => { if (details.open && !table.childElementCount) drawTable(tile, table, rowsOf(tile).rows); };
     if (!rows.length) {
       drawings.set(tile.id, (drawings.get(tile.id) || 0) + 1);
-      figure.replaceChildren(element("p", { class: "empty" }, say(isEmpty ? "no_rows" : "no_match")));
+      figure.replaceChildren(element("p", { class: "empty" }, say(empty)));
       return null;
     }
-    const figureColumn = tile.roles.value || tile.roles.y || tile.roles.effect || tile.roles.observed;
-    if (figureColumn && rows.every((row) => row.codes[figureColumn] === null)) {
+    if (!hasFigure) {
       drawings.set(tile.id, (drawings.get(tile.id) || 0) + 1);
       figure.replaceChildren(element("p", { class: "empty" }, say("no_figure")));
       return null;
@@ -420,12 +450,15 @@
     document.documentElement.removeAttribute("data-ready");
     document.documentElement.lang = state.language === "zh" ? "zh-Hans" : "en";
     document.documentElement.dataset.shown = isDark() ? "dark" : "light";
-    if (!data) return;
-    document.title = `${data.title[state.language]} – ${document.querySelector(".company").textContent}`;
     for (const named of document.querySelectorAll("[data-aria]")) named.setAttribute("aria-label", say(named.dataset.aria));
     const theme = document.getElementById("theme");
     theme.replaceChildren(...["auto", "light", "dark"].map((name) => element("option", { value: name }, say(`theme_${name}`))));
     theme.value = state.theme;
+    if (data) await drawBoard();
+    document.documentElement.dataset.ready = "yes";
+  }
+  async function drawBoard() {
+    document.title = `${data.title[state.language]} – ${document.querySelector(".company").textContent}`;
     const form = document.getElementById("filters");
     // the reference has none
     const drawn = form && drawFilters(form, data.filters, state.board, data.tiles, (column) => data.filterLabels[column][state.language], "board");
@@ -442,7 +475,6 @@
         document.querySelector(`#tile-${tile.id} .figure`).replaceChildren(element("p", { class: "empty" }, say("chart_failed")));
       }
     }));
-    document.documentElement.dataset.ready = "yes";
   }
 
   const language = document.getElementById("language");
