@@ -8,7 +8,9 @@ query that has begun to read one of them would otherwise find the next one in th
 from __future__ import annotations
 
 import contextlib
+import re
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import psycopg
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
@@ -21,8 +23,13 @@ from orchestration.errors import CopyError, shown
 from orchestration.publishing import Publication, PublishedTable
 
 PATIENCE_SECONDS = 120.0
-_CONNECT_SECONDS = 10
 _MESSAGE_CHARACTERS = 500
+_DEFAULTS = {"connect_timeout": 10, "application_name": "stickiness"}
+_SECRETS = ("password", "sslpassword")
+_NO_DSN = (
+    f"{DSN} is no connection string; expected postgresql://user:password@host:5432/database or "
+    f"host=... dbname=... user=... In the first form, write @ : / # ? % of a password as %40 %3A %2F %23 %3F %25"
+)
 
 
 def copied_publication(settings: BiSettings) -> str | None:
@@ -98,22 +105,31 @@ def _relations_of_copy(connection: psycopg.Connection, settings: BiSettings) -> 
 @contextlib.contextmanager
 def _connection(settings: BiSettings) -> Iterator[psycopg.Connection]:
     """A session in UTC. No error says more of the connection string than where it leads."""
+    given = _read(settings.dsn)
     try:
-        given = conninfo_to_dict(settings.dsn)
-    except psycopg.ProgrammingError:
-        raise CopyError(
-            f"{DSN} is no connection string; expected postgresql://user:password@host:5432/database or "
-            f"host=... dbname=... user=..."
-        ) from None
-    wanted = {"connect_timeout": _CONNECT_SECONDS, "application_name": "stickiness"} | given
-    try:
-        with psycopg.connect(make_conninfo(**wanted), autocommit=True) as connection:
+        with psycopg.connect(make_conninfo(**(_DEFAULTS | given)), autocommit=True) as connection:
             connection.execute("set time zone 'UTC'")
             connection.execute("set statement_timeout = 0")
             yield connection
     except psycopg.Error as error:
         # what it says beyond that may quote a row
         said = error.diag.message_primary or str(error)
-        if given.get("password"):
-            said = said.replace(str(given["password"]), "***")
-        raise CopyError(f"PostgreSQL refuses: {shown(said.strip(), _MESSAGE_CHARACTERS)}") from None
+        for name in _SECRETS:
+            if given.get(name):
+                said = said.replace(str(given[name]), "***")
+        raise CopyError(f"PostgreSQL refuses: {shown(' '.join(said.split()), _MESSAGE_CHARACTERS)}") from None
+
+
+def _read(dsn: str) -> dict[str, Any]:
+    """The parts of a connection string; CopyError, which quotes none of them, where it cannot be right."""
+    try:
+        given = conninfo_to_dict(dsn)
+    except psycopg.ProgrammingError:
+        raise CopyError(_NO_DSN) from None
+    hosts, database, ports = (str(given.get(name) or "") for name in ("host", "dbname", "port"))
+    # the rest of a password that is cut at an @ or a / is read as one of these, and PostgreSQL quotes them; the folder
+    # of a socket begins with /
+    names = [database, *(host for host in hosts.split(",") if not host.startswith("/"))]
+    if "@" in hosts + database or any("/" in name for name in names) or not re.fullmatch(r"[0-9,]*", ports):
+        raise CopyError(_NO_DSN)
+    return given

@@ -467,6 +467,16 @@ def test_nothing_is_copied_where_no_database_is_named(bi: Bi) -> None:
         "postgresql://reader:geheim123@[::1/db",
         "postgresql://reader:geheim123@127.0.0.1:1/db?unknown=geheim123",
         "geheim123",
+        # cut at a character that has to be escaped
+        "postgresql://reader:cut@geheim123@127.0.0.1:1/db",
+        "postgresql://reader:@geheim123@127.0.0.1:1/db",
+        "postgresql://reader:geheim123/cut@127.0.0.1:1/db",
+        "postgresql://reader:12345/geheim123@127.0.0.1:1/db",
+        "postgresql://reader:/geheim123@127.0.0.1:1/db",
+        "postgresql://reader:cut@%2Fgeheim123@127.0.0.1:1/db",
+        "host=127.0.0.1 port=geheim123",
+        "host=127.0.0.1 port=1 dbname=db/geheim123",
+        "host=127.0.0.1 port=1 sslmode=require sslcert=/nowhere sslkey=/nowhere sslpassword=geheim123",
     ],
 )
 def test_the_secret_is_in_no_message(bi: Bi, dsn: str) -> None:
@@ -476,6 +486,12 @@ def test_the_secret_is_in_no_message(bi: Bi, dsn: str) -> None:
     assert "geheim123" not in said
     settings = BiSettings.from_environ({DSN: dsn})
     assert "geheim123" not in repr(settings)
+
+
+@pytest.mark.parametrize("place", ["host=/nowhere", "host=127.0.0.1,::1 port=1,1", "host=127.0.0.1 port=1"])
+def test_a_connection_string_that_may_be_right_is_tried(bi: Bi, place: str) -> None:
+    bi.publish(cells(("01", "north", 20)))
+    assert "is no connection string" not in follow(bi.engine, None, {DSN: f"{place} user=a@b password=p@/x"})[0]
 
 
 def test_a_defect_is_told_by_its_name_and_undoes_nothing(bi: Bi, monkeypatch: pytest.MonkeyPatch) -> None:
