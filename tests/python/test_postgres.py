@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import itertools
 import math
+import re
 import threading
 import time
 from collections.abc import Iterator, Sequence
@@ -31,6 +32,7 @@ from orchestration.engines.duckdb.engine import DuckDbEngine
 from orchestration.engines.duckdb.publication import publish
 from orchestration.errors import CopyError, SettingsError
 from orchestration.publishing import PublicationFacts
+from orchestration.settings import ROOT
 
 pytestmark = [pytest.mark.postgres, pytest.mark.xdist_group("postgres")]
 
@@ -548,6 +550,28 @@ def test_who_may_not_create_roles_is_told_what_an_administrator_has_to_do(bi: Bi
     bi.do(f"create role {schema}_reader; create role {schema}_aggregates")
     assert follow(bi.engine, None, environ)[0].startswith("PostgreSQL: the schema")
     assert bi.ask("select buyers from {s}_aggregates.cells", f"{schema}_aggregates") == [(20,)]
+
+
+def test_what_the_document_has_an_administrator_do_is_enough(bi: Bi) -> None:
+    import psycopg
+
+    schema = bi.settings.schema
+    [made] = re.findall(r"```sql\n(.*?)```", (ROOT / "docs/bi.md").read_text(encoding="utf-8"), re.DOTALL)
+    assert "createrole" not in made
+    with psycopg.connect(bi.settings.dsn, autocommit=True) as connection:
+        for statement in (
+            made.replace("stickiness_", f"{schema}_").replace("database bi", f"database {schema}").split(";")
+        ):
+            connection.execute(statement)
+        connection.execute(f"create role {schema}_anna login in role {schema}_reader")
+        connection.execute(f"create role {schema}_stranger login")
+    bi.publish(cells(("01", "north", 20)))
+    dsn = bi.settings.dsn.replace("dbname=postgres", f"dbname={schema}")
+    assert len(follow(bi.engine, None, {**bi.environ, DSN: dsn.replace(OWNER, f"{schema}_writer")})) == 1
+    with psycopg.connect(dsn.replace(OWNER, f"{schema}_anna")) as connection:
+        assert connection.execute(f"select buyers from {schema}.cells").fetchall() == [(20,)]
+    with pytest.raises(psycopg.OperationalError, match="CONNECT"):
+        psycopg.connect(dsn.replace(OWNER, f"{schema}_stranger"))
 
 
 # Settings
