@@ -19,12 +19,21 @@ from psycopg.sql import SQL, Identifier
 from orchestration.bi.bi_settings import DSN, BiSettings
 from orchestration.bi.new_copy import NOTE, NewCopy
 from orchestration.bi.switch import Relation, lock, replace
+from orchestration.bi.turn import take_turn
 from orchestration.errors import CopyError, shown
 from orchestration.publishing import Publication, PublishedTable
 
 PATIENCE_SECONDS = 120.0
 _MESSAGE_CHARACTERS = 500
-_DEFAULTS = {"connect_timeout": 10, "application_name": "stickiness"}
+# what the connection string may say otherwise; a server that is gone is noticed, while the warehouse is locked
+_DEFAULTS = {
+    "connect_timeout": 10,
+    "application_name": "stickiness",
+    "keepalives_idle": 30,
+    "keepalives_interval": 10,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 60_000,
+}
 _SECRETS = ("password", "sslpassword")
 _NO_DSN = (
     f"{DSN} is no connection string; expected postgresql://user:password@host:5432/database or "
@@ -54,13 +63,13 @@ def copy_publication(
         settings: the database, and how the copy is made.
         publication: what is published.
         tables: its tables.
-        patience: how many seconds readers may hold tables of the old copy.
+        patience: for how many seconds another copy, and then readers of the old one, are waited for.
 
     Raises:
         CopyError: nothing was changed; the message says why, and what to do.
     """
     with _connection(settings) as connection, connection.transaction():
-        connection.execute("select pg_advisory_xact_lock(hashtext(%s))", [f"stickiness {settings.schema}"])
+        take_turn(connection, settings.schema, patience)
         old = _relations_of_copy(connection, settings)
         new = NewCopy(connection, settings, {table.table[1]: table for table in tables})
         new.make(publication)

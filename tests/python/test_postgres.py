@@ -5,7 +5,9 @@ from __future__ import annotations
 import importlib.util
 import itertools
 import math
+import os
 import re
+import signal
 import threading
 import time
 from collections.abc import Iterator, Sequence
@@ -148,7 +150,11 @@ def marked(number: int) -> tuple[str, ...]:
 
 def test_every_value_of_every_type_is_as_in_the_file(bi: Bi) -> None:
     bi.publish(EVERY_VALUE)
-    assert bi.copy() == [f"PostgreSQL: the schema {bi.settings.schema} is a copy of {bi.held()}"]
+    told: list[str] = []
+    assert follow(bi.engine, None, bi.environ, told.append) == [
+        f"PostgreSQL: the schema {bi.settings.schema} is a copy of {bi.held()}"
+    ]
+    assert told == ["copying to PostgreSQL"]
     rows = bi.ask("select * from {s}.every_value order by value_id")
     late, early = datetime(2026, 3, 29, 1, 30, 0, 1, UTC), datetime(1969, 12, 31, 23, 59, 59, tzinfo=UTC)
     assert rows[0][:2] == (1, "a")
@@ -402,6 +408,42 @@ def test_a_reader_who_does_not_end_is_named_and_left_alone(bi: Bi) -> None:
     assert bi.held() == first
 
 
+def test_another_copy_that_does_not_end_is_named(bi: Bi) -> None:
+    import psycopg
+
+    from orchestration.bi.postgres import copy_publication
+
+    first = bi.publish(*marked(1))
+    bi.copy()
+    bi.publish(*marked(2))
+    with psycopg.connect(bi.settings.dsn, application_name="other warehouse") as other:
+        other.execute("select pg_advisory_xact_lock(hashtext(%s))", [f"stickiness {bi.settings.schema}"])
+        named = rf"Another copy to the schema {bi.settings.schema} .* process \d+ \(user owner, other warehouse\)"
+        with bi.engine.read_tables() as tables, pytest.raises(CopyError, match=named):
+            copy_publication(bi.settings, bi.engine.current(), tables, patience=0.1)
+    assert bi.held() == first
+    assert bi.copy()[0].startswith("PostgreSQL: the schema")
+
+
+def test_a_server_that_is_gone_is_noticed_unless_the_connection_string_says_otherwise(
+    bi: Bi, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import psycopg
+
+    asked: list[str] = []
+
+    def refuse(conninfo: str, **options: object) -> None:
+        asked.append(conninfo)
+        raise psycopg.OperationalError("refused")
+
+    monkeypatch.setattr(psycopg, "connect", refuse)
+    bi.publish(cells(("01", "north", 20)))
+    follow(bi.engine, None, {DSN: "host=127.0.0.1 port=1 keepalives_idle=5"})
+    waits = dict(setting.split("=") for setting in asked[0].split())
+    assert (waits["keepalives_idle"], waits["keepalives_count"], waits["tcp_user_timeout"]) == ("5", "3", "60000")
+    assert int(waits["connect_timeout"]) <= 10
+
+
 # Copies that fail, and those that follow
 
 
@@ -455,9 +497,63 @@ def test_a_rollback_stands_though_its_copy_fails(
     assert "The copy in PostgreSQL could not be made" in said and "geheim123" not in said
 
 
+class DagsterExecutionInterruptedError(BaseException):
+    """What Dagster makes of Ctrl-C in a step, by its name."""
+
+
+@pytest.mark.parametrize("raised", [KeyboardInterrupt, DagsterExecutionInterruptedError])
+def test_ctrl_c_ends_the_copy_and_not_what_was_published(
+    bi: Bi,
+    raised: type[BaseException],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    import psycopg
+
+    first = bi.publish(*marked(1))
+    second = bi.publish(*marked(2))
+    bi.copy()
+    for name, value in {**bi.environ, "STICKINESS_WAREHOUSE_DIR": str(bi.warehouse)}.items():
+        monkeypatch.setenv(name, value)
+
+    def interrupt(number: int, frame: object) -> None:
+        raise raised
+
+    def when_locked() -> None:
+        end = time.monotonic() + 60
+        waiting = "select 1 from pg_stat_activity where application_name = 'stickiness' and query like 'lock table%'"
+        while not bi.ask(waiting) and time.monotonic() < end:
+            time.sleep(0.05)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    before = signal.signal(signal.SIGINT, interrupt)
+    try:
+        with psycopg.connect(bi.settings.dsn) as reader:
+            reader.execute(f"select * from {bi.settings.schema}.part_3")
+            threading.Thread(target=when_locked).start()
+            assert cli.main(["rollback"]) == 0
+    finally:
+        signal.signal(signal.SIGINT, before)
+    said = capsys.readouterr()
+    assert f"Published again: {first}" in said.out
+    assert "The copy in PostgreSQL was interrupted, and is what it was before." in said.out
+    assert said.err == ""
+    assert bi.engine.current().publication_id == first and bi.held() == second
+
+
+def test_what_ends_the_process_is_no_interruption(bi: Bi, monkeypatch: pytest.MonkeyPatch) -> None:
+    def end(self: DuckDbEngine) -> None:
+        raise SystemExit
+
+    monkeypatch.setattr(DuckDbEngine, "read_tables", end)
+    bi.publish(cells(("01", "north", 20)))
+    with pytest.raises(SystemExit):
+        bi.copy()
+
+
 def test_nothing_is_copied_where_no_database_is_named(bi: Bi) -> None:
     bi.publish(cells(("01", "north", 20)))
-    assert follow(bi.engine, None, {}) == []
+    assert follow(bi.engine, None, {}, pytest.fail) == []
 
 
 @pytest.mark.parametrize(
