@@ -10,13 +10,14 @@ from __future__ import annotations
 import contextlib
 import re
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import psycopg
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg.sql import SQL, Identifier
 
-from orchestration.bi.bi_settings import DSN, BiSettings
+from orchestration.bi.bi_settings import DSN, SCHEMA, BiSettings
 from orchestration.bi.new_copy import NOTE, NewCopy
 from orchestration.bi.switch import Relation, lock, replace
 from orchestration.bi.turn import take_turn
@@ -48,7 +49,8 @@ def copied_publication(settings: BiSettings) -> str | None:
         CopyError: the database cannot be reached.
     """
     with _connection(settings) as connection:
-        return _note(connection, settings)[0]
+        note = _note(connection, settings)
+        return None if note is None else note.publication_id
 
 
 def copy_publication(
@@ -70,45 +72,66 @@ def copy_publication(
     """
     with _connection(settings) as connection, connection.transaction():
         take_turn(connection, settings.schema, patience)
-        old = _relations_of_copy(connection, settings)
+        old = _relations_of_copy(connection, settings, publication)
         new = NewCopy(connection, settings, {table.table[1]: table for table in tables})
         new.make(publication)
         lock(connection, old, patience)
         replace(connection, settings, old)
 
 
-def _note(connection: psycopg.Connection, settings: BiSettings) -> tuple[str | None, list[str]]:
-    """The id of the publication that was copied, and the relations of the copy, each with its schema."""
+@dataclass(frozen=True)
+class _Note:
+    """What a copy says of itself: the publication that it is of, and its relations, each with its schema."""
+
+    publication_id: str
+    company_id: str | None
+    relations: list[str]
+
+
+def _note(connection: psycopg.Connection, settings: BiSettings) -> _Note | None:
+    """The note of the copy; None where there is no copy."""
     relation = Identifier(settings.schema, NOTE)
     [(there,)] = connection.execute("select to_regclass(%s)", [relation.as_string(connection)]).fetchall()
     if there is None:
-        return None, []
-    [(publication_id, relations)] = connection.execute(
-        SQL("select publication_id, relations from {}").format(relation)
-    ).fetchall()
-    return publication_id, relations
+        return None
+    found = connection.execute(SQL("select publication_id, company_id, relations from {}").format(relation)).fetchone()
+    # somebody may have emptied it
+    return None if found is None else _Note(*found)
 
 
-def _relations_of_copy(connection: psycopg.Connection, settings: BiSettings) -> list[Relation]:
+def _relations_of_copy(
+    connection: psycopg.Connection, settings: BiSettings, publication: Publication
+) -> list[Relation]:
     """Schema and name of everything that the copy before is made of; CopyError if the schemas are somebody else's."""
-    publication_id, listed = _note(connection, settings)
-    if publication_id is not None:
-        named = [relation.split(".", 1) for relation in listed]
-        # somebody may have dropped some
-        return connection.execute(
-            "select nspname, relname from pg_class inner join pg_namespace on relnamespace = pg_namespace.oid "
-            "inner join unnest(%s::text[], %s::text[]) as listed (schema, name) on nspname = schema and relname = name",
-            [[schema for schema, _ in named], [name for _, name in named]],
-        ).fetchall()
+    note = _note(connection, settings)
+    if note is None:
+        _require_free(connection, settings)
+        return []
+    # release 0.1.0 did not tell whose data it published
+    if None not in (note.company_id, publication.company_id) and note.company_id != publication.company_id:
+        raise CopyError(
+            f"The schema {settings.schema} holds the copy of the company {shown(str(note.company_id))}, and what is "
+            f"published is of {shown(str(publication.company_id))}. It was left alone. Name another: "
+            f"{SCHEMA}=<name>. Or drop it: drop schema {', '.join(settings.schemas)} cascade"
+        )
+    named = [relation.split(".", 1) for relation in note.relations]
+    # somebody may have dropped some
+    return connection.execute(
+        "select nspname, relname from pg_class inner join pg_namespace on relnamespace = pg_namespace.oid "
+        "inner join unnest(%s::text[], %s::text[]) as listed (schema, name) on nspname = schema and relname = name",
+        [[schema for schema, _ in named], [name for _, name in named]],
+    ).fetchall()
+
+
+def _require_free(connection: psycopg.Connection, settings: BiSettings) -> None:
     taken = connection.execute(
         "select nspname from pg_namespace where nspname = any(%s) order by 1", [list(settings.schemas)]
     ).fetchall()
     if taken:
         raise CopyError(
-            f"The schema {taken[0][0]} exists and is no copy of a publication. It was left alone. Drop it, or name "
-            f"another: PUBLISH_POSTGRES_SCHEMA=<name>"
+            f"The schema {taken[0][0]} exists and is no copy of a publication. It was left alone. Name another: "
+            f"{SCHEMA}=<name>. Or drop it, if nobody needs it"
         )
-    return []
 
 
 @contextlib.contextmanager

@@ -11,7 +11,7 @@ import signal
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -99,7 +99,12 @@ class Bi:
         settings = self.settings
         return {DSN: settings.dsn, SCHEMA: settings.schema, LEAST_CUSTOMERS: str(settings.least_customers)}
 
-    def publish(self, *statements: str, descriptions: Descriptions | None = DESCRIPTIONS) -> str:
+    def publish(
+        self,
+        *statements: str,
+        descriptions: Descriptions | None = DESCRIPTIONS,
+        facts: PublicationFacts = FACTS,
+    ) -> str:
         """Publish a build that the statements make; its id."""
         build_db = build_database(self.warehouse)
         build_db.parent.mkdir(parents=True, exist_ok=True)
@@ -107,7 +112,7 @@ class Bi:
         with duckdb.connect(str(build_db)) as connection:
             for statement in ("CREATE SCHEMA marts", "CREATE SCHEMA quality", *statements):
                 connection.execute(statement)
-        return publish(build_db, self.warehouse, FACTS, descriptions=descriptions).publication_id
+        return publish(build_db, self.warehouse, facts, descriptions=descriptions).publication_id
 
     def copy(self) -> list[str]:
         return follow(self.engine, None, self.environ)
@@ -581,7 +586,7 @@ def test_the_secret_is_in_no_message(bi: Bi, dsn: str) -> None:
     bi.publish(cells(("01", "north", 20)))
     said = "\n".join(follow(bi.engine, None, {DSN: dsn}))
     assert "could not be made, and is what it was before" in said
-    assert "geheim123" not in said
+    assert "geheim123" not in said and "\ufffd" not in said
     settings = BiSettings.from_environ({DSN: dsn})
     assert "geheim123" not in repr(settings)
 
@@ -620,6 +625,25 @@ def test_a_schema_that_is_no_copy_is_left_alone(bi: Bi) -> None:
     assert bi.ask("select to_regclass('{s}_zh.mine')") != [(None,)]
 
 
+def test_another_companys_copy_is_left_alone(bi: Bi) -> None:
+    first = bi.publish(cells(("01", "north", 20)))
+    bi.copy()
+    bi.publish(cells(("01", "north", 1)), facts=replace(FACTS, company_id="trial"))
+    said = bi.copy()[0]
+    assert f"The schema {bi.settings.schema} holds the copy of the company 小店" in said and "is of trial" in said
+    assert bi.held() == first and bi.ask("select buyers from {s}.cells") == [(20,)]
+    # as the message says
+    bi.do(said.rpartition("Or drop it: ")[2])
+    assert bi.copy()[0].startswith("PostgreSQL: the schema")
+
+
+def test_a_copy_that_no_longer_tells_what_it_is_of_is_left_alone(bi: Bi) -> None:
+    bi.publish(cells(("01", "north", 20)))
+    bi.copy()
+    bi.do("delete from {s}.copied_publication")
+    assert f"The schema {bi.settings.schema} exists and is no copy of a publication" in bi.copy()[0]
+
+
 @pytest.mark.parametrize(
     ("made", "named"),
     [
@@ -632,7 +656,8 @@ def test_what_somebody_made_of_the_copy_is_left_alone_and_named(bi: Bi, made: st
     bi.copy()
     bi.do(made)
     bi.publish(cells(("01", "north", 30)))
-    assert named.replace("{s}", bi.settings.schema) in bi.copy()[0]
+    said = bi.copy()[0]
+    assert named.replace("{s}", bi.settings.schema) in said and "\ufffd" not in said
     assert bi.held() == first
 
 
