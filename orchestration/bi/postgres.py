@@ -8,6 +8,7 @@ query that has begun to read one of them would otherwise find the next one in th
 from __future__ import annotations
 
 import contextlib
+import logging
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -26,6 +27,9 @@ from orchestration.publishing import Publication, PublishedTable
 
 PATIENCE_SECONDS = 120.0
 _MESSAGE_CHARACTERS = 500
+# psycopg tells on stderr that it could not end a copy on a connection that is gone, which is told here anyway
+logging.getLogger("psycopg").addHandler(logging.NullHandler())
+
 # what the connection string may say otherwise; a server that is gone is noticed, while the warehouse is locked
 _DEFAULTS = {
     "connect_timeout": 10,

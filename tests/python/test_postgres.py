@@ -207,6 +207,41 @@ def test_tables_have_their_key_and_say_what_they_mean(bi: Bi) -> None:
     assert bi.ask(described.replace("{s}.", "{s}_zh."))[0][1] == expected
 
 
+def test_moments_of_own_marts_and_nested_values_are_readable_whatever_the_time_zone(
+    bi: Bi, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TZ", "Asia/Shanghai")
+    bi.publish(
+        "CREATE TABLE marts.own AS SELECT TIMESTAMPTZ '2026-01-01 00:00:00+00' AS at, "
+        "{'a': 1, 'days': [DATE '2026-01-01'], 'b': '店'} AS both, ['x', NULL] AS listed, NULL::INTEGER[] AS nothing"
+    )
+    bi.copy()
+    both = '{"a": 1, "days": ["2026-01-01"], "b": "店"}'
+    assert bi.ask("select * from {s}.own") == [(datetime(2026, 1, 1, tzinfo=UTC), both, '["x", null]', None)]
+
+
+@pytest.mark.parametrize(
+    ("made", "said"),
+    [
+        (f"CREATE TABLE marts.{'a' * 64} AS SELECT 1 AS n", f"{'a' * 64} in the mart {'a' * 64} has 64 bytes"),
+        (f"CREATE TABLE marts.own AS SELECT 1 AS {'店' * 22}", f"{'店' * 22} in the mart own has 66 bytes"),
+        ("CREATE TABLE marts.copied_publication AS SELECT 1 AS n", "The mart copied_publication has the name of"),
+    ],
+)
+def test_a_name_that_the_copy_has_no_room_for_is_told(bi: Bi, made: str, said: str) -> None:
+    bi.publish(made)
+    assert said in bi.copy()[0]
+
+
+def test_a_key_that_is_too_long_for_an_index_is_left_out(bi: Bi) -> None:
+    bi.publish(
+        "CREATE TABLE marts.cells AS SELECT DATE '2026-01-01' AS month, 20 AS buyers, "
+        "string_agg(md5(i::VARCHAR), '') AS region FROM range(400) r(i)"
+    )
+    assert bi.copy()[0].startswith("PostgreSQL: the schema")
+    assert bi.ask("select length(region), buyers from {s}_aggregates.cells") == [(12800, 20)]
+
+
 def test_a_view_calls_the_columns_by_their_chinese_names(bi: Bi) -> None:
     bi.publish(EVERY_VALUE)
     bi.copy()
@@ -607,6 +642,20 @@ def test_a_defect_is_told_by_its_name_and_undoes_nothing(bi: Bi, monkeypatch: py
     said = "\n".join(bi.copy())
     assert "a defect of the project, ZeroDivisionError" in said and "geheim123" not in said
     assert bi.engine.current().publication_id == publication
+
+
+@pytest.mark.parametrize(
+    ("raised", "is_damaged"), [(duckdb.OutOfMemoryException, False), (duckdb.SerializationException, True)]
+)
+def test_a_version_is_given_up_where_its_file_is_damaged_alone(
+    bi: Bi, raised: type[duckdb.Error], is_damaged: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(connection: duckdb.DuckDBPyConnection) -> None:
+        raise raised("it cannot")
+
+    monkeypatch.setattr("orchestration.engines.duckdb.engine.published_tables", broken)
+    bi.publish(cells(("01", "north", 20)))
+    assert ("Publish the version before" in bi.copy()[0]) == is_damaged
 
 
 def test_a_missing_package_is_told(bi: Bi, monkeypatch: pytest.MonkeyPatch) -> None:
