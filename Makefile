@@ -44,8 +44,10 @@ ifneq ($(value SEEDS),)
 export STICKINESS_SAMPLE_SEEDS := $(value SEEDS)
 endif
 
-# the packages of a target other than the default, and those of a copy for BI
-engine := $(filter spark,$(value STICKINESS_TARGET)) $(if $(value PUBLISH_POSTGRES_DSN),postgres)
+# the packages of a target other than the default
+engine := $(filter spark,$(value STICKINESS_TARGET))
+# those of a copy for BI: what publishes does so without them, and says that there is no copy
+publishing := $(engine) $(if $(value PUBLISH_POSTGRES_DSN),--if-possible postgres)
 
 # without data of one's own it is the sample company
 ifeq ($(value STICKINESS_RAW_DIR)$(value STICKINESS_COMPANY),)
@@ -119,13 +121,13 @@ doctor: ## what on this machine or in the raw folder would stop a refresh, and h
 	@$(call with,$(engine)) && exec $(python) -m orchestration.cli doctor
 
 run: ## build, test and publish the marts of a company or a raw folder
-	@$(call with,$(engine)) && exec $(python) -m orchestration.cli refresh
+	@$(call with,$(publishing)) && exec $(python) -m orchestration.cli refresh
 
 check: ## land and judge a raw folder in seconds, without building from it
 	@$(call with,$(engine)) && exec $(python) -m orchestration.cli check
 
 dev: ## Dagster's web interface on http://127.0.0.1:3000
-	@$(call with,$(engine)) && exec $(python) -m orchestration.cli dev --end-with-parent
+	@$(call with,$(publishing)) && exec $(python) -m orchestration.cli dev --end-with-parent
 
 versions: ## list what was published, and which version is the current one
 	@$(call with,$(engine)) && exec $(python) -m orchestration.cli versions
@@ -137,7 +139,7 @@ docs: ## dbt's own pages of the last build, and where the reference of the publi
 	@$(call with,$(engine)) && exec $(python) -m orchestration.cli docs
 
 rollback: ## publish the previous version again
-	@$(call with,$(engine)) && exec $(python) -m orchestration.cli rollback
+	@$(call with,$(publishing)) && exec $(python) -m orchestration.cli rollback
 
 sample: ## simulate a company whose truth is known (SIZE=small|medium|large, SEED=1)
 	@$(call with,) && $(python) -m companies.sample.simulator

@@ -149,7 +149,7 @@ def _rollback(options: argparse.Namespace) -> int:
             f"{publication.published_at:%Y-%m-%d %H:%M} UTC.",
             flush=True,
         )
-        copied = follow(engine, before and before.publication_id)
+        copied = follow(engine, before and before.publication_id, announce=_tell)
     _show([copied])
     return PUBLISHED
 

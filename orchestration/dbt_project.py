@@ -16,6 +16,7 @@ from typing import Any
 
 import yaml
 
+from orchestration.cells import check_cells
 from orchestration.engines.registry import ADAPTERS
 from orchestration.errors import ProjectError
 from orchestration.lifeline import PARENT
@@ -51,7 +52,8 @@ def load_manifest(root: Path, target: str) -> dict[str, Any]:
     """The manifest of the project as its files are now; dbt parses them only if they have changed.
 
     Raises:
-        ProjectError: dbt cannot parse the project, or what the target needs is not installed.
+        ProjectError: dbt cannot parse the project, a model's YAML says what cannot be, or what the target needs is not
+            installed.
     """
     parsed = root / _PARSED / target
     parsed.mkdir(parents=True, exist_ok=True)
@@ -62,7 +64,9 @@ def load_manifest(root: Path, target: str) -> dict[str, Any]:
             (parsed / _STAMP_FILE).unlink(missing_ok=True)
             _parse(root, target, parsed)
             (parsed / _STAMP_FILE).write_text(wanted, encoding="utf-8")
-        return read_json(manifest)
+        found = read_json(manifest)
+    check_cells(found)
+    return found
 
 
 def _stamp(folder: Path) -> str | None:

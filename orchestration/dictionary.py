@@ -6,10 +6,9 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from orchestration.cells import cells_of
 from orchestration.dbt_project import label_seeds, primary_keys, published_models
 from orchestration.descriptions import (
-    COUNTS_CUSTOMERS,
-    WITHIN,
     WRITTEN_BY_PUBLICATION,
     ColumnDescription,
     Descriptions,
@@ -34,8 +33,9 @@ def describe_published(manifest: Mapping[str, Any], currency: str) -> Descriptio
 def _describe(node: Mapping[str, Any], key: Sequence[str], currency: str) -> TableDescription:
     types = node["config"].get("column_types") or {}
     meta = node["config"]["meta"]
+    cells = cells_of(node)
     columns = tuple(
-        _column(name, column, column.get("data_type") or types.get(name), key, meta.get("cells", {}), currency)
+        _column(name, column, column.get("data_type") or types.get(name), key, cells, currency)
         for name, column in node["columns"].items()
     )
     return TableDescription(_text(node["description"]), columns, meta.get("label_en"), meta.get("label_zh"))
@@ -58,12 +58,8 @@ def _column(
         meta.get("label_zh"),
         unit(name, data_type or "", currency),
         key.index(name) + 1 if name in key else None,
-        _cell_role(name, cells),
+        next((role for role, names in cells.items() if name in names), None),
     )
-
-
-def _cell_role(name: str, cells: Mapping[str, Sequence[str]]) -> str | None:
-    return next((role for role in (COUNTS_CUSTOMERS, WITHIN) if name in cells.get(role, ())), None)
 
 
 def _text(folded: str) -> str:

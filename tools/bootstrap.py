@@ -212,12 +212,18 @@ def main() -> int:
     """Bring up .venv; exit status 1 and a message if that fails."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("sections", nargs="*", help="sections of requirements.lock beside core")
+    parser.add_argument("--if-possible", nargs="+", default=[], help="sections without which make goes on")
     arguments = parser.parse_args()
+    environment, company = Environment(ROOT / ".venv"), os.environ.get("STICKINESS_COMPANY")
     try:
-        bring_up(Environment(ROOT / ".venv"), LOCK, arguments.sections, os.environ.get("STICKINESS_COMPANY"))
+        bring_up(environment, LOCK, arguments.sections, company)
     except BootstrapError as error:
         print(error, file=sys.stderr)
         return 1
+    try:
+        bring_up(environment, LOCK, [*arguments.sections, *arguments.if_possible], company)
+    except BootstrapError as error:
+        print(f"{error}\nGoing on without {', '.join(arguments.if_possible)}.", file=sys.stderr)
     return 0
 
 

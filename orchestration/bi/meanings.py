@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from orchestration.descriptions import COUNTS_CUSTOMERS, WITHIN
 
 # the length of a name in PostgreSQL
-_BYTES_OF_NAME = 63
+BYTES_OF_NAME = 63
 
 
 @dataclass(frozen=True)
@@ -55,9 +55,10 @@ def chinese_names(columns: Sequence[str], labels: Mapping[str, str]) -> dict[str
     names: dict[str, str] = {}
     for column, label in zip(columns, wanted, strict=True):
         unique = label if wanted.count(label) == 1 else f"{label}（{column}）"
-        names[column] = unique if _fits(unique) else column
+        names[column] = unique if fits(unique) else column
     return names
 
 
-def _fits(name: str) -> bool:
-    return len(name.encode()) <= _BYTES_OF_NAME
+def fits(name: str) -> bool:
+    """Whether PostgreSQL takes a name as it is."""
+    return len(name.encode()) <= BYTES_OF_NAME

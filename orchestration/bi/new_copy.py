@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 
@@ -11,7 +12,7 @@ from psycopg.sql import SQL, Composable, Identifier
 
 from orchestration.bi import statements
 from orchestration.bi.bi_settings import DSN, BiSettings
-from orchestration.bi.meanings import Meaning, meanings
+from orchestration.bi.meanings import BYTES_OF_NAME, Meaning, fits, meanings
 from orchestration.descriptions import DICTIONARY, WRITTEN_BY_PUBLICATION
 from orchestration.errors import CopyError
 from orchestration.publishing import LABELS, Publication, PublishedTable
@@ -33,6 +34,7 @@ class NewCopy:
 
     def make(self, publication: Publication) -> None:
         """Make everything but the switch."""
+        _check_names(self._tables)
         _make_roles(self._connection, self._settings)
         for schema in self._settings.schemas:
             self._run(SQL("create schema {}").format(Identifier(next_name(schema))))
@@ -66,7 +68,9 @@ class NewCopy:
                     copy.write_row(values)
         key = self._meaning(name).key
         if key and set(key) <= set(columns):
-            self._run(statements.primary_key(schema, name, key))
+            # a key of several kilobytes has no index; the table is copied without it
+            with contextlib.suppress(errors.ProgramLimitExceeded), self._connection.transaction():
+                self._run(statements.primary_key(schema, name, key))
         self._run(SQL("analyze {}").format(Identifier(schema, name)))
         self._comment(self._settings.schema, name, table, columns, is_view=False)
 
@@ -129,6 +133,19 @@ class NewCopy:
 def next_name(schema: str) -> str:
     """Where a schema is made; no reader ever sees it."""
     return f"{schema}_next"
+
+
+def _check_names(tables: Mapping[str, PublishedTable]) -> None:
+    """CopyError for a name that PostgreSQL would cut, which the next copy would not find again, or has no room for."""
+    for name, table in tables.items():
+        if name == NOTE:
+            raise CopyError(f"The mart {name} has the name of a table that the copy makes. Give it another alias.")
+        for what in (name, *table.columns):
+            if not fits(what):
+                raise CopyError(
+                    f"{what} in the mart {name} has {len(what.encode())} bytes; PostgreSQL cuts names at "
+                    f"{BYTES_OF_NAME}. Give it a shorter name."
+                )
 
 
 def _dictionary(tables: Mapping[str, PublishedTable]) -> Iterator[dict[str, object]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
@@ -22,6 +23,7 @@ _KINDS = {
     "smallint": "smallint",
     "string": "text",
     "timestamp": "timestamp with time zone",
+    "timestamp with time zone": "timestamp with time zone",
     "tinyint": "smallint",
     "varchar": "text",
 }
@@ -41,7 +43,8 @@ def converter(published: str) -> Callable[[object], object] | None:
     if name == "timestamp":
         return _with_zone
     if kind(name) == "text":
-        return _text
+        # a list or a struct, as a BI tool can read it
+        return _json if name.endswith("]") or name.startswith("struct(") else _text
     return None
 
 
@@ -52,6 +55,10 @@ def _with_zone(value: object) -> object:
 def _text(value: object) -> object:
     # the one character that PostgreSQL has no place for
     return None if value is None else str(value).replace("\0", "\ufffd")
+
+
+def _json(value: object) -> object:
+    return None if value is None else _text(json.dumps(value, ensure_ascii=False, default=str))
 
 
 def names(columns: Sequence[str]) -> Composed:

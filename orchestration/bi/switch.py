@@ -71,10 +71,11 @@ def replace(connection: psycopg.Connection, settings: BiSettings, old: Sequence[
         if old:
             connection.execute(SQL("drop schema {}").format(statements.names(settings.schemas)))
     except errors.DependentObjectsStillExist as error:
+        said = " ".join((error.diag.message_detail or "").split())
         raise CopyError(
             f"Something that is not of this project is in the schemas of the copy, or reads them: "
-            f"{shown(error.diag.message_detail or '', _MESSAGE_CHARACTERS)}. It was left alone. Drop it, and make it "
-            f"elsewhere without a dependency, such as in the BI tool."
+            f"{shown(said, _MESSAGE_CHARACTERS)}. It was left alone. Drop it, and make it elsewhere without a "
+            f"dependency, such as in the BI tool."
         ) from None
     for schema in settings.schemas:
         connection.execute(

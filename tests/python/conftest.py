@@ -46,10 +46,21 @@ BUILD_TABLES = BuildTables(
     fits="predictive.fits",
     champions="predictive.champions",
 )
+# how the variables that name a database for BI begin
+COPY_FOR_BI = "PUBLISH_POSTGRES_"
 # after the last day that any world has: what is dated after the run's own day does not count
 STARTED_AT = datetime(2026, 7, 1, 3, 4, 5, tzinfo=UTC)
 # cells as they stand, in UTC: of a landing that is about anything else
 PLAIN_RULES = ValueRules("UTC", "UTC", words_for_nothing=(), nobody_ids=(), latest_day=date.max)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _no_copy_for_bi() -> Iterator[None]:
+    """Nothing that a test publishes replaces the copy that a database of the machine holds."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in [name for name in os.environ if name.startswith(COPY_FOR_BI)]:
+            patch.delenv(name)
+        yield
 
 
 @dataclass(frozen=True)

@@ -22,6 +22,7 @@ from tools.bootstrap import (
     BootstrapError,
     Environment,
     bring_up,
+    main,
     parse_sections,
     read_sections,
     requirement_blocks,
@@ -223,6 +224,25 @@ def test_a_failed_installation_says_why_and_is_tried_again(fake: FakeEnvironment
     assert fake.bring_up() == ["a==1"]
 
 
+def test_what_is_wanted_if_possible_stops_nothing(
+    fake: FakeEnvironment, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("tools.bootstrap.ROOT", fake.folder.parent)
+    monkeypatch.setattr("tools.bootstrap.LOCK", fake.lock)
+    monkeypatch.setattr("sys.argv", ["bootstrap", "--if-possible", "dev"])
+    monkeypatch.delenv("STICKINESS_COMPANY", raising=False)
+    fake.bring_up()
+    fake.set_pip_status(1)
+    assert main() == 0
+    assert re.search(r"(?s)could not install dev .*no such package.*Going on without dev", capsys.readouterr().err)
+    fake.set_lock(core="a==2", dev="b==1")
+    assert main() == 1
+    fake.set_pip_status(0)
+    fake.log.write_text("", encoding="utf-8")
+    assert main() == 0
+    assert fake.log.read_text(encoding="utf-8").split() == ["a==2", "b==1"]
+
+
 @pytest.mark.parametrize("version", ["3.10.13", "3.14.0"])
 def test_an_environment_of_an_unsuitable_python_is_no_environment(fake: FakeEnvironment, version: str) -> None:
     fake.set_version(version)
@@ -347,9 +367,14 @@ def test_the_packages_of_spark_are_installed_for_the_target_spark_alone(checkout
 @pytest.mark.parametrize("goal", ["run", "dev", "rollback"])
 def test_the_package_for_postgresql_is_installed_where_a_database_is_named(checkout: Checkout, goal: str) -> None:
     dsn = f"host=/nowhere password={AWKWARD}"
-    assert "sections: postgres\n" in checkout.make(goal, cwd=checkout.root, PUBLISH_POSTGRES_DSN=dsn)
+    assert "sections: --if-possible postgres\n" in checkout.make(goal, cwd=checkout.root, PUBLISH_POSTGRES_DSN=dsn)
     printed = checkout.make(goal, "TARGET=spark", cwd=checkout.root, PUBLISH_POSTGRES_DSN=dsn)
-    assert "sections: spark postgres\n" in printed and AWKWARD not in printed
+    assert "sections: spark --if-possible postgres\n" in printed and AWKWARD not in printed
+
+
+@pytest.mark.parametrize("goal", ["check", "versions", "dashboards", "doctor"])
+def test_what_publishes_nothing_needs_no_package_for_postgresql(checkout: Checkout, goal: str) -> None:
+    assert "sections:\n" in checkout.make(goal, cwd=checkout.root, PUBLISH_POSTGRES_DSN="host=/nowhere")
 
 
 @pytest.mark.parametrize(("java", "host", "sections"), [(0, "", "spark"), (1, "db", "spark"), (1, "", "")])

@@ -12,7 +12,7 @@ from pathlib import Path
 import duckdb
 import pytest
 import yaml
-from conftest import PublishedBoards
+from conftest import COPY_FOR_BI, PublishedBoards
 
 from orchestration.bi.bi_settings import DSN
 from orchestration.settings import ROOT
@@ -180,7 +180,8 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def run(command: str, folder: Path) -> str:
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("STICKINESS_")}
+    own = ("STICKINESS_", COPY_FOR_BI)
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(own)}
     # make tells the makes below it about itself
     environment = {
         name: value for name, value in environment.items() if name not in ("MAKEFLAGS", "MAKELEVEL", "MFLAGS")

@@ -5,10 +5,13 @@ from __future__ import annotations
 import importlib.util
 import itertools
 import math
+import os
+import re
+import signal
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -31,6 +34,7 @@ from orchestration.engines.duckdb.engine import DuckDbEngine
 from orchestration.engines.duckdb.publication import publish
 from orchestration.errors import CopyError, SettingsError
 from orchestration.publishing import PublicationFacts
+from orchestration.settings import ROOT
 
 pytestmark = [pytest.mark.postgres, pytest.mark.xdist_group("postgres")]
 
@@ -95,7 +99,12 @@ class Bi:
         settings = self.settings
         return {DSN: settings.dsn, SCHEMA: settings.schema, LEAST_CUSTOMERS: str(settings.least_customers)}
 
-    def publish(self, *statements: str, descriptions: Descriptions | None = DESCRIPTIONS) -> str:
+    def publish(
+        self,
+        *statements: str,
+        descriptions: Descriptions | None = DESCRIPTIONS,
+        facts: PublicationFacts = FACTS,
+    ) -> str:
         """Publish a build that the statements make; its id."""
         build_db = build_database(self.warehouse)
         build_db.parent.mkdir(parents=True, exist_ok=True)
@@ -103,7 +112,7 @@ class Bi:
         with duckdb.connect(str(build_db)) as connection:
             for statement in ("CREATE SCHEMA marts", "CREATE SCHEMA quality", *statements):
                 connection.execute(statement)
-        return publish(build_db, self.warehouse, FACTS, descriptions=descriptions).publication_id
+        return publish(build_db, self.warehouse, facts, descriptions=descriptions).publication_id
 
     def copy(self) -> list[str]:
         return follow(self.engine, None, self.environ)
@@ -146,7 +155,11 @@ def marked(number: int) -> tuple[str, ...]:
 
 def test_every_value_of_every_type_is_as_in_the_file(bi: Bi) -> None:
     bi.publish(EVERY_VALUE)
-    assert bi.copy() == [f"PostgreSQL: the schema {bi.settings.schema} is a copy of {bi.held()}"]
+    told: list[str] = []
+    assert follow(bi.engine, None, bi.environ, told.append) == [
+        f"PostgreSQL: the schema {bi.settings.schema} is a copy of {bi.held()}"
+    ]
+    assert told == ["copying to PostgreSQL"]
     rows = bi.ask("select * from {s}.every_value order by value_id")
     late, early = datetime(2026, 3, 29, 1, 30, 0, 1, UTC), datetime(1969, 12, 31, 23, 59, 59, tzinfo=UTC)
     assert rows[0][:2] == (1, "a")
@@ -192,6 +205,41 @@ def test_tables_have_their_key_and_say_what_they_mean(bi: Bi) -> None:
     expected = "Kind | 类别: What it's of; 'all' is the whole."
     assert bi.ask(described) == [("Values | 取值: One row per value: of every type.", expected)]
     assert bi.ask(described.replace("{s}.", "{s}_zh."))[0][1] == expected
+
+
+def test_moments_of_own_marts_and_nested_values_are_readable_whatever_the_time_zone(
+    bi: Bi, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TZ", "Asia/Shanghai")
+    bi.publish(
+        "CREATE TABLE marts.own AS SELECT TIMESTAMPTZ '2026-01-01 00:00:00+00' AS at, "
+        "{'a': 1, 'days': [DATE '2026-01-01'], 'b': '店'} AS both, ['x', NULL] AS listed, NULL::INTEGER[] AS nothing"
+    )
+    bi.copy()
+    both = '{"a": 1, "days": ["2026-01-01"], "b": "店"}'
+    assert bi.ask("select * from {s}.own") == [(datetime(2026, 1, 1, tzinfo=UTC), both, '["x", null]', None)]
+
+
+@pytest.mark.parametrize(
+    ("made", "said"),
+    [
+        (f"CREATE TABLE marts.{'a' * 64} AS SELECT 1 AS n", f"{'a' * 64} in the mart {'a' * 64} has 64 bytes"),
+        (f"CREATE TABLE marts.own AS SELECT 1 AS {'店' * 22}", f"{'店' * 22} in the mart own has 66 bytes"),
+        ("CREATE TABLE marts.copied_publication AS SELECT 1 AS n", "The mart copied_publication has the name of"),
+    ],
+)
+def test_a_name_that_the_copy_has_no_room_for_is_told(bi: Bi, made: str, said: str) -> None:
+    bi.publish(made)
+    assert said in bi.copy()[0]
+
+
+def test_a_key_that_is_too_long_for_an_index_is_left_out(bi: Bi) -> None:
+    bi.publish(
+        "CREATE TABLE marts.cells AS SELECT DATE '2026-01-01' AS month, 20 AS buyers, "
+        "string_agg(md5(i::VARCHAR), '') AS region FROM range(400) r(i)"
+    )
+    assert bi.copy()[0].startswith("PostgreSQL: the schema")
+    assert bi.ask("select length(region), buyers from {s}_aggregates.cells") == [(12800, 20)]
 
 
 def test_a_view_calls_the_columns_by_their_chinese_names(bi: Bi) -> None:
@@ -400,6 +448,42 @@ def test_a_reader_who_does_not_end_is_named_and_left_alone(bi: Bi) -> None:
     assert bi.held() == first
 
 
+def test_another_copy_that_does_not_end_is_named(bi: Bi) -> None:
+    import psycopg
+
+    from orchestration.bi.postgres import copy_publication
+
+    first = bi.publish(*marked(1))
+    bi.copy()
+    bi.publish(*marked(2))
+    with psycopg.connect(bi.settings.dsn, application_name="other warehouse") as other:
+        other.execute("select pg_advisory_xact_lock(hashtext(%s))", [f"stickiness {bi.settings.schema}"])
+        named = rf"Another copy to the schema {bi.settings.schema} .* process \d+ \(user owner, other warehouse\)"
+        with bi.engine.read_tables() as tables, pytest.raises(CopyError, match=named):
+            copy_publication(bi.settings, bi.engine.current(), tables, patience=0.1)
+    assert bi.held() == first
+    assert bi.copy()[0].startswith("PostgreSQL: the schema")
+
+
+def test_a_server_that_is_gone_is_noticed_unless_the_connection_string_says_otherwise(
+    bi: Bi, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import psycopg
+
+    asked: list[str] = []
+
+    def refuse(conninfo: str, **options: object) -> None:
+        asked.append(conninfo)
+        raise psycopg.OperationalError("refused")
+
+    monkeypatch.setattr(psycopg, "connect", refuse)
+    bi.publish(cells(("01", "north", 20)))
+    follow(bi.engine, None, {DSN: "host=127.0.0.1 port=1 keepalives_idle=5"})
+    waits = dict(setting.split("=") for setting in asked[0].split())
+    assert (waits["keepalives_idle"], waits["keepalives_count"], waits["tcp_user_timeout"]) == ("5", "3", "60000")
+    assert int(waits["connect_timeout"]) <= 10
+
+
 # Copies that fail, and those that follow
 
 
@@ -453,9 +537,63 @@ def test_a_rollback_stands_though_its_copy_fails(
     assert "The copy in PostgreSQL could not be made" in said and "geheim123" not in said
 
 
+class DagsterExecutionInterruptedError(BaseException):
+    """What Dagster makes of Ctrl-C in a step, by its name."""
+
+
+@pytest.mark.parametrize("raised", [KeyboardInterrupt, DagsterExecutionInterruptedError])
+def test_ctrl_c_ends_the_copy_and_not_what_was_published(
+    bi: Bi,
+    raised: type[BaseException],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    import psycopg
+
+    first = bi.publish(*marked(1))
+    second = bi.publish(*marked(2))
+    bi.copy()
+    for name, value in {**bi.environ, "STICKINESS_WAREHOUSE_DIR": str(bi.warehouse)}.items():
+        monkeypatch.setenv(name, value)
+
+    def interrupt(number: int, frame: object) -> None:
+        raise raised
+
+    def when_locked() -> None:
+        end = time.monotonic() + 60
+        waiting = "select 1 from pg_stat_activity where application_name = 'stickiness' and query like 'lock table%'"
+        while not bi.ask(waiting) and time.monotonic() < end:
+            time.sleep(0.05)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    before = signal.signal(signal.SIGINT, interrupt)
+    try:
+        with psycopg.connect(bi.settings.dsn) as reader:
+            reader.execute(f"select * from {bi.settings.schema}.part_3")
+            threading.Thread(target=when_locked).start()
+            assert cli.main(["rollback"]) == 0
+    finally:
+        signal.signal(signal.SIGINT, before)
+    said = capsys.readouterr()
+    assert f"Published again: {first}" in said.out
+    assert "The copy in PostgreSQL was interrupted, and is what it was before." in said.out
+    assert said.err == ""
+    assert bi.engine.current().publication_id == first and bi.held() == second
+
+
+def test_what_ends_the_process_is_no_interruption(bi: Bi, monkeypatch: pytest.MonkeyPatch) -> None:
+    def end(self: DuckDbEngine) -> None:
+        raise SystemExit
+
+    monkeypatch.setattr(DuckDbEngine, "read_tables", end)
+    bi.publish(cells(("01", "north", 20)))
+    with pytest.raises(SystemExit):
+        bi.copy()
+
+
 def test_nothing_is_copied_where_no_database_is_named(bi: Bi) -> None:
     bi.publish(cells(("01", "north", 20)))
-    assert follow(bi.engine, None, {}) == []
+    assert follow(bi.engine, None, {}, pytest.fail) == []
 
 
 @pytest.mark.parametrize(
@@ -467,15 +605,31 @@ def test_nothing_is_copied_where_no_database_is_named(bi: Bi) -> None:
         "postgresql://reader:geheim123@[::1/db",
         "postgresql://reader:geheim123@127.0.0.1:1/db?unknown=geheim123",
         "geheim123",
+        # cut at a character that has to be escaped
+        "postgresql://reader:cut@geheim123@127.0.0.1:1/db",
+        "postgresql://reader:@geheim123@127.0.0.1:1/db",
+        "postgresql://reader:geheim123/cut@127.0.0.1:1/db",
+        "postgresql://reader:12345/geheim123@127.0.0.1:1/db",
+        "postgresql://reader:/geheim123@127.0.0.1:1/db",
+        "postgresql://reader:cut@%2Fgeheim123@127.0.0.1:1/db",
+        "host=127.0.0.1 port=geheim123",
+        "host=127.0.0.1 port=1 dbname=db/geheim123",
+        "host=127.0.0.1 port=1 sslmode=require sslcert=/nowhere sslkey=/nowhere sslpassword=geheim123",
     ],
 )
 def test_the_secret_is_in_no_message(bi: Bi, dsn: str) -> None:
     bi.publish(cells(("01", "north", 20)))
     said = "\n".join(follow(bi.engine, None, {DSN: dsn}))
     assert "could not be made, and is what it was before" in said
-    assert "geheim123" not in said
+    assert "geheim123" not in said and "\ufffd" not in said
     settings = BiSettings.from_environ({DSN: dsn})
     assert "geheim123" not in repr(settings)
+
+
+@pytest.mark.parametrize("place", ["host=/nowhere", "host=127.0.0.1,::1 port=1,1", "host=127.0.0.1 port=1"])
+def test_a_connection_string_that_may_be_right_is_tried(bi: Bi, place: str) -> None:
+    bi.publish(cells(("01", "north", 20)))
+    assert "is no connection string" not in follow(bi.engine, None, {DSN: f"{place} user=a@b password=p@/x"})[0]
 
 
 def test_a_defect_is_told_by_its_name_and_undoes_nothing(bi: Bi, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -488,6 +642,20 @@ def test_a_defect_is_told_by_its_name_and_undoes_nothing(bi: Bi, monkeypatch: py
     said = "\n".join(bi.copy())
     assert "a defect of the project, ZeroDivisionError" in said and "geheim123" not in said
     assert bi.engine.current().publication_id == publication
+
+
+@pytest.mark.parametrize(
+    ("raised", "is_damaged"), [(duckdb.OutOfMemoryException, False), (duckdb.SerializationException, True)]
+)
+def test_a_version_is_given_up_where_its_file_is_damaged_alone(
+    bi: Bi, raised: type[duckdb.Error], is_damaged: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(connection: duckdb.DuckDBPyConnection) -> None:
+        raise raised("it cannot")
+
+    monkeypatch.setattr("orchestration.engines.duckdb.engine.published_tables", broken)
+    bi.publish(cells(("01", "north", 20)))
+    assert ("Publish the version before" in bi.copy()[0]) == is_damaged
 
 
 def test_a_missing_package_is_told(bi: Bi, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -506,6 +674,25 @@ def test_a_schema_that_is_no_copy_is_left_alone(bi: Bi) -> None:
     assert bi.ask("select to_regclass('{s}_zh.mine')") != [(None,)]
 
 
+def test_another_companys_copy_is_left_alone(bi: Bi) -> None:
+    first = bi.publish(cells(("01", "north", 20)))
+    bi.copy()
+    bi.publish(cells(("01", "north", 1)), facts=replace(FACTS, company_id="trial"))
+    said = bi.copy()[0]
+    assert f"The schema {bi.settings.schema} holds the copy of the company 小店" in said and "is of trial" in said
+    assert bi.held() == first and bi.ask("select buyers from {s}.cells") == [(20,)]
+    # as the message says
+    bi.do(said.rpartition("Or drop it: ")[2])
+    assert bi.copy()[0].startswith("PostgreSQL: the schema")
+
+
+def test_a_copy_that_no_longer_tells_what_it_is_of_is_left_alone(bi: Bi) -> None:
+    bi.publish(cells(("01", "north", 20)))
+    bi.copy()
+    bi.do("delete from {s}.copied_publication")
+    assert f"The schema {bi.settings.schema} exists and is no copy of a publication" in bi.copy()[0]
+
+
 @pytest.mark.parametrize(
     ("made", "named"),
     [
@@ -518,7 +705,8 @@ def test_what_somebody_made_of_the_copy_is_left_alone_and_named(bi: Bi, made: st
     bi.copy()
     bi.do(made)
     bi.publish(cells(("01", "north", 30)))
-    assert named.replace("{s}", bi.settings.schema) in bi.copy()[0]
+    said = bi.copy()[0]
+    assert named.replace("{s}", bi.settings.schema) in said and "\ufffd" not in said
     assert bi.held() == first
 
 
@@ -532,6 +720,28 @@ def test_who_may_not_create_roles_is_told_what_an_administrator_has_to_do(bi: Bi
     bi.do(f"create role {schema}_reader; create role {schema}_aggregates")
     assert follow(bi.engine, None, environ)[0].startswith("PostgreSQL: the schema")
     assert bi.ask("select buyers from {s}_aggregates.cells", f"{schema}_aggregates") == [(20,)]
+
+
+def test_what_the_document_has_an_administrator_do_is_enough(bi: Bi) -> None:
+    import psycopg
+
+    schema = bi.settings.schema
+    [made] = re.findall(r"```sql\n(.*?)```", (ROOT / "docs/bi.md").read_text(encoding="utf-8"), re.DOTALL)
+    assert "createrole" not in made
+    with psycopg.connect(bi.settings.dsn, autocommit=True) as connection:
+        for statement in (
+            made.replace("stickiness_", f"{schema}_").replace("database bi", f"database {schema}").split(";")
+        ):
+            connection.execute(statement)
+        connection.execute(f"create role {schema}_anna login in role {schema}_reader")
+        connection.execute(f"create role {schema}_stranger login")
+    bi.publish(cells(("01", "north", 20)))
+    dsn = bi.settings.dsn.replace("dbname=postgres", f"dbname={schema}")
+    assert len(follow(bi.engine, None, {**bi.environ, DSN: dsn.replace(OWNER, f"{schema}_writer")})) == 1
+    with psycopg.connect(dsn.replace(OWNER, f"{schema}_anna")) as connection:
+        assert connection.execute(f"select buyers from {schema}.cells").fetchall() == [(20,)]
+    with pytest.raises(psycopg.OperationalError, match="CONNECT"):
+        psycopg.connect(dsn.replace(OWNER, f"{schema}_stranger"))
 
 
 # Settings

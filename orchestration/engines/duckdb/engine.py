@@ -130,10 +130,11 @@ class DuckDbEngine:
             yield connection
 
     def _unreadable(self, error: duckdb.Error) -> str:
-        return (
-            f"{publication.published_database(self.warehouse)} cannot be read ({shown(str(error), 300)}). "
-            f"Publish the version before: {publication.ROLLBACK}"
-        )
+        said = f"{publication.published_database(self.warehouse)} cannot be read ({shown(str(error), 300)})."
+        if isinstance(error, duckdb.OutOfMemoryException):
+            # the file is whole, and the version before would be read no better
+            return f"{said} Memory ran out: free some, then try again."
+        return f"{said} Publish the version before: {publication.ROLLBACK}"
 
     def boards(self) -> Path | None:
         folder = self.warehouse / "published" / BOARDS_FOLDER
