@@ -51,20 +51,39 @@ class Answer:
 @contextlib.contextmanager
 def open_published(database: Path) -> Iterator[duckdb.DuckDBPyConnection]:
     """A connection that can read a version and nothing else: no file, no network, no setting, no column of persons."""
-    connection = duckdb.connect()
     # a query cannot go past the views, since it does not know this name
     hidden = f"published_{secrets.token_hex(16)}"
-    try:
-        connection.execute(f"ATTACH {text(database)} AS {hidden} (READ_ONLY)")
+    with _opened(database, hidden) as connection:
         _make_views(connection, hidden)
-        connection.execute("SET TimeZone = 'UTC'")
-        connection.execute("SET enable_external_access = false")
-        connection.execute("SET lock_configuration = true")
+        _close_doors(connection)
+        yield connection
+
+
+@contextlib.contextmanager
+def open_catalog(database: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+    """A connection to a whole version, attached as `published`, for what the project itself asks of its tables."""
+    with _opened(database, "published") as connection:
+        connection.execute("USE published")
+        _close_doors(connection)
+        yield connection
+
+
+@contextlib.contextmanager
+def _opened(database: Path, name: str) -> Iterator[duckdb.DuckDBPyConnection]:
+    connection = duckdb.connect()
+    try:
+        connection.execute(f"ATTACH {text(database)} AS {name} (READ_ONLY)")
         yield connection
     except duckdb.Error as error:
         raise BoardError(f"{database} cannot be read: {shown(str(error), 300)}") from error
     finally:
         connection.close()
+
+
+def _close_doors(connection: duckdb.DuckDBPyConnection) -> None:
+    connection.execute("SET TimeZone = 'UTC'")
+    connection.execute("SET enable_external_access = false")
+    connection.execute("SET lock_configuration = true")
 
 
 def _make_views(connection: duckdb.DuckDBPyConnection, hidden: str) -> None:

@@ -11,7 +11,7 @@ from orchestration.boards.er_picture import Picture, PictureTable, draw
 from orchestration.boards.grammar import LANGUAGES, Text
 from orchestration.boards.keys import ForeignKey, foreign_keys
 from orchestration.boards.pages import Link, Site, render, script_json
-from orchestration.boards.queries import open_published
+from orchestration.boards.queries import open_catalog
 from orchestration.boards.strings import GROUPS, STRINGS
 from orchestration.dbt_project import published_models
 from orchestration.dictionary import describe_published
@@ -110,7 +110,7 @@ def read_tables(database: Path, facts: Facts) -> list[ReferenceTable]:
         BoardError: the file cannot be read, or has no dictionary.
     """
     tables: dict[tuple[str, str], ReferenceTable] = {}
-    with open_published(database) as connection:
+    with open_catalog(database) as connection:
         rows = connection.execute(_COLUMNS).fetchall()
     for schema, name, column, data_type, label_en, label_zh, definition, grain, unit, key_position in rows:
         told = facts.tables.get(name, TableFacts(schema, ""))

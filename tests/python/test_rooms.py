@@ -18,6 +18,7 @@ PACKAGE = "orchestration"
 USES_DUCKDB_AS_A_TOOL = (
     "orchestration.landing",
     "orchestration.boards.queries",
+    "orchestration.boards.reference",
     "orchestration.duckdb_sql",
     "orchestration.faults",
 )
