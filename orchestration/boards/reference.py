@@ -133,7 +133,6 @@ def reference_page(tables: Sequence[ReferenceTable], facts: Facts, site: Site, l
     keys = _published_keys(tables, facts.keys)
     data = {
         "title": TITLE,
-        "strings": {name: dict(zip(LANGUAGES, texts, strict=True)) for name, texts in STRINGS.items()},
         # the page has neither charts nor filters; the script of the boards has its language and colours
         **{"filters": [], "filterLabels": {}, "sets": [], "tiles": []},
     }
