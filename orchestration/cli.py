@@ -104,7 +104,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _tell(told, file=sys.stderr)
         return FAILED
     except KeyboardInterrupt:
-        print("Interrupted. What was published before is untouched.", file=sys.stderr)
+        print("Interrupted. What is published is whole; which version it is says: make versions", file=sys.stderr)
         return INTERRUPTED
 
 
