@@ -160,7 +160,8 @@ def test_an_interrupted_refresh_ends_without_a_traceback_and_gives_the_warehouse
 ) -> None:
     monkeypatch.setattr(cli, "_run_job", run)
     assert cli.main(["refresh"]) == 130
-    assert capsys.readouterr().err == "Interrupted. What is published is whole; which version it is says: make versions\n"
+    told = "Interrupted. What is published is whole; which version it is says: make versions\n"
+    assert capsys.readouterr().err == told
     with (warehouse / ".lock").open("w") as other:
         fcntl.flock(other, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
