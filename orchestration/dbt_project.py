@@ -233,6 +233,11 @@ def label_seeds(manifest: Mapping[str, Any]) -> dict[str, Table]:
     }
 
 
+def published_nodes(manifest: Mapping[str, Any]) -> dict[str, Table]:
+    """Everything that is published: `published_models` and `label_seeds`."""
+    return published_models(manifest) | label_seeds(manifest)
+
+
 def primary_keys(manifest: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
     """By unique id, the key of each model that names one: its `meta.primary_key`, or the columns of its test."""
     keys = {

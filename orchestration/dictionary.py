@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from orchestration.cells import cells_of
-from orchestration.dbt_project import label_seeds, primary_keys, published_models
+from orchestration.dbt_project import primary_keys, published_nodes
 from orchestration.descriptions import (
     WRITTEN_BY_PUBLICATION,
     ColumnDescription,
@@ -25,7 +25,7 @@ def describe_published(manifest: Mapping[str, Any], currency: str) -> Descriptio
     """Every published table: marts, quality tables, labels, and those that the publication writes itself."""
     keys = primary_keys(manifest)
     described = dict(WRITTEN_BY_PUBLICATION)
-    for unique_id, table in {**published_models(manifest), **label_seeds(manifest)}.items():
+    for unique_id, table in published_nodes(manifest).items():
         described[table] = _describe(manifest["nodes"][unique_id], keys.get(unique_id, ()), currency)
     return described
 

@@ -15,9 +15,9 @@ from orchestration.build_figures import ask_build, built_tables, files_seen_sinc
 from orchestration.contract import load_contract
 from orchestration.dbt_project import (
     code_version,
-    label_seeds,
     primary_keys,
     published_models,
+    published_nodes,
     read_json,
     relation,
     source_relation,
@@ -72,7 +72,7 @@ def build_published(dbt_models: AssetsDefinition, manifest: Mapping[str, Any], t
             seen = 0 if last is None else files_seen_since(engine, manifest, last.published_at)
             board_warnings: list[str] = []
             publication = engine.publish(
-                {table: keys.get(unique_id, ()) for unique_id, table in (models | label_seeds(manifest)).items()},
+                {table: keys.get(unique_id, ()) for unique_id, table in published_nodes(manifest).items()},
                 facts,
                 keep=int(settings.variable("publications_kept")),
                 descriptions=describe_published(manifest, str(settings.variable("reporting_currency"))),

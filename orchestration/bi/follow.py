@@ -61,14 +61,13 @@ def _copy(engine: Engine, settings: BiSettings, before: str | None) -> list[str]
             f"{DSN} is set, but the package psycopg is not installed. `make run` and `make rollback` install "
             "it where pip reaches a package index."
         )
-    from orchestration.bi.postgres import copied_publication, copy_publication
+    from orchestration.bi.postgres import copy_publication
 
     publication = engine.current()
     if publication is None:
         raise CopyError("Nothing is published.")
-    held = copied_publication(settings)
     with engine.read_tables() as tables:
-        copy_publication(settings, publication, tables)
+        held = copy_publication(settings, publication, tables)
     lines = [f"PostgreSQL: the schema {settings.schema} is a copy of {publication.publication_id}"]
     if held is not None and held not in (before, publication.publication_id):
         lines.append(f"It was behind until now: it held {held}, while {before or 'nothing'} was published.")

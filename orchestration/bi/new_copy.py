@@ -12,7 +12,7 @@ from psycopg.sql import SQL, Composable, Identifier
 
 from orchestration.bi import statements
 from orchestration.bi.bi_settings import DSN, BiSettings
-from orchestration.bi.meanings import BYTES_OF_NAME, Meaning, fits, meanings
+from orchestration.bi.meanings import BYTES_OF_NAME, Meaning, chinese_names, fits, meanings
 from orchestration.descriptions import DICTIONARY, WRITTEN_BY_PUBLICATION
 from orchestration.errors import CopyError
 from orchestration.publishing import LABELS, Publication, PublishedTable
@@ -77,12 +77,12 @@ class NewCopy:
     def _make_views(self, name: str, table: PublishedTable) -> None:
         source, columns, meaning = next_name(self._settings.schema), list(table.columns), self._meaning(name)
         if table.table[0] != LABELS:
-            called = statements.chinese_names(columns, meaning.chinese)
-            self._run(statements.chinese_view(next_name(self._settings.chinese), source, name, columns, meaning))
+            called = chinese_names(columns, meaning.chinese)
+            self._run(statements.view(next_name(self._settings.chinese), source, name, called))
             self._comment(self._settings.chinese, name, table, list(called.values()), is_view=True)
         aggregates = next_name(self._settings.aggregates)
         if table.table[0] == LABELS or table.table in WRITTEN_BY_PUBLICATION:
-            self._run(statements.plain_view(aggregates, source, name, columns))
+            self._run(statements.view(aggregates, source, name, dict(zip(columns, columns, strict=True))))
         elif meaning.customers and {*meaning.customers, *meaning.within} <= set(columns):
             least = self._settings.least_customers
             self._run(statements.aggregates_view(aggregates, source, name, columns, meaning, least))

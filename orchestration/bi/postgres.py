@@ -46,24 +46,15 @@ _NO_DSN = (
 )
 
 
-def copied_publication(settings: BiSettings) -> str | None:
-    """The id of the publication that the schema holds a copy of; None if it holds none.
-
-    Raises:
-        CopyError: the database cannot be reached.
-    """
-    with _connection(settings) as connection:
-        note = _note(connection, settings)
-        return None if note is None else note.publication_id
-
-
 def copy_publication(
     settings: BiSettings,
     publication: Publication,
     tables: Sequence[PublishedTable],
     patience: float = PATIENCE_SECONDS,
-) -> None:
+) -> str | None:
     """Have the schemas hold a copy of the publication, and nothing else of this project.
+
+    Returns the id of the publication that they held a copy of before; None if they held none.
 
     Args:
         settings: the database, and how the copy is made.
@@ -76,11 +67,13 @@ def copy_publication(
     """
     with _connection(settings) as connection, connection.transaction():
         take_turn(connection, settings.schema, patience)
-        old = _relations_of_copy(connection, settings, publication)
+        note = _note(connection, settings)
+        old = _relations_of_copy(connection, settings, publication, note)
         new = NewCopy(connection, settings, {table.table[1]: table for table in tables})
         new.make(publication)
         lock(connection, old, patience)
         replace(connection, settings, old)
+    return None if note is None else note.publication_id
 
 
 @dataclass(frozen=True)
@@ -104,10 +97,9 @@ def _note(connection: psycopg.Connection, settings: BiSettings) -> _Note | None:
 
 
 def _relations_of_copy(
-    connection: psycopg.Connection, settings: BiSettings, publication: Publication
+    connection: psycopg.Connection, settings: BiSettings, publication: Publication, note: _Note | None
 ) -> list[Relation]:
     """Schema and name of everything that the copy before is made of; CopyError if the schemas are somebody else's."""
-    note = _note(connection, settings)
     if note is None:
         _require_free(connection, settings)
         return []

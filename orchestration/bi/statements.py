@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 
 from psycopg.sql import SQL, Composable, Composed, Identifier, Literal
 
-from orchestration.bi.meanings import Meaning, chinese_names
+from orchestration.bi.meanings import Meaning
 
 _KINDS = {
     "bigint": "bigint",
@@ -92,19 +92,11 @@ def comments(schema: str, relation: str, is_view: bool, text: str | None, column
     return SQL(" ").join(statements)
 
 
-def chinese_view(schema: str, source: str, table: str, columns: Sequence[str], meaning: Meaning) -> Composed:
-    """A view of a table whose columns have Chinese names."""
-    called = chinese_names(columns, meaning.chinese)
+def view(schema: str, source: str, table: str, called: Mapping[str, str]) -> Composed:
+    """A view of a table that gives columns these names."""
     selected = [SQL("{} as {}").format(Identifier(column), Identifier(name)) for column, name in called.items()]
     return SQL("create view {} as select {} from {}").format(
         Identifier(schema, table), SQL(", ").join(selected), Identifier(source, table)
-    )
-
-
-def plain_view(schema: str, source: str, table: str, columns: Sequence[str]) -> Composed:
-    """A view that shows a table as it is."""
-    return SQL("create view {} as select {} from {}").format(
-        Identifier(schema, table), names(columns), Identifier(source, table)
     )
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 
 import psycopg
@@ -12,11 +11,11 @@ from psycopg.sql import SQL, Identifier, Literal
 from orchestration.bi import statements
 from orchestration.bi.bi_settings import BiSettings
 from orchestration.bi.new_copy import next_name
+from orchestration.bi.patience import succeeds
 from orchestration.errors import CopyError, shown
 
 # shorter than PostgreSQL waits before it ends one of two that wait for each other, which could be a reader
 LOCK_MILLISECONDS = 500
-_PAUSE_SECONDS = 0.5
 _MESSAGE_CHARACTERS = 500
 
 # schema and name
@@ -27,19 +26,20 @@ def lock(connection: psycopg.Connection, relations: Sequence[Relation], patience
     """Wait until nobody reads the old copy, and keep everybody waiting who comes until the new one is there."""
     if not relations:
         return
+    if not succeeds(lambda: _is_locked(connection, relations), patience):
+        raise CopyError(_who_reads(connection, relations))
+
+
+def _is_locked(connection: psycopg.Connection, relations: Sequence[Relation]) -> bool:
     listed = SQL(", ").join(Identifier(*relation) for relation in relations)
-    end = time.monotonic() + patience
-    while True:
-        try:
-            with connection.transaction():
-                connection.execute(SQL("set local statement_timeout = {}").format(Literal(LOCK_MILLISECONDS)))
-                connection.execute(SQL("lock table {} in access exclusive mode").format(listed))
-                connection.execute("set local statement_timeout = 0")
-            return
-        except (errors.QueryCanceled, errors.LockNotAvailable, errors.DeadlockDetected):
-            if time.monotonic() > end:
-                raise CopyError(_who_reads(connection, relations)) from None
-        time.sleep(_PAUSE_SECONDS)
+    try:
+        with connection.transaction():
+            connection.execute(SQL("set local statement_timeout = {}").format(Literal(LOCK_MILLISECONDS)))
+            connection.execute(SQL("lock table {} in access exclusive mode").format(listed))
+            connection.execute("set local statement_timeout = 0")
+    except (errors.QueryCanceled, errors.LockNotAvailable, errors.DeadlockDetected):
+        return False
+    return True
 
 
 def _who_reads(connection: psycopg.Connection, relations: Sequence[Relation]) -> str:

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import time
-
 import psycopg
 
+from orchestration.bi.patience import succeeds
 from orchestration.errors import CopyError
-
-_PAUSE_SECONDS = 0.5
 
 
 def take_turn(connection: psycopg.Connection, schema: str, patience: float) -> None:
@@ -17,14 +14,12 @@ def take_turn(connection: psycopg.Connection, schema: str, patience: float) -> N
     Raises:
         CopyError: another session has kept this one waiting for longer than `patience` seconds.
     """
-    name, end = f"stickiness {schema}", time.monotonic() + patience
-    while not _is_taken(connection, name):
-        if time.monotonic() > end:
-            raise CopyError(
-                f"Another copy to the schema {schema} was waited for in vain: process {_who_copies(connection, name)}. "
-                f"Have it end, or end it: select pg_terminate_backend(<process>)"
-            )
-        time.sleep(_PAUSE_SECONDS)
+    name = f"stickiness {schema}"
+    if not succeeds(lambda: _is_taken(connection, name), patience):
+        raise CopyError(
+            f"Another copy to the schema {schema} was waited for in vain: process {_who_copies(connection, name)}. "
+            f"Have it end, or end it: select pg_terminate_backend(<process>)"
+        )
 
 
 def _is_taken(connection: psycopg.Connection, name: str) -> bool:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from orchestration.dbt_project import label_seeds, published_models
+from orchestration.dbt_project import published_nodes
 
 _TESTS = ("known_values", "relationships")
 _REF = re.compile(r"ref\(.*?['\"](\w+)['\"]\s*\)")
@@ -41,7 +41,7 @@ def _ends(key: ForeignKey) -> tuple[str, str, str, str]:
 
 
 def _of_tests(manifest: Mapping[str, Any]) -> Iterator[ForeignKey]:
-    tables = {unique_id: table for unique_id, (_, table) in _published(manifest).items()}
+    tables = {unique_id: table for unique_id, (_, table) in published_nodes(manifest).items()}
     for node in manifest["nodes"].values():
         test = node.get("test_metadata") or {}
         if test.get("name") not in _TESTS or not _is_promise(node):
@@ -70,14 +70,12 @@ def _referred(unique_ids: list[str], to: str) -> str | None:
 
 def _of_contract(manifest: Mapping[str, Any]) -> Iterator[ForeignKey]:
     """The references of raw tables whose rows are published under the same name."""
-    columns = {table: manifest["nodes"][unique_id]["columns"] for unique_id, (_, table) in _published(manifest).items()}
+    columns = {
+        table: manifest["nodes"][unique_id]["columns"] for unique_id, (_, table) in published_nodes(manifest).items()
+    }
     for source in manifest.get("sources", {}).values():
         references = source["config"].get("meta", {}).get("references", {})
         for column, target in references.items():
             to, to_column = target.split(".")
             if column in columns.get(source["name"], {}) and to_column in columns.get(to, {}):
                 yield ForeignKey(source["name"], column, to, to_column)
-
-
-def _published(manifest: Mapping[str, Any]) -> dict[str, tuple[str, str]]:
-    return published_models(manifest) | label_seeds(manifest)

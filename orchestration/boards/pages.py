@@ -95,7 +95,7 @@ def _data_set(answer: Answer) -> dict[str, Any]:
     """The rows of an answer; a code and its labels are one cell, the place of the three in a list of them."""
     names = answer.names()
     codes: dict[str, list[list[Any]]] = {name: [] for name in coded(names)}
-    labels = {f"{name}_{language}" for name in codes for language in LANGUAGES}
+    labels = _label_columns(names)
     columns = [name for name in names if name not in labels]
     seen: dict[str, dict[tuple[Any, ...], int]] = {name: {} for name in codes}
     rows = []
@@ -111,9 +111,14 @@ def _data_set(answer: Answer) -> dict[str, Any]:
     return {"columns": columns, "codes": codes, "rows": rows}
 
 
+def _label_columns(names: list[str]) -> set[str]:
+    """The columns that only say what the codes of another one are called."""
+    return {f"{name}_{language}" for name in coded(names) for language in LANGUAGES}
+
+
 def _tile(board: str, tile: Tile, answer: Answer, place: int, labels: MartLabels) -> dict[str, Any]:
     names = answer.names()
-    hidden = {f"{name}_{language}" for name in coded(names) for language in LANGUAGES}
+    hidden = _label_columns(names)
     columns = [column for column in answer.columns if column.name not in hidden]
     # a column with labels is what they say, whatever its codes are
     columns = [Column(column.name, "text") if column.name in coded(names) else column for column in columns]

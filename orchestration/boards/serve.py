@@ -11,11 +11,12 @@ from io import BytesIO
 from pathlib import Path
 from typing import BinaryIO
 
-from orchestration.errors import BoardError, SettingsError
+from orchestration.errors import BoardError
 from orchestration.serving.guard import LOCAL_NAMES
+from orchestration.serving.ports import ADDRESS, bound
 
 BOARDS_PORT = "STICKINESS_BOARDS_PORT"
-_ADDRESS, _PORT = "127.0.0.1", 3001
+_PORT = 3001
 
 
 class BoardHandler(SimpleHTTPRequestHandler):
@@ -47,16 +48,9 @@ def board_server(folder: Path, environ: Mapping[str, str] = os.environ) -> Threa
     Raises:
         SettingsError: the port that is asked for is none, or is taken.
     """
-    asked = environ.get(BOARDS_PORT, "")
-    if asked and not (asked.isdecimal() and 0 < int(asked) < 65536):
-        raise SettingsError(f"{BOARDS_PORT} is {asked!r}, which is no port. Give a number from 1 to 65535.")
-    for port in [int(asked)] if asked else [_PORT, 0]:
-        try:
-            # not resolved: after a publication or a rollback the same link leads to other boards
-            return ThreadingHTTPServer((_ADDRESS, port), partial(BoardHandler, directory=str(folder)))
-        except OSError:
-            continue
-    raise SettingsError(f"The port {asked} of {BOARDS_PORT} is taken. Give another, or leave the variable out.")
+    # not resolved: after a publication or a rollback the same link leads to other boards
+    handler = partial(BoardHandler, directory=str(folder))
+    return bound(environ, BOARDS_PORT, _PORT, lambda port: ThreadingHTTPServer((ADDRESS, port), handler))
 
 
 def serve(folder: Path | None, warehouse: Path) -> None:
@@ -72,7 +66,7 @@ def serve(folder: Path | None, warehouse: Path) -> None:
             f"no folders; see docs/boards.md."
         )
     with board_server(folder) as server:
-        print(f"The boards are on http://{_ADDRESS}:{server.server_address[1]}; end with Ctrl+C.", flush=True)
+        print(f"The boards are on http://{ADDRESS}:{server.server_address[1]}; end with Ctrl+C.", flush=True)
         try:
             server.serve_forever()
         except KeyboardInterrupt:

@@ -8,11 +8,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from orchestration.errors import SettingsError
 from orchestration.serving.guard import Guard
+from orchestration.serving.ports import ADDRESS, bound
 
 WEB_PORT, WEB_HOST, WEB_TOKEN = "STICKINESS_WEB_PORT", "STICKINESS_WEB_HOST", "STICKINESS_WEB_TOKEN"
-_ADDRESS, _PORT = "127.0.0.1", 3000
+_PORT = 3000
 # what an open page keeps open
 _SECONDS_TO_END = 2
 _MILLISECONDS_BETWEEN_LOOKS = 2000
@@ -30,18 +30,18 @@ def listen(environ: Mapping[str, str] = os.environ) -> socket.socket:
     Raises:
         SettingsError: the port that is asked for is none, or is taken.
     """
-    asked = environ.get(WEB_PORT, "")
-    if asked and not (asked.isdecimal() and 0 < int(asked) < 65536):
-        raise SettingsError(f"{WEB_PORT} is {asked!r}, which is no port. Give a number from 1 to 65535.")
-    for port in [int(asked)] if asked else [_PORT, 0]:
-        listening = socket.socket()
-        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            listening.bind((_ADDRESS, port))
-            return listening
-        except OSError:
-            listening.close()
-    raise SettingsError(f"The port {asked} of {WEB_PORT} is taken. Give another, or leave the variable out.")
+    return bound(environ, WEB_PORT, _PORT, _listen)
+
+
+def _listen(port: int) -> socket.socket:
+    listening = socket.socket()
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listening.bind((ADDRESS, port))
+    except OSError:
+        listening.close()
+        raise
+    return listening
 
 
 def serve(workspace: Path, listening: socket.socket) -> None:
@@ -64,5 +64,5 @@ def serve(workspace: Path, listening: socket.socket) -> None:
             config = uvicorn.Config(
                 guarded(app), log_level="warning", lifespan="off", timeout_graceful_shutdown=_SECONDS_TO_END
             )
-            print(f"Dagster's pages are on http://{_ADDRESS}:{listening.getsockname()[1]}", flush=True)
+            print(f"Dagster's pages are on http://{ADDRESS}:{listening.getsockname()[1]}", flush=True)
             uvicorn.Server(config).run(sockets=[listening])

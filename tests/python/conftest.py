@@ -22,7 +22,7 @@ from spark_world import SparkServer, find_server
 from orchestration.boards.beside import board_writer
 from orchestration.company import company_raw_folder
 from orchestration.contract import Contract, load_contract
-from orchestration.dbt_project import label_seeds, published_models, read_json
+from orchestration.dbt_project import published_nodes, read_json
 from orchestration.dictionary import describe_published
 from orchestration.engines.duckdb.build import build_database, open_build, register
 from orchestration.engines.duckdb.engine import DuckDbEngine
@@ -269,7 +269,7 @@ def sample_boards(sample_world: World, dbt: Dbt, tmp_path_factory: pytest.TempPa
         build_database(sample_world.settings.warehouse),
         warehouse,
         PublicationFacts(date(2025, 12, 31), "test", 400, 0, STARTED_AT),
-        {table: () for table in (published_models(manifest) | label_seeds(manifest)).values()},
+        {table: () for table in published_nodes(manifest).values()},
         descriptions=describe_published(manifest, "CNY"),
         beside=board_writer(sample_world.settings, manifest, warnings),
     )

@@ -26,7 +26,7 @@ from orchestration import cli
 from orchestration.bi.bi_settings import DSN, LEAST_CUSTOMERS, SCHEMA, BiSettings
 from orchestration.bi.follow import follow
 from orchestration.bi.meanings import chinese_names
-from orchestration.dbt_project import label_seeds, primary_keys, published_models
+from orchestration.dbt_project import primary_keys, published_nodes
 from orchestration.descriptions import WRITTEN_BY_PUBLICATION, ColumnDescription, Descriptions, TableDescription
 from orchestration.dictionary import describe_published
 from orchestration.engines.duckdb.build import build_database
@@ -291,8 +291,8 @@ def test_every_mart_of_the_sample_company_is_copied_row_by_row_with_its_key(
 
     manifest = dbt.manifest and read_json(dbt.target / "manifest.json")
     bi = Bi(tmp_path / "dw", BiSettings(server, f"t{next(NUMBERS)}_{tmp_path.name[-3:].strip('_')}", 10))
-    keys, models = primary_keys(manifest), published_models(manifest)
-    tables = {table: keys[unique_id] for unique_id, table in (models | label_seeds(manifest)).items()}
+    keys = primary_keys(manifest)
+    tables = {table: keys[unique_id] for unique_id, table in published_nodes(manifest).items()}
     descriptions = describe_published(manifest, "CNY")
     publish(build_database(sample_world.settings.warehouse), bi.warehouse, FACTS, tables, descriptions=descriptions)
     assert len(bi.copy()) == 1
