@@ -217,7 +217,13 @@ def _whiskers(tile: Tile, y: alt.Y) -> list[alt.Chart]:
     low, high = _role(tile, "low"), _role(tile, "high")
     if low is None or high is None:
         return []
-    return [_base().mark_rule(strokeWidth=2).encode(x=alt.X(low, type="quantitative"), x2=high, y=y)]
+    rule = _base().mark_rule(strokeWidth=2).transform_filter(_closed(high))
+    return [rule.encode(x=alt.X(low, type="quantitative"), x2=high, y=y)]
+
+
+def _closed(high: str) -> str:
+    """The rows whose interval has an upper bound; Vega would draw one that is open upwards down to 0."""
+    return f"isValid(datum['{high}'])"
 
 
 def _forest(tile: Tile, shown: Shown) -> alt.LayerChart:
@@ -300,7 +306,8 @@ def _calibration(tile: Tile, shown: Shown) -> alt.LayerChart:
     low, high = _role(tile, "low"), _role(tile, "high")
     spans = []
     if low is not None and high is not None:
-        spans = [_base().mark_rule(strokeWidth=1.5).encode(x=x, y=alt.Y(low, type="quantitative"), y2=high)]
+        rule = _base().mark_rule(strokeWidth=1.5).transform_filter(_closed(high))
+        spans = [rule.encode(x=x, y=alt.Y(low, type="quantitative"), y2=high)]
     hollow = alt.condition(_IS_OK, alt.value(0.9), alt.value(_PALE))
     points = (
         _base()
