@@ -205,7 +205,7 @@ def _predictions(ask: Ask, currency: str) -> list[Kpi]:
             f"{ahead_zh}全部买家的预期价值{between and '及 95% 区间'}",
             money_text(value, currency) + between,
         ),
-        Kpi("Valuable customers who may leave and can be saved", "可挽回的高价值流失预警客户数", count_text(customers)),
+        Kpi("Valuable customers who may leave and can be saved", "待挽留的高价值客户数", count_text(customers)),
     ]
 
 

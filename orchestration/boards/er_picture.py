@@ -1,7 +1,8 @@
 """The picture of tables and the keys between them: where each box stands and how each line runs; a template draws it.
 
 Columns from the left: tables that refer to others, those that are referred to (customers and orders above the rest),
-tables that also refer to codes, and the codes. Lines therefore run between neighbours.
+tables that refer to both of these and codes, the codes, and tables that refer to codes alone. Lines therefore run
+between neighbours.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from dataclasses import dataclass
 
 from orchestration.boards.keys import ForeignKey
 
-_WIDTH, _GAP = 232, 66
+_WIDTH, _GAP = 192, 44
 _HEAD, _ROW, _BELOW = 26, 18, 14
 _HEADING = 26
 _MARGIN = 10
@@ -110,11 +111,11 @@ def draw(keys: Sequence[ForeignKey], tables: Mapping[str, PictureTable], groups:
 
 
 def _columns(keys: Sequence[ForeignKey], tables: Mapping[str, PictureTable]) -> Iterator[list[str]]:
-    linked = {name for key in keys for name in (key.table, key.to)}
-    codes = {name for name in linked if tables[name].is_codes}
+    codes = {name for key in keys for name in (key.table, key.to) if tables[name].is_codes}
     referred = {key.to for key in keys} - codes
+    to_tables = {key.table for key in keys if key.to not in codes} - referred - codes
     to_codes = {key.table for key in keys if key.to in codes} - referred - codes
-    for names in (linked - codes - referred - to_codes, referred, to_codes, codes):
+    for names in (to_tables - to_codes, referred, to_tables & to_codes, codes, to_codes - to_tables):
         yield list(names)
 
 

@@ -12,7 +12,7 @@ import yaml
 from orchestration.errors import BoardError, shown
 
 LANGUAGES = ("en", "zh")
-FORMATS = ("percent", "integer", "number", "decimal", "score", "money", "date", "month", "text", "figure")
+FORMATS = ("percent", "integer", "number", "decimal", "score", "money", "date", "month", "quarter", "text", "figure")
 WIDTHS = ("third", "half", "full")
 DEFAULT_SMALL = 30
 SUFFIX = ".yml"

@@ -107,6 +107,16 @@ def render(tmp_path: Path, folder: Path, database: Path) -> Callable[..., tuple[
 # ---- the grammar ----------------------------------------------------------------------------------------------------
 
 
+def test_the_scorecard_says_in_both_languages_that_its_targets_are_examples_and_where_they_are() -> None:
+    overview = read_board(ROOT / "dashboards" / "overview.yml")
+    text = next(tile.text for tile in overview.tiles if tile.id == "scorecard")
+    assert "are examples" in text["en"]
+    assert "只是示例" in text["zh"]
+    for language in ("en", "zh"):
+        (file,) = re.findall(r"seeds/[a-z_]+\.csv", text[language])
+        assert (ROOT / file).read_text(encoding="utf-8").startswith("kpi,from_month,from_value")
+
+
 @pytest.mark.parametrize(
     ("content", "told"),
     [

@@ -321,6 +321,7 @@ DRAWN = {
     "memberships": PictureTable("loyalty", ["member_id"]),
     "rfm": PictureTable("value", ["customer_id"]),
     "segments": PictureTable("labels", ["segment"], is_codes=True),
+    "nps": PictureTable("satisfaction", ["month", "segment"]),
     "alone": PictureTable("value", ["n"]),
 }
 LINES = (
@@ -330,10 +331,11 @@ LINES = (
     ForeignKey("memberships", "customer_id", "customers", "customer_id"),
     ForeignKey("rfm", "customer_id", "customers", "customer_id"),
     ForeignKey("rfm", "segment", "segments", "segment"),
+    ForeignKey("nps", "segment", "segments", "segment"),
 )
 
 
-def test_the_picture_has_customers_and_orders_in_the_middle_and_codes_on_the_right() -> None:
+def test_the_picture_has_customers_and_orders_in_the_middle_and_codes_right_of_them() -> None:
     picture = draw(LINES, DRAWN, ["customers", "value", "loyalty", "labels"])
     columns: dict[int, list[str]] = {}
     for box in sorted(picture.boxes, key=lambda box: (box.x, box.y)):
@@ -344,6 +346,7 @@ def test_the_picture_has_customers_and_orders_in_the_middle_and_codes_on_the_rig
         ["customers", "orders", "brands"],
         ["rfm"],
         ["segments"],
+        ["nps"],
     ]
     assert [row.name for box in picture.boxes if box.name == "order_items" for row in box.rows] == [
         *("order_id", "line", "product_id"),

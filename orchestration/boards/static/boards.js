@@ -33,10 +33,11 @@
   // ---- figures ------------------------------------------------------------------------------------------------------
   const locale = () => (state.language === "zh" ? "zh-CN" : "en-GB");
   const digits = (least, most = least) => ({ minimumFractionDigits: least, maximumFractionDigits: most });
+  const quarterOf = (day) => `${day.slice(0, 4)} Q${Math.ceil(Number(day.slice(5, 7)) / 3)}`;
   function written(value, format) {
     if (value === null || value === undefined) return "–";
     if (typeof value === "boolean") return say(value ? "yes" : "no");
-    if (typeof value === "string") return { month: value.slice(0, 7), figure: value.replaceAll("-", "−") }[format] ?? value;
+    if (typeof value === "string") return { month: value.slice(0, 7), quarter: quarterOf(value), figure: value.replaceAll("-", "−") }[format] ?? value;
     const number = (options) => new Intl.NumberFormat(locale(), options).format(value).replace("-", "−");
     if (format === "percent") return number({ style: "percent", ...digits(1) });
     if (format === "integer") return number(digits(0));
@@ -227,7 +228,9 @@
       view: { stroke: null },
       mark: { color: PALETTES[theme][0] },
       range: { category: PALETTES[theme] },
-      axis: { ...words, gridColor: LINE[theme], domainColor: SOFT[theme], tickColor: SOFT[theme], labelSeparation: 8, labelLimit: innerWidth < 600 ? 120 : 210 },
+      axis: { ...words, gridColor: LINE[theme], domainColor: SOFT[theme], tickColor: SOFT[theme], labelSeparation: 8, labelLimit: innerWidth < 600 ? 140 : 250 },
+      // a title that is longer than its axis is cut on neither side
+      axisX: innerWidth < 600 ? { titleAnchor: "end" } : {},
       legend: words,
       rule: { color: INK[theme] },
       text: { color: INK[theme], fontSize: 12 },
@@ -321,7 +324,7 @@
     // two cuts of the same period are not one period after the other
     const before = period ? usable.filter((row) => row.codes[period] < last.codes[period]).at(-1) : undefined;
     const list = element("dl");
-    const entry = (name, text, kind = null) => list.append(element("dt", {}, name), element("dd", { class: kind }, text));
+    const entry = (name, text, kind = null) => list.append(element("dt", {}, ...[name].flat()), element("dd", { class: kind }, text));
     const isGood = (change) => (change === 0 ? null : (change > 0) === (tile.better === "up") ? "good" : "bad");
     if (low && last.codes[low] !== null) entry(say("interval_short"), `${written(last.codes[low], format)} – ${written(last.codes[high], format)}`);
     const aim = typeof target === "string" ? last.codes[target] : target;
@@ -333,7 +336,9 @@
       const change = last.codes[value] - before.codes[value];
       const sign = change > 0 ? "+" : "";
       const text = format === "percent" ? `${sign}${written(change * 100, "score")} ${say("points")}` : `${sign}${written(change, format)}`;
-      entry(say("change").replace("{period}", written(before.codes[period], tile.columns[period].format)), text, isGood(change));
+      const [head, tail] = say("change").split("{period}");
+      const since = element("span", { class: "date" }, written(before.codes[period], tile.columns[period].format));
+      entry([head, since, tail], text, isGood(change));
     }
     if (period) entry(label(tile, period), written(last.codes[period], tile.columns[period].format));
     if (n) entry(label(tile, n), written(last.codes[n], "integer"));
@@ -356,7 +361,7 @@
       columns.forEach((column, position) => {
         const cell = element(position === 0 ? "th" : "td", position === 0 ? { scope: "row" } : {}, written(shown(row, column), tile.columns[column].format));
         if (isNumber(tile, column)) cell.className = "number";
-        if (tile.columns[column].kind === "date") cell.className = "date";
+        if (tile.columns[column].kind === "date" || tile.columns[column].format === "month") cell.className = "date";
         if (column in greatest && greatest[column] > 0) {
           cell.classList.add("with-bar");
           cell.style.setProperty("--share", `${Math.max(0, ((row.codes[column] ?? 0) / greatest[column]) * 100)}%`);
@@ -366,7 +371,7 @@
       if (hasState) line.append(element("td", {}, say(`state_${states[place]}`)));
       body.append(line);
     });
-    const caption = element("caption", {}, `${tile.title[state.language]}: ${written(rows.length, "integer")} ${say("rows")}`);
+    const caption = element("caption", {}, `${tile.title[state.language]}: ${written(rows.length, "integer")} ${say(rows.length === 1 ? "row" : "rows")}`);
     const table = element("table", {}, caption, element("thead", {}, head), body);
     return element("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": `${tile.title[state.language]}: ${say("table")}` }, table);
   }
