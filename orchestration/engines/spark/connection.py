@@ -12,7 +12,7 @@ from datetime import date
 from typing import Any, TypeVar
 
 from orchestration.engines.spark import sql
-from orchestration.errors import SettingsError, SparkError
+from orchestration.errors import SettingsError, SparkAwayError, SparkError
 
 HOST = "STICKINESS_SPARK_HOST"
 PORT = "STICKINESS_SPARK_PORT"
@@ -248,7 +248,7 @@ def _connect(settings: SparkSettings) -> Any:
             configuration=configuration,
         )
     except _spark_errors() as error:
-        raise SparkError(
+        raise SparkAwayError(
             f"No session could be opened on the Spark Thrift server {settings.address} as "
             f"{settings.user} ({AUTH} {settings.auth}): {_message(error)}. Start a cluster of your own with "
             f"make spark-up, or say where yours is with {HOST}, {PORT}, {USER} and {AUTH}."
