@@ -85,9 +85,3 @@ class BoardError(StickinessError):
 
 class SparkError(StickinessError):
     """Spark cannot be reached, or refuses a statement."""
-
-
-class SparkAwayError(SparkError):
-    """No session could be opened on the Spark server."""
-
-    may_pass = True

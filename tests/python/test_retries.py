@@ -17,13 +17,13 @@ from orchestration.assets import dbt_models, raw_tables, refresh
 from orchestration.bi import follow as copies
 from orchestration.definitions import build_definitions
 from orchestration.engines.duckdb.build import open_build
+from orchestration.engines.spark.connection import SparkAwayError
 from orchestration.errors import (
     BuildError,
     CopyDelayedError,
     CopyError,
     PublicationError,
     SettingsError,
-    SparkAwayError,
     SparkError,
     WarehouseError,
     WarehouseLockedError,

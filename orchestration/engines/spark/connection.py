@@ -12,7 +12,7 @@ from datetime import date
 from typing import Any, TypeVar
 
 from orchestration.engines.spark import sql
-from orchestration.errors import SettingsError, SparkAwayError, SparkError
+from orchestration.errors import SettingsError, SparkError
 
 HOST = "STICKINESS_SPARK_HOST"
 PORT = "STICKINESS_SPARK_PORT"
@@ -159,6 +159,12 @@ def _uri(text: str | None) -> str | None:
             f"file:///mnt/shared/landing."
         )
     return text
+
+
+class SparkAwayError(SparkError):
+    """No session could be opened on the server."""
+
+    may_pass = True
 
 
 class Session:
