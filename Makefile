@@ -30,6 +30,9 @@ endif
 ifneq ($(value ALLOW),)
 export STICKINESS_ALLOW := $(value ALLOW)
 endif
+ifneq ($(value AUTOMATIC),)
+export STICKINESS_AUTOMATIC := $(value AUTOMATIC)
+endif
 ifneq ($(value TARGET),)
 export STICKINESS_TARGET := $(value TARGET)
 endif
@@ -111,6 +114,7 @@ help: ## list the targets (this)
 	@echo "  make run FULL_REFRESH=1                    from nothing"
 	@echo "  make run REFIT=1                           with the predictive models fitted and backtested anew"
 	@echo "  make sample SIZE=medium SEED=2             a simulated company of 100,000 customers, with its truth"
+	@echo "  make dev AUTOMATIC=1                       Dagster refreshes each night, and when new files have come to rest"
 	@echo "  make rollback WAREHOUSE=/srv/dw            back to the version published before"
 	@echo "  make run TARGET=spark COMPANY=cdnow        built and published on Spark, after make spark-up"
 

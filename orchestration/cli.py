@@ -53,6 +53,7 @@ from orchestration.settings import (
     WAREHOUSE_DIR,
     Settings,
     build_target,
+    is_automatic,
     load_settings,
     warehouse_folder,
 )
@@ -64,11 +65,20 @@ if TYPE_CHECKING:
 
 PUBLISHED, FAILED, LOCKED, INTERRUPTED = 0, 1, 3, 130
 
+_AUTOMATIC = "Dagster refreshes by itself: each night, each month, and when new files have come to rest."
+_NOT_AUTOMATIC = "Dagster runs nothing by itself. To have it refresh each night and for new files: make dev AUTOMATIC=1"
+
 # Dagster's own folder: runs and asset history only. What steps print is shown here or kept in refresh.log.
 DAGSTER_YAML = """\
 # Written anew at each start; what you change here is lost.
 telemetry:
   enabled: false
+# no dialog that asks for an address on the first visit
+nux:
+  enabled: false
+# the daemon looks every 30 seconds which files, and whether the publication, are late
+freshness:
+  enabled: true
 concurrency:
   pools:
     default_limit: 1
@@ -227,6 +237,7 @@ def _dev(options: argparse.Namespace) -> int:
     _enter(settings)
     # what is let pass is let pass once, in the configuration of a run; the server would let it pass every night
     os.environ.pop(ALLOW, None)
+    _tell(_AUTOMATIC if is_automatic() else _NOT_AUTOMATIC)
     # a project that cannot be parsed is told here and now, and not by a server that has waited for it
     load_manifest(settings.root, settings.target)
     create_dagster_store(dagster_home(settings.warehouse))

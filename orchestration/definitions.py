@@ -1,4 +1,4 @@
-"""What Dagster loads (`--module-name orchestration.definitions`): assets of a refresh, jobs, schedules."""
+"""What Dagster loads (`--module-name orchestration.definitions`): assets of a refresh, jobs, schedules, a sensor."""
 
 from pathlib import Path
 
@@ -8,13 +8,13 @@ from dagster_dbt import DbtProject
 from orchestration.assets.dbt_models import build_dbt_models, dbt_resource
 from orchestration.assets.model_fits import build_model_fits
 from orchestration.assets.published import build_published
-from orchestration.assets.raw_tables import build_raw_tables
+from orchestration.assets.raw_tables import build_files, build_raw_tables
 from orchestration.assets.refresh import RefreshConfig
 from orchestration.contract import load_contract
 from orchestration.dbt_project import load_manifest
 from orchestration.lifeline import end_with_starter
-from orchestration.schedules import build_schedules
-from orchestration.settings import ROOT, build_target, scheduled_time_zone
+from orchestration.schedules import build_new_files_sensor, build_schedules
+from orchestration.settings import ROOT, build_target, is_automatic, served_settings
 
 refresh_job = define_asset_job(
     "refresh",
@@ -37,18 +37,20 @@ def build_definitions(root: Path) -> Definitions:
     target = build_target()
     manifest = load_manifest(root, target)
     project = DbtProject(project_dir=root, target=target)
-    contract = load_contract(root)
-    dbt_models = build_dbt_models(project, manifest)
-    model_fits = build_model_fits(contract, manifest, target)
+    contract, served, is_running = load_contract(root), served_settings(root=root), is_automatic()
+    dbt_models = build_dbt_models(project, manifest, served)
+    model_fits = build_model_fits(contract, manifest, target, served)
     return Definitions(
         assets=[
-            build_raw_tables(contract, target),
+            *build_files(contract, served),
+            build_raw_tables(contract, target, served),
             *([model_fits] if model_fits else []),
             dbt_models,
-            build_published(dbt_models, manifest, target),
+            build_published(dbt_models, manifest, target, served),
         ],
         jobs=[refresh_job, refit_job],
-        schedules=build_schedules(scheduled_time_zone(root=root)),
+        schedules=build_schedules(served, is_running=is_running),
+        sensors=[build_new_files_sensor(contract, served, is_running=is_running)],
         resources={"dbt": dbt_resource(project), "refresh": RefreshConfig(root=str(root))},
     )
 

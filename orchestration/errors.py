@@ -26,6 +26,9 @@ def quoted(path: Path) -> str:
 class StickinessError(Exception):
     """Something that a user can put right; shown without a traceback, and without what a terminal would obey."""
 
+    may_pass = False
+    """Whether the same may go well in a while although nobody does anything."""
+
     def __str__(self) -> str:
         return printable(super().__str__())
 
@@ -45,6 +48,14 @@ class WarehouseError(StickinessError):
 class WarehouseLockedError(WarehouseError):
     """Another refresh or rollback of the same warehouse is running."""
 
+    may_pass = True
+
+
+class BuildDatabaseBusyError(WarehouseError):
+    """Another program has the build database open."""
+
+    may_pass = True
+
 
 class ProjectError(StickinessError):
     """The dbt project cannot be parsed."""
@@ -60,6 +71,12 @@ class PublicationError(StickinessError):
 
 class CopyError(StickinessError):
     """The copy of a publication for BI could not be made; what it held before is still there."""
+
+
+class CopyDelayedError(CopyError):
+    """The database for BI does not answer, or others keep it busy."""
+
+    may_pass = True
 
 
 class BoardError(StickinessError):

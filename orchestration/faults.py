@@ -13,7 +13,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from orchestration.errors import quoted, shown
+from orchestration.errors import StickinessError, quoted, shown
 
 _FULL = re.compile(
     r"no space left on device|database or disk is full|disk quota exceeded|file too large|failed to offload data block",
@@ -33,7 +33,10 @@ _ERRNOS = {
     **dict.fromkeys((errno.EROFS, errno.EACCES, errno.EPERM), _READ_ONLY),
     errno.ENOMEM: _MEMORY,
 }
+# another process has the file of the build open
+_HELD = re.compile(r"could not set lock on file|conflicting lock", re.IGNORECASE)
 _SAID = 300
+_DATABASES = ("duckdb", "_duckdb", "sqlalchemy")
 # bytes: what SQLite needs beside a database to open it
 _TRIED = 65_536
 
@@ -50,7 +53,7 @@ def fault_of(error: BaseException, warehouse: Path) -> str | None:
         if isinstance(cause, sqlite3.Error) or type(cause).__module__.startswith("alembic."):
             return dagster_fault(warehouse, text)
         # the texts of others are read only where they come from a database
-        if type(cause).__module__.partition(".")[0] in ("duckdb", "_duckdb", "sqlalchemy"):
+        if type(cause).__module__.partition(".")[0] in _DATABASES:
             told = fault_in(text, warehouse)
             if told is not None:
                 return told
@@ -65,6 +68,24 @@ def fault_in(text: str, warehouse: Path) -> str | None:
             line = text[text.rfind("\n", 0, found.start()) + 1 :].partition("\n")[0]
             return _told(kind, line, warehouse)
     return None
+
+
+def may_pass(error: BaseException) -> bool:
+    """Whether an error, or what caused it, may be over in a while: a full disk, a locked file, an absent server."""
+    for cause in _causes(error):
+        if isinstance(cause, StickinessError) and cause.may_pass:
+            return True
+        if isinstance(cause, OSError) and _ERRNOS.get(cause.errno) is _FULL:
+            return True
+        from_database = type(cause).__module__.partition(".")[0] in ("sqlite3", *_DATABASES)
+        if from_database and may_pass_in(str(cause)):
+            return True
+    return False
+
+
+def may_pass_in(text: str) -> bool:
+    """The same of what a database, or a program that has asked one, says."""
+    return any(kind.search(text) for kind in (_FULL, _BUSY, _HELD))
 
 
 def _of_system(error: OSError) -> str:

@@ -30,6 +30,7 @@ FULL_REFRESH = "STICKINESS_FULL_REFRESH"
 REFIT = "STICKINESS_REFIT"
 TARGET = "STICKINESS_TARGET"
 ALLOW = "STICKINESS_ALLOW"
+AUTOMATIC = "STICKINESS_AUTOMATIC"
 ID_KEY = "STICKINESS_ID_KEY"
 FOLLOW_LINKS = "STICKINESS_FOLLOW_LINKS"
 # a setting of the company
@@ -195,10 +196,11 @@ def _character(found: str) -> str:
     return found if found.isprintable() else f"the character U+{ord(found):04X}"
 
 
-def scheduled_time_zone(environ: Mapping[str, str] = os.environ, root: Path = ROOT) -> str:
-    """The business time zone of the company that a run would refresh, by which a schedule knows what yesterday is.
+def served_settings(environ: Mapping[str, str] = os.environ, root: Path = ROOT) -> Settings:
+    """The settings of the company that a run would refresh, without what the run alone asks for.
 
-    The project's default where the company names none, or where its company.yml is wrong: the run itself says how.
+    Schedules, sensors and freshness go by them. The project's defaults hold where company.yml is wrong: the run itself
+    says how.
     """
     known = read_company_settings(root)
     text = environ.get(RAW_DIR, "")
@@ -208,7 +210,20 @@ def scheduled_time_zone(environ: Mapping[str, str] = os.environ, root: Path = RO
         variables, _ = read_company_file(folder / COMPANY_FILE, known)
     except SettingsError:
         variables = {}
-    return str(variables.get("business_timezone", known["business_timezone"].default))
+    return Settings(
+        root=root,
+        raw_dir=folder,
+        warehouse=warehouse_folder(environ, root),
+        target=build_target(environ),
+        variables=variables,
+        defaults=defaults_of(known),
+        follow_links=_parse_switch(environ.get(FOLLOW_LINKS, ""), FOLLOW_LINKS),
+    )
+
+
+def is_automatic(environ: Mapping[str, str] = os.environ) -> bool:
+    """Whether Dagster starts runs by itself: at night, each month, and for new files."""
+    return _parse_switch(environ.get(AUTOMATIC, ""), AUTOMATIC)
 
 
 def _raw_folder(environ: Mapping[str, str], root: Path) -> Path:

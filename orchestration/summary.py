@@ -247,6 +247,12 @@ def kpi_lines(kpis: Sequence[Kpi]) -> list[str]:
     return [f"{kpi.value:>{values}}  {_padded(kpi.label_en, english)}  {kpi.label_zh}" for kpi in kpis]
 
 
+def kpi_table(kpis: Sequence[Kpi]) -> str:
+    """The numbers as a Markdown table, in both languages."""
+    rows = [f"| {kpi.label_en} | {kpi.label_zh} | {kpi.value} |" for kpi in kpis]
+    return "\n".join(["| | | |", "| :-- | :-- | --: |", *rows])
+
+
 def row_count_lines(tables: Mapping[str, TableFigures]) -> list[str]:
     """What became of the raw rows of all tables; nothing where no row was read."""
     read, accepted, rejected, superseded = (

@@ -8,23 +8,34 @@ from functools import cached_property
 from importlib.metadata import version
 from typing import Any
 
-from dagster import AssetExecutionContext, AssetsDefinition
+from dagster import AssetCheckResult, AssetCheckSpec, AssetExecutionContext, AssetsDefinition, AssetSpec, Output
 from dagster_dbt import DagsterDbtTranslator, DbtCliInvocation, DbtCliResource, DbtProject, dbt_assets
+from dagster_dbt.asset_utils import default_asset_key_fn
 from packaging.version import Version
 
+from orchestration.asset_texts import DATA_OWNER, asset_description, check_description, owners_by_group, owners_of
 from orchestration.assets.refresh import WRITER_POOL, RefreshConfig, raised_as_failure
 from orchestration.contract import load_contract
-from orchestration.dbt_project import DBT_OF_THIS_PROCESS, dbt_environment, read_json, share_parse, target_folder
+from orchestration.dbt_project import (
+    DBT_OF_THIS_PROCESS,
+    dbt_environment,
+    published_models,
+    read_json,
+    share_parse,
+    target_folder,
+)
 from orchestration.engines.registry import load_engine
 from orchestration.errors import BuildError
 from orchestration.failure_report import FAILED_STATUSES, describe_failures, personal_columns
-from orchestration.faults import fault_in
+from orchestration.faults import fault_in, may_pass_in
+from orchestration.figures import Figures, mart_figures
 from orchestration.landing.damage import landing_damage
 from orchestration.lifeline import PARENT
 from orchestration.masking import masked
 from orchestration.progress import Progress, nodes_by_id
 from orchestration.settings import WAREHOUSE_DIR, Settings
 
+SEEDS = "seeds"
 _DBT_ERRORS_SHOWN = 3
 _SECONDS_TO_STOP = 10
 
@@ -45,11 +56,28 @@ class DbtCli(DbtCliResource):
 
 
 class Translator(DagsterDbtTranslator):
-    """Shows models in the groups that dbt gives them, and seeds in one of their own."""
+    """Shows models in the groups of dbt, seeds in one of their own, and both in the words of their YAML."""
+
+    def __init__(self, owners: Mapping[str, Sequence[str]]) -> None:
+        """`owners` are those of each group."""
+        super().__init__()
+        self._owners = owners
+
+    def get_description(self, dbt_resource_props: Mapping[str, Any]) -> str:
+        return asset_description(dbt_resource_props)
+
+    def get_owners(self, dbt_resource_props: Mapping[str, Any]) -> Sequence[str] | None:
+        return self._owners.get(self.get_group_name(dbt_resource_props) or "") or None
+
+    def get_asset_check_spec(
+        self, asset_spec: AssetSpec, manifest: Mapping[str, Any], unique_id: str, project: DbtProject | None
+    ) -> AssetCheckSpec | None:
+        spec = super().get_asset_check_spec(asset_spec, manifest, unique_id, project)
+        return spec and spec._replace(description=check_description(manifest["nodes"][unique_id]))
 
     def get_group_name(self, dbt_resource_props: Mapping[str, Any]) -> str | None:
         if dbt_resource_props["resource_type"] == "seed":
-            return "seeds"
+            return SEEDS
         return super().get_group_name(dbt_resource_props)
 
 
@@ -65,29 +93,70 @@ def build_arguments(target: str, full_refresh: bool) -> list[str]:
     return [*arguments, "--full-refresh"] if full_refresh else arguments
 
 
-def build_dbt_models(project: DbtProject, manifest: Mapping[str, Any]) -> AssetsDefinition:
-    """Every model and seed of the project as an asset, built together."""
+def build_dbt_models(project: DbtProject, manifest: Mapping[str, Any], served: Settings) -> AssetsDefinition:
+    """Every model and seed of the project as an asset, built together; `served` names their owners."""
+    owners = owners_by_group(manifest, served) | {SEEDS: owners_of(served, DATA_OWNER)}
 
     @dbt_assets(
         manifest=manifest,
         project=project,
         name="dbt_models",
         pool=WRITER_POOL,
-        dagster_dbt_translator=Translator(),
+        dagster_dbt_translator=Translator(owners),
     )
     def dbt_models(context: AssetExecutionContext, dbt: DbtCli, refresh: RefreshConfig) -> Iterator[Any]:
-        with raised_as_failure():
+        with raised_as_failure(context, refresh.waits):
             settings = refresh.settings()
             arguments = build_arguments(settings.target, settings.full_refresh)
             invocation = _start(dbt, settings, arguments, context=context)
             messages: list[str] = []
+            held = Held(manifest)
             try:
-                yield from _follow(invocation, manifest, messages)
+                yield from held.hold_back(_follow(invocation, manifest, messages))
             finally:
                 _stop(invocation.process)
+            engine = load_engine(settings.target, settings.warehouse)
+            yield from held.release(mart_figures(engine, manifest, held.built, context.log.warning))
             _check(invocation, settings, messages)
 
     return dbt_models
+
+
+class Held:
+    """The events of published models and of their checks, kept until dbt has ended.
+
+    Nobody else can ask the build for figures before.
+    """
+
+    def __init__(self, manifest: Mapping[str, Any]) -> None:
+        self._keys = {default_asset_key_fn(manifest["nodes"][name]): name for name in published_models(manifest)}
+        self._events: list[Any] = []
+
+    @property
+    def built(self) -> list[str]:
+        """Unique ids of the published models that were built."""
+        return [_model_of(event) for event in self._events if isinstance(event, Output)]
+
+    def hold_back(self, events: Iterator[Any]) -> Iterator[Any]:
+        """Yield the events of everything else."""
+        for event in events:
+            is_model = isinstance(event, Output) and _model_of(event) in self._keys.values()
+            if is_model or (isinstance(event, AssetCheckResult) and event.asset_key in self._keys):
+                self._events.append(event)
+            else:
+                yield event
+
+    def release(self, figures: Mapping[str, Figures]) -> Iterator[Any]:
+        """Yield the events that were kept, in their order, each model's with its figures."""
+        for event in self._events:
+            if isinstance(event, Output):
+                event = event.with_metadata({**event.metadata, **figures.get(_model_of(event), {})})
+            yield event
+
+
+def _model_of(event: Output) -> str:
+    """The unique id that dagster-dbt writes beside what it reports of a model."""
+    return event.metadata["unique_id"].value
 
 
 def build_ahead(dbt: DbtCli, manifest: Mapping[str, Any], settings: Settings, models: Sequence[str]) -> None:
@@ -171,14 +240,21 @@ def _check(invocation: DbtCliInvocation, settings: Settings, messages: list[str]
     said = masked("\n".join(messages[:_DBT_ERRORS_SHOWN])) or f"dbt ended with status {invocation.process.returncode}"
     results = target_folder(settings.warehouse) / "run_results.json"
     if not results.exists():
-        raise BuildError(f"dbt stopped before it built anything:\n{said}{_remedy(settings, said)}")
+        raise _build_error(f"dbt stopped before it built anything:\n{said}{_remedy(settings, said)}", messages)
     report = describe_failures(
         invocation.manifest,
         read_json(results),
         load_engine(settings.target, settings.warehouse).read_build,
         personal_columns(load_contract(settings.root)),
     )
-    raise BuildError(f"{report or said}{_remedy(settings, report or said)}")
+    raise _build_error(f"{report or said}{_remedy(settings, report or said)}", messages)
+
+
+def _build_error(told: str, messages: Sequence[str]) -> BuildError:
+    """What a person is told of a build that failed; dbt's own messages say whether it may pass."""
+    error = BuildError(told)
+    error.may_pass = any(may_pass_in(message) for message in messages)
+    return error
 
 
 def _remedy(settings: Settings, said: str) -> str:

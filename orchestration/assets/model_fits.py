@@ -17,6 +17,7 @@ from dagster import (
     multi_asset,
 )
 
+from orchestration.asset_texts import DATA_OWNER, owners_of
 from orchestration.assets.dbt_models import DbtCli, build_ahead
 from orchestration.assets.refresh import WRITER_POOL, RefreshConfig, raised_as_failure
 from orchestration.contract import Contract
@@ -46,7 +47,9 @@ CHECK = "champion_beats_the_recency_baseline"
 CHAMPIONS = AssetKey([tables.SCHEMA, "champions"])
 
 
-def build_model_fits(contract: Contract, manifest: Mapping[str, Any], target: str) -> AssetsDefinition | None:
+def build_model_fits(
+    contract: Contract, manifest: Mapping[str, Any], target: str, served: Settings
+) -> AssetsDefinition | None:
     """One asset for each table of the schema `predictive`; None if the project reads none of them."""
     described = {
         source["name"]: source["description"]
@@ -63,6 +66,7 @@ def build_model_fits(contract: Contract, manifest: Mapping[str, Any], target: st
             description=described.get(name),
             group_name="predictive",
             kinds={"python", target},
+            owners=owners_of(served, DATA_OWNER),
         )
         for name in tables.TABLES
     ]
@@ -75,7 +79,7 @@ def build_model_fits(contract: Contract, manifest: Mapping[str, Any], target: st
     @multi_asset(specs=specs, check_specs=[check], name="model_fits", pool=WRITER_POOL)
     def model_fits(context: AssetExecutionContext, dbt: DbtCli, refresh: RefreshConfig) -> Iterator[Any]:
         begin = time.monotonic()
-        with raised_as_failure():
+        with raised_as_failure(context, refresh.waits):
             settings = refresh.settings()
             engine = load_engine(settings.target, settings.warehouse)
             names = build_tables(manifest)

@@ -5,10 +5,11 @@ from collections.abc import Mapping
 from datetime import UTC, date, datetime
 from typing import Any
 
-from dagster import AssetExecutionContext, AssetsDefinition, MaterializeResult, asset
+from dagster import AssetExecutionContext, AssetsDefinition, MaterializeResult, MetadataValue, asset
 from dagster_dbt import get_asset_key_for_model
 
-from orchestration.assets.refresh import WRITER_POOL, RefreshConfig, raised_as_failure
+from orchestration.asset_texts import DATA_OWNER, owners_of
+from orchestration.assets.refresh import WRITER_POOL, RefreshConfig, raised_as_failure, tag_run
 from orchestration.bi.follow import follow
 from orchestration.boards.beside import board_writer
 from orchestration.build_figures import ask_build, built_tables, files_seen_since
@@ -28,6 +29,8 @@ from orchestration.engines.engine import Engine
 from orchestration.engines.registry import load_engine
 from orchestration.errors import PublicationError, StickinessError
 from orchestration.failure_report import Outcome, outcome
+from orchestration.figures import HEADLINE_MARTS, headline_figures, mart_figures
+from orchestration.freshness import PUBLICATION_DUE, publication_policy
 from orchestration.progress import announce
 from orchestration.publication_guard import (
     Limits,
@@ -41,10 +44,12 @@ from orchestration.publication_guard import (
 from orchestration.publishing import Publication, PublicationFacts, last_of_company
 from orchestration.run_tables import company_id
 from orchestration.settings import REJECTED_ROWS, Settings
-from orchestration.summary import change_lines, rejection_lines, rejections
+from orchestration.summary import change_lines, headline_kpis, kpi_table, rejection_lines, rejections
 
 
-def build_published(dbt_models: AssetsDefinition, manifest: Mapping[str, Any], target: str) -> AssetsDefinition:
+def build_published(
+    dbt_models: AssetsDefinition, manifest: Mapping[str, Any], target: str, served: Settings
+) -> AssetsDefinition:
     """The published version, which stands behind every mart and every check on one."""
     models = published_models(manifest)
     deps = [get_asset_key_for_model([dbt_models], manifest["nodes"][unique_id]["name"]) for unique_id in models]
@@ -56,15 +61,18 @@ def build_published(dbt_models: AssetsDefinition, manifest: Mapping[str, Any], t
         group_name="publication",
         kinds={"python", target},
         description="What BI, dashboards and activation read.",
+        owners=owners_of(served, DATA_OWNER),
+        freshness_policy=publication_policy(int(served.variable(PUBLICATION_DUE))),
     )
     def published(context: AssetExecutionContext, refresh: RefreshConfig) -> MaterializeResult:
         begin = time.monotonic()
-        with raised_as_failure():
+        with raised_as_failure(context, refresh.waits):
             settings = refresh.settings()
             result = _outcome(manifest, settings)
             keys = primary_keys(manifest)
             engine = load_engine(settings.target, settings.warehouse)
             facts, is_as_of_asked_for = _facts(manifest, settings, result, engine)
+            tag_run(context, settings, facts.as_of_date)
             last = last_of_company(engine.events(), company_id(settings))
             told = _guard(manifest, settings, engine, facts, last, is_as_of_asked_for)
             before = engine.current()
@@ -79,12 +87,12 @@ def build_published(dbt_models: AssetsDefinition, manifest: Mapping[str, Any], t
                 beside=board_writer(settings, manifest, board_warnings),
             )
         announce("published", f"{publication.tables:>3} tables", time.monotonic() - begin)
-        copied = follow(engine, before and before.publication_id)
+        copied = follow(engine, before and before.publication_id, waits=refresh.waits)
         return MaterializeResult(
             metadata={
                 "publication_id": publication.publication_id,
-                "tables": publication.tables,
-                "dagster/row_count": publication.rows,
+                **_figures(context, engine, manifest, publication, facts),
+                **_headlines(context, engine, settings),
                 "guard": told,
                 "boards": board_warnings,
                 "changes": change_lines(publication, last, replaced, seen),
@@ -93,6 +101,40 @@ def build_published(dbt_models: AssetsDefinition, manifest: Mapping[str, Any], t
         )
 
     return published
+
+
+def _figures(
+    context: AssetExecutionContext,
+    engine: Engine,
+    manifest: Mapping[str, Any],
+    publication: Publication,
+    facts: PublicationFacts,
+) -> dict[str, Any]:
+    """What a publication came to, in numbers, so that the pages draw their history."""
+    tables = facts.tables.values()
+    headline = [name for name in published_models(manifest) if manifest["nodes"][name]["name"] in HEADLINE_MARTS]
+    return {
+        "as_of_date": str(publication.as_of_date),
+        "dagster/row_count": publication.rows,
+        "tables": publication.tables,
+        "rows_read": sum(table.rows_read for table in tables),
+        "rows_rejected": sum(table.rows_rejected for table in tables),
+        "tests_passed": publication.tests_passed,
+        "tests_warned": publication.tests_warned,
+        **headline_figures(manifest, mart_figures(engine, manifest, headline, context.log.warning)),
+    }
+
+
+def _headlines(context: AssetExecutionContext, engine: Engine, settings: Settings) -> dict[str, Any]:
+    """The headline numbers of what is published now, as a table in both languages."""
+    currency, active_days = str(settings.variable("reporting_currency")), int(settings.variable("active_days"))
+    try:
+        with engine.read_published() as ask:
+            return {"headline": MetadataValue.md(kpi_table(headline_kpis(ask, currency, active_days)))}
+    # it is published, whatever becomes of what is told of it
+    except StickinessError as error:
+        context.log.warning(f"The headline numbers could not be read. {error}")
+        return {}
 
 
 def _guard(

@@ -6,11 +6,21 @@ from datetime import UTC, datetime
 
 from dagster import AssetExecutionContext, AssetsDefinition, AssetSpec, MaterializeResult, multi_asset
 
-from orchestration.assets.refresh import WRITER_POOL, RefreshConfig, raised_as_failure
+from orchestration.asset_texts import DATA_OWNER, owners_of
+from orchestration.assets.refresh import WRITER_POOL, RefreshConfig, raised_as_failure, tag_run
 from orchestration.build_figures import landed_tables
 from orchestration.contract import Contract
 from orchestration.engines.engine import Engine
 from orchestration.engines.registry import load_engine
+from orchestration.errors import SettingsError
+from orchestration.freshness import (
+    NEW_FILES_DUE,
+    files_key,
+    new_files_policy,
+    newest_content,
+    parse_new_files_due,
+    report_new_files,
+)
 from orchestration.landing.land import Landing, clear_landing, land
 from orchestration.progress import announce
 from orchestration.publication_guard import allowed_lines, judge, missing_tables, refuse
@@ -25,14 +35,41 @@ RAW_FILES = ["operations", "raw_files"]
 VALUE_REPAIRS = ["operations", "value_repairs"]
 
 
-def build_raw_tables(contract: Contract, target: str) -> AssetsDefinition:
+def build_files(contract: Contract, served: Settings) -> list[AssetSpec]:
+    """An asset for the files of each table of the contract, which a company writes and landing reads.
+
+    Those of which new content is due say since when it is late.
+    """
+    try:
+        due = parse_new_files_due(str(served.variable(NEW_FILES_DUE)), contract.tables)
+    except SettingsError:
+        # each run says so, and stops
+        due = {}
+    return [
+        AssetSpec(
+            files_key(name),
+            description=f"The files of the table {name} in the raw folder. Its events are the moments at which their "
+            f"newest content was first seen.",
+            group_name="files",
+            kinds={"file"},
+            owners=owners_of(served, DATA_OWNER),
+            freshness_policy=new_files_policy(due[name]) if name in due else None,
+        )
+        for name in contract.tables
+    ]
+
+
+def build_raw_tables(contract: Contract, target: str, served: Settings) -> AssetsDefinition:
     """One asset for each table of the contract and each table that the run writes about itself: dbt's sources."""
+    shared = {"kinds": {"python", target}, "owners": owners_of(served, DATA_OWNER)}
     specs = [
-        AssetSpec(["raw", table.name], description=table.description, group_name="raw", kinds={"python", target})
+        AssetSpec(
+            ["raw", table.name], deps=[files_key(table.name)], description=table.description, group_name="raw", **shared
+        )
         for table in contract.tables.values()
     ]
     specs += [
-        AssetSpec(key, description=description, group_name="operations", kinds={"python", target})
+        AssetSpec(key, description=description, group_name="operations", **shared)
         for key, description in (
             (RUN_PARAMETERS, "The parameters of this run, one row."),
             (COMPANY_SETTINGS, "Each row is one setting that the company.yml sets."),
@@ -44,8 +81,10 @@ def build_raw_tables(contract: Contract, target: str) -> AssetsDefinition:
     @multi_asset(specs=specs, name="raw_tables", pool=WRITER_POOL)
     def raw_tables(context: AssetExecutionContext, refresh: RefreshConfig) -> Iterator[MaterializeResult]:
         started_at, begin = datetime.now(UTC), time.monotonic()
-        with raised_as_failure():
+        with raised_as_failure(context, refresh.waits):
             settings = refresh.settings()
+            tag_run(context, settings, settings.as_of)
+            parse_new_files_due(str(settings.variable(NEW_FILES_DUE)), contract.tables)
             if settings.full_refresh:
                 clear_landing(settings.landing_dir)
             rules = value_rules(settings)
@@ -54,6 +93,7 @@ def build_raw_tables(contract: Contract, target: str) -> AssetsDefinition:
             )
             engine = load_engine(settings.target, settings.warehouse)
             engine.register(landing, settings, contract, context.run.run_id, started_at)
+            report_new_files(context.instance, newest_content(landing.files))
             allowed = _guard(landing, settings, contract, engine)
         announce("raw tables", f"{len(landing.files):>3} files", time.monotonic() - begin)
         yield from _results(landing, contract, allowed)

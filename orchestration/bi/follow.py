@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import importlib.util
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 from orchestration.bi.bi_settings import DSN, BiSettings
 from orchestration.engines.engine import Engine
 from orchestration.errors import CopyError, StickinessError
 from orchestration.progress import remark
+from orchestration.retries import patiently
 
 _AGAIN = "What is published in the warehouse stands. The next make run or make rollback tries again."
 
@@ -19,6 +20,7 @@ def follow(
     before: str | None,
     environ: Mapping[str, str] = os.environ,
     announce: Callable[[str], None] = remark,
+    waits: Sequence[float] = (),
 ) -> list[str]:
     """Copy what is published now to the database that the environment names, if it names one; what to tell of it.
 
@@ -29,13 +31,14 @@ def follow(
         before: id of what was published before, which the copy should have been of.
         environ: the environment.
         announce: told before a copy, which may take long.
+        waits: seconds before each new attempt, where the database does not answer or is busy.
     """
     try:
         settings = BiSettings.from_environ(environ)
         if settings is None:
             return []
         announce("copying to PostgreSQL")
-        return _copy(engine, settings, before)
+        return patiently(lambda: _copy(engine, settings, before), waits)
     except StickinessError as error:
         return [f"The copy in PostgreSQL could not be made, and is what it was before. {error}", _AGAIN]
     except Exception as error:

@@ -22,7 +22,7 @@ from orchestration.bi.bi_settings import DSN, SCHEMA, BiSettings
 from orchestration.bi.new_copy import NOTE, NewCopy
 from orchestration.bi.switch import Relation, lock, replace
 from orchestration.bi.turn import take_turn
-from orchestration.errors import CopyError, shown
+from orchestration.errors import CopyDelayedError, CopyError, shown
 from orchestration.publishing import Publication, PublishedTable
 
 PATIENCE_SECONDS = 120.0
@@ -145,7 +145,10 @@ def _connection(settings: BiSettings) -> Iterator[psycopg.Connection]:
         for name in _SECRETS:
             if given.get(name):
                 said = said.replace(str(given[name]), "***")
-        raise CopyError(f"PostgreSQL refuses: {shown(' '.join(said.split()), _MESSAGE_CHARACTERS)}") from None
+        # no connection, or one that broke off; that the password is wrong comes in the same way
+        is_away = isinstance(error, psycopg.OperationalError) and error.sqlstate is None
+        kind = CopyDelayedError if is_away else CopyError
+        raise kind(f"PostgreSQL refuses: {shown(' '.join(said.split()), _MESSAGE_CHARACTERS)}") from None
 
 
 def _read(dsn: str) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from orchestration.bi import statements
 from orchestration.bi.bi_settings import BiSettings
 from orchestration.bi.new_copy import next_name
 from orchestration.bi.patience import succeeds
-from orchestration.errors import CopyError, shown
+from orchestration.errors import CopyDelayedError, CopyError, shown
 
 # shorter than PostgreSQL waits before it ends one of two that wait for each other, which could be a reader
 LOCK_MILLISECONDS = 500
@@ -27,7 +27,7 @@ def lock(connection: psycopg.Connection, relations: Sequence[Relation], patience
     if not relations:
         return
     if not succeeds(lambda: _is_locked(connection, relations), patience):
-        raise CopyError(_who_reads(connection, relations))
+        raise CopyDelayedError(_who_reads(connection, relations))
 
 
 def _is_locked(connection: psycopg.Connection, relations: Sequence[Relation]) -> bool:

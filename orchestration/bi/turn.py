@@ -5,18 +5,18 @@ from __future__ import annotations
 import psycopg
 
 from orchestration.bi.patience import succeeds
-from orchestration.errors import CopyError
+from orchestration.errors import CopyDelayedError
 
 
 def take_turn(connection: psycopg.Connection, schema: str, patience: float) -> None:
     """Keep every other copy to the schema waiting until the transaction ends.
 
     Raises:
-        CopyError: another session has kept this one waiting for longer than `patience` seconds.
+        CopyDelayedError: another session has kept this one waiting for longer than `patience` seconds.
     """
     name = f"stickiness {schema}"
     if not succeeds(lambda: _is_taken(connection, name), patience):
-        raise CopyError(
+        raise CopyDelayedError(
             f"Another copy to the schema {schema} was waited for in vain: process {_who_copies(connection, name)}. "
             f"Have it end, or end it: select pg_terminate_backend(<process>)"
         )

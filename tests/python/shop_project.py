@@ -29,6 +29,10 @@ FILES = {
             rejected_rows_limit: {kind: count, minimum: 0, maximum: 999, default: 100, text_en: Rows, text_zh: 行数}
             rejected_share_warning: {kind: share, minimum: 0, maximum: 1, default: 0.01, text_en: Share, text_zh: 占比}
             publications_kept: {kind: count, minimum: 1, maximum: 9, default: 2, text_en: Kept, text_zh: 保留}
+            data_owner: {kind: text, default: none, text_en: Owner, text_zh: 负责人}
+            new_files_due: {kind: text, default: orders 1, text_en: Due, text_zh: 期限}
+            publication_due_hours: {kind: count, minimum: 1, maximum: 999, default: 30, text_en: Due, text_zh: 期限}
+            files_rest_seconds: {kind: count, minimum: 1, maximum: 999, default: 120, text_en: Rest, text_zh: 静置}
             active_days: {kind: count, minimum: 1, maximum: 999, default: 90, text_en: Days, text_zh: 天数}
         models:
           shop:
@@ -81,9 +85,16 @@ FILES = {
         version: 2
         models:
           - name: orders
+            description: One row per order.
+            config:
+              meta:
+                label_en: Orders
+                label_zh: 订单
+                figures: {sold: sum(amount), worthless: sum(amount) filter (where amount = 0)}
             data_tests:
               - unique:
                   name: an_order_stands_once
+                  description: An order stands once. Where it fails, look at the export.
                   arguments: {column_name: order_id}
                   config: {severity: warn}
     """,

@@ -44,6 +44,7 @@ from orchestration.publishing import Event, Publication, PublicationFacts, Table
 from orchestration.schedules import build_schedules
 from orchestration.settings import ROOT, Settings, defaults_of, read_company_settings
 from orchestration.warehouse_lock import Holder, holder_of
+from tools.definitions_list import LIST, definitions_list
 
 # the tests of this module share one parsed project
 pytestmark = pytest.mark.xdist_group("definitions")
@@ -108,6 +109,13 @@ def test_a_refresh_lands_builds_tests_and_publishes_and_a_failed_test_leaves_rea
     materialised = {event.asset_key: event.materialization for event in result.get_asset_materialization_events()}
     told = materialised[AssetKey("published")].metadata["copy"].value
     assert "The copy in PostgreSQL could not be made" in told[0] and "geheim123" not in str(result.all_events)
+    told = {name: entry.value for name, entry in materialised[AssetKey("published")].metadata.items()}
+    assert (told["as_of_date"], told["rows_rejected"], told["tests_passed"]) == ("2026-03-31", 0, 1)
+    assert told["orders.sold"] == 13.5 and "orders.worthless" not in told
+    mart = {name: entry.value for name, entry in materialised[AssetKey(["marts", "orders"])].metadata.items()}
+    assert (mart["dagster/row_count"], mart["sold"]) == (3, 13.5) and "worthless" not in mart
+    tags = result.dagster_run.tags
+    assert (tags["company"], tags["as_of"]) == ("Company", "2026-03-31")
     orders, raw_files = materialised[AssetKey(["raw", "orders"])], materialised[AssetKey(["operations", "raw_files"])]
     assert orders.metadata["dagster/row_count"].value == 3
     assert orders.metadata["ignored_columns"].value == ["colour"]
@@ -342,6 +350,8 @@ def test_a_run_holds_the_warehouse_by_name_while_its_steps_run(
 def test_the_raw_tables_are_the_sources_of_dbt_and_the_marts_those_of_the_publication(definitions: Definitions) -> None:
     graph = definitions.resolve_asset_graph()
     assert {key.to_user_string() for key in graph.get_all_asset_keys()} == {
+        "files/orders",
+        "files/tickets",
         "raw/orders",
         "raw/tickets",
         "operations/run_parameters",
@@ -357,6 +367,7 @@ def test_the_raw_tables_are_the_sources_of_dbt_and_the_marts_those_of_the_public
         key.to_user_string(): sorted(parent.to_user_string() for parent in graph.get(key).parent_keys)
         for key in graph.get_all_asset_keys()
     }
+    assert parents["raw/orders"] == ["files/orders"]
     assert parents["marts/orders"] == ["raw/orders"]
     assert parents["published"] == ["marts/orders", "quality/raw_files"]
     assert parents["staging/run_context"] == ["operations/run_parameters"]
@@ -375,27 +386,47 @@ def test_the_steps_share_a_pool_since_the_build_database_has_one_writer(definiti
     )
 
 
+def served(zone: str, **variables: Any) -> Settings:
+    """The settings of a company that Dagster serves."""
+    defaults = {**defaults_of(read_company_settings(ROOT)), **variables, "business_timezone": zone}
+    return Settings(root=ROOT, raw_dir=ROOT, warehouse=ROOT / "warehouse", defaults=defaults)
+
+
+def test_schedules_and_sensor_run_by_themselves_once_the_environment_says_so(
+    shop: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for text, running in (("", False), ("1", True)):
+        monkeypatch.setenv("STICKINESS_AUTOMATIC", text)
+        found = build_definitions(shop)
+        statuses = {of.name: of.default_status.value for of in (*found.schedules, *found.sensors)}
+        status = "RUNNING" if running else "STOPPED"
+        assert statuses == {"nightly_refresh": status, "monthly_refit": status, "new_files": status}
+        assert all(of.description for of in (*found.schedules, *found.sensors, *found.jobs))
+
+
 def test_the_nightly_refresh_is_stopped_until_it_is_asked_for_and_is_as_of_the_day_that_has_ended() -> None:
-    schedule, _ = build_schedules("Asia/Shanghai")
+    schedule, _ = build_schedules(served("Asia/Shanghai", company_id="小店"), is_running=False)
     assert schedule.default_status == DefaultScheduleStatus.STOPPED
     assert (schedule.cron_schedule, schedule.execution_timezone) == ("0 2 * * *", "Asia/Shanghai")
     tick = datetime(2026, 11, 22, 2, tzinfo=ZoneInfo("Asia/Shanghai"))
     request = schedule.evaluate_tick(build_schedule_context(scheduled_execution_time=tick)).run_requests[0]
-    assert request.run_config == {"resources": {"refresh": {"config": {"as_of": "2026-11-21"}}}}
+    assert request.run_config == {"resources": {"refresh": {"config": {"as_of": "2026-11-21", "is_automatic": True}}}}
+    assert (request.tags["company"], request.tags["as_of"]) == ("小店", "2026-11-21")
 
 
 def test_the_monthly_refit_fits_anew_as_of_the_last_day_of_the_month_that_has_ended() -> None:
-    _, schedule = build_schedules("Asia/Shanghai")
-    assert schedule.default_status == DefaultScheduleStatus.STOPPED
+    _, schedule = build_schedules(served("Asia/Shanghai"), is_running=True)
+    assert schedule.default_status == DefaultScheduleStatus.RUNNING
     assert (schedule.cron_schedule, schedule.execution_timezone) == ("0 4 1 * *", "Asia/Shanghai")
     tick = datetime(2026, 11, 1, 4, tzinfo=ZoneInfo("Asia/Shanghai"))
     request = schedule.evaluate_tick(build_schedule_context(scheduled_execution_time=tick)).run_requests[0]
-    assert request.run_config == {"resources": {"refresh": {"config": {"as_of": "2026-10-31", "refit": True}}}}
+    asked = {"as_of": "2026-10-31", "is_automatic": True, "refit": True}
+    assert request.run_config == {"resources": {"refresh": {"config": asked}}}
 
 
 def test_what_is_scheduled_is_a_run_that_the_job_accepts(definitions: Definitions, raw: Path) -> None:
     tick = datetime(2026, 11, 22, 2, tzinfo=ZoneInfo("UTC"))
-    for schedule in build_schedules("UTC"):
+    for schedule in build_schedules(served("UTC"), is_running=False):
         context = build_schedule_context(scheduled_execution_time=tick)
         [request] = schedule.evaluate_tick(context).run_requests
         # it refuses a field that it does not know
@@ -593,7 +624,10 @@ def test_every_source_and_mart_of_the_project_is_part_of_a_refresh_and_every_tes
 ) -> None:
     monkeypatch.setattr(dagster_definitions, "load_manifest", lambda root, target: manifest)
     graph = build_definitions(ROOT).resolve_asset_graph()
-    assert [key for key in graph.get_all_asset_keys() if not graph.get(key).is_materializable] == []
+    unwritten = {key.path[0] for key in graph.get_all_asset_keys() if not graph.get(key).is_materializable}
+    assert unwritten == {"files"}, "the company writes its files, and a refresh everything else"
+    assert [key.name for key in graph.asset_check_keys if not graph.get_check_spec(key).description] == []
+    assert [key for key in graph.get_all_asset_keys() if "```" in (graph.get(key).description or "")] == []
     marts = {name for schema, name in dbt_project.published_models(manifest).values() if schema == "marts"}
     assert {"customers", "orders", "repurchase_rates"} <= marts
     assert {key.path[-1] for key in graph.get(AssetKey("published")).parent_keys} >= marts
@@ -603,6 +637,14 @@ def test_every_source_and_mart_of_the_project_is_part_of_a_refresh_and_every_tes
         if node["resource_type"] == "test" and node["config"]["enabled"]
     }
     assert {key.name for key in graph.asset_check_keys} == tests | {model_fits.CHECK}
+
+
+def test_what_dagster_loads_is_what_is_committed(manifest: dict, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(dagster_definitions, "load_manifest", lambda root, target: manifest)
+    found = definitions_list(build_definitions(ROOT), manifest)
+    assert found == LIST.read_text(encoding="utf-8"), (
+        "where this is meant: .venv/bin/python -m tools.definitions_list, and commit what it writes"
+    )
 
 
 def test_every_published_model_names_its_key_so_that_its_rows_have_an_order(manifest: dict) -> None:

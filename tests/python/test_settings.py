@@ -13,7 +13,7 @@ from orchestration.settings import (
     defaults_of,
     load_settings,
     read_company_settings,
-    scheduled_time_zone,
+    served_settings,
     warehouse_folder,
 )
 
@@ -371,14 +371,14 @@ def test_a_company_that_is_only_files_is_used_as_it_is(root: Path) -> None:
 
 def test_a_schedule_keeps_the_hours_of_the_company_that_it_refreshes(root: Path, raw: Path) -> None:
     environ = {"STICKINESS_RAW_DIR": str(raw)}
-    assert scheduled_time_zone(environ, root) == "UTC"
+    assert served_settings(environ, root).variable("business_timezone") == "UTC"
     (raw / "company.yml").write_text("business_timezone: Asia/Shanghai\n", encoding="utf-8")
-    assert scheduled_time_zone(environ, root) == "Asia/Shanghai"
+    assert served_settings(environ, root).variable("business_timezone") == "Asia/Shanghai"
     (root / "companies" / "shop").mkdir()
     (root / "companies" / "shop" / "company.yml").write_text("business_timezone: Europe/Paris\n", encoding="utf-8")
-    assert scheduled_time_zone({"STICKINESS_COMPANY": "shop"}, root) == "Europe/Paris"
+    assert served_settings({"STICKINESS_COMPANY": "shop"}, root).variable("business_timezone") == "Europe/Paris"
 
 
 def test_a_schedule_falls_back_where_company_yml_is_wrong(root: Path, raw: Path) -> None:
     (raw / "company.yml").write_text("business_timezone: Mars/Olympus\n", encoding="utf-8")
-    assert scheduled_time_zone({"STICKINESS_RAW_DIR": str(raw)}, root) == "UTC"
+    assert served_settings({"STICKINESS_RAW_DIR": str(raw)}, root).variable("business_timezone") == "UTC"

@@ -13,7 +13,7 @@ import duckdb
 
 from orchestration.contract import Contract, RawTable
 from orchestration.duckdb_sql import file_list, identifier
-from orchestration.errors import WarehouseError, shown
+from orchestration.errors import BuildDatabaseBusyError, WarehouseError, shown
 from orchestration.faults import aside, fault_of
 from orchestration.landing.damage import damaged_files, told_damage
 from orchestration.landing.land import Landing
@@ -80,17 +80,17 @@ def open_build(build_db: Path, *, read_only: bool = False) -> Iterator[duckdb.Du
         connection = duckdb.connect(str(build_db), read_only=read_only)
         connection.execute("SET TimeZone = 'UTC'")
     except (duckdb.Error, OSError) as error:
-        raise WarehouseError(_why_not_opened(build_db, error)) from error
+        raise _not_opened(build_db, error) from error
     try:
         yield connection
     finally:
         connection.close()
 
 
-def _why_not_opened(build_db: Path, error: Exception) -> str:
+def _not_opened(build_db: Path, error: Exception) -> WarehouseError:
     if "conflicting lock" in str(error).lower():
-        return _who_has_it(build_db, str(error))
-    return _why_not_used(build_db, error)
+        return BuildDatabaseBusyError(_who_has_it(build_db, str(error)))
+    return WarehouseError(_why_not_used(build_db, error))
 
 
 def _why_not_used(build_db: Path, error: Exception) -> str:

@@ -161,6 +161,12 @@ def _uri(text: str | None) -> str | None:
     return text
 
 
+class SparkAwayError(SparkError):
+    """No session could be opened on the server."""
+
+    may_pass = True
+
+
 class Session:
     """A session of the Thrift server, in UTC. Made by `session`."""
 
@@ -248,7 +254,7 @@ def _connect(settings: SparkSettings) -> Any:
             configuration=configuration,
         )
     except _spark_errors() as error:
-        raise SparkError(
+        raise SparkAwayError(
             f"No session could be opened on the Spark Thrift server {settings.address} as "
             f"{settings.user} ({AUTH} {settings.auth}): {_message(error)}. Start a cluster of your own with "
             f"make spark-up, or say where yours is with {HOST}, {PORT}, {USER} and {AUTH}."
