@@ -200,6 +200,17 @@ def scheduled_time_zone(environ: Mapping[str, str] = os.environ, root: Path = RO
 
     The project's default where the company names none, or where its company.yml is wrong: the run itself says how.
     """
+    variables, defaults = company_variables(environ, root)
+    return str(variables.get("business_timezone", defaults["business_timezone"]))
+
+
+def company_variables(
+    environ: Mapping[str, str] = os.environ, root: Path = ROOT
+) -> tuple[Mapping[str, Value], Mapping[str, Value]]:
+    """What the company that a run would refresh sets, and the defaults, without looking at anything else.
+
+    It sets nothing where its company.yml is wrong.
+    """
     known = read_company_settings(root)
     text = environ.get(RAW_DIR, "")
     company = environ.get(COMPANY) or DEFAULT_COMPANY
@@ -208,7 +219,7 @@ def scheduled_time_zone(environ: Mapping[str, str] = os.environ, root: Path = RO
         variables, _ = read_company_file(folder / COMPANY_FILE, known)
     except SettingsError:
         variables = {}
-    return str(variables.get("business_timezone", known["business_timezone"].default))
+    return variables, defaults_of(known)
 
 
 def _raw_folder(environ: Mapping[str, str], root: Path) -> Path:

@@ -17,7 +17,7 @@ from orchestration.contract import load_contract
 from orchestration.dbt_project import DBT_OF_THIS_PROCESS, dbt_environment, read_json, share_parse, target_folder
 from orchestration.engines.registry import load_engine
 from orchestration.errors import BuildError
-from orchestration.failure_report import FAILED_STATUSES, describe_failures, personal_columns
+from orchestration.failure_report import FAILED_STATUSES, describe_failures, failure_facts, personal_columns
 from orchestration.faults import fault_in
 from orchestration.landing.damage import landing_damage
 from orchestration.lifeline import PARENT
@@ -172,13 +172,15 @@ def _check(invocation: DbtCliInvocation, settings: Settings, messages: list[str]
     results = target_folder(settings.warehouse) / "run_results.json"
     if not results.exists():
         raise BuildError(f"dbt stopped before it built anything:\n{said}{_remedy(settings, said)}")
+    found = read_json(results)
     report = describe_failures(
         invocation.manifest,
-        read_json(results),
+        found,
         load_engine(settings.target, settings.warehouse).read_build,
         personal_columns(load_contract(settings.root)),
     )
-    raise BuildError(f"{report or said}{_remedy(settings, report or said)}")
+    facts = failure_facts(invocation.manifest, found)
+    raise BuildError(f"{report or said}{_remedy(settings, report or said)}", facts)
 
 
 def _remedy(settings: Settings, said: str) -> str:

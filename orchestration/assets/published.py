@@ -86,6 +86,7 @@ def build_published(dbt_models: AssetsDefinition, manifest: Mapping[str, Any], t
                 "tables": publication.tables,
                 "dagster/row_count": publication.rows,
                 "guard": told,
+                "warnings": list(result.warnings),
                 "boards": board_warnings,
                 "changes": change_lines(publication, last, replaced, seen),
                 "copy": copied,

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from dagster import ConfigurableResource, Failure, InitResourceContext
 
+from orchestration.alerts.causes import told_of
 from orchestration.errors import StickinessError
 from orchestration.faults import fault_of
 from orchestration.modes import private_files
@@ -50,9 +51,9 @@ def raised_as_failure() -> Iterator[None]:
     try:
         yield
     except StickinessError as error:
-        raise Failure(description=str(error), allow_retries=False) from error
+        raise Failure(description=str(error), metadata=told_of(error), allow_retries=False) from error
     except Exception as error:
         told = fault_of(error, warehouse_folder())
         if told is None:
             raise
-        raise Failure(description=told, allow_retries=False) from error
+        raise Failure(description=told, metadata=told_of(error), allow_retries=False) from error
