@@ -200,26 +200,26 @@ def scheduled_time_zone(environ: Mapping[str, str] = os.environ, root: Path = RO
 
     The project's default where the company names none, or where its company.yml is wrong: the run itself says how.
     """
-    variables, defaults = company_variables(environ, root)
-    return str(variables.get("business_timezone", defaults["business_timezone"]))
+    try:
+        settings = company_settings(environ, root)
+    except SettingsError:
+        return str(read_company_settings(root)["business_timezone"].default)
+    return str(settings.variable("business_timezone"))
 
 
-def company_variables(
-    environ: Mapping[str, str] = os.environ, root: Path = ROOT
-) -> tuple[Mapping[str, Value], Mapping[str, Value]]:
-    """What the company that a run would refresh sets, and the defaults, without looking at anything else.
+def company_settings(environ: Mapping[str, str] = os.environ, root: Path = ROOT) -> Settings:
+    """What the company sets that a run would refresh, without preparing its raw folder or reading what a run asks for.
 
-    It sets nothing where its company.yml is wrong.
+    Raises:
+        SettingsError: its folder is not there, or its company.yml is wrong.
     """
     known = read_company_settings(root)
     text = environ.get(RAW_DIR, "")
-    company = environ.get(COMPANY) or DEFAULT_COMPANY
-    folder = _absolute(text, environ) if text else root / "companies" / company
-    try:
-        variables, _ = read_company_file(folder / COMPANY_FILE, known)
-    except SettingsError:
-        variables = {}
-    return variables, defaults_of(known)
+    folder = _absolute(text, environ) if text else root / "companies" / (environ.get(COMPANY) or DEFAULT_COMPANY)
+    if not folder.is_dir():
+        raise SettingsError(f"The folder {folder} does not exist.")
+    variables, _ = read_company_file(folder / COMPANY_FILE, known)
+    return Settings(root, folder, warehouse_folder(environ, root), variables=variables, defaults=defaults_of(known))
 
 
 def _raw_folder(environ: Mapping[str, str], root: Path) -> Path:

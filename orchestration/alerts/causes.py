@@ -34,6 +34,7 @@ PUBLISHED = "published"
 """The asset whose materialization is a publication."""
 
 MACHINE, UNEXPECTED = "Machine", "unexpected"
+_CHECK_EVALUATION = "ASSET_CHECK_EVALUATION"
 _INTERRUPTED = "DagsterExecutionInterruptedError"
 # as Dagster's run monitoring words it
 _TOO_LONG = "Exceeded maximum runtime"
@@ -61,7 +62,7 @@ class Cause:
 
     Attributes:
         kind: FAILED, REFUSED, STALE or WARNING.
-        company: id of the company.
+        company: id of the company, empty where it is not known.
         facts: what is wrong.
         at: when that was seen, UTC with its zone.
         job: Dagster's job, of a run; empty for what failed before there was one.
@@ -180,14 +181,14 @@ def of_run(
         entries: failures, materializations and evaluated checks of the run.
         run_id: the run.
         job: its job.
-        company: id of the company.
+        company: id of the company, empty where it is not known.
         at: when the run ended.
         folders: folders whose names no alert shows.
     """
     events = [entry.dagster_event for entry in entries if entry.dagster_event is not None]
     run = {"company": company, "at": at, "job": job, "run_id": run_id}
     failures = [event for event in events if event.is_step_failure]
-    ended = [event for event in events if event.event_type_value == "RUN_FAILURE"]
+    ended = [event for event in events if event.is_run_failure]
     if any(_TOO_LONG in (event.message or "") for event in ended):
         return RunNews(Cause(FAILED, facts=(Fact("run_too_long"),), **run))
     if failures:
@@ -225,7 +226,7 @@ def _of_end(event: DagsterEvent) -> Fact:
 def _of_good_run(events: Iterable[DagsterEvent]) -> RunNews:
     publication_id, warnings = None, set()
     for event in events:
-        if event.event_type_value == "ASSET_CHECK_EVALUATION":
+        if event.event_type_value == _CHECK_EVALUATION:
             check = event.event_specific_data
             if not check.passed:
                 warnings.add(check.check_name)

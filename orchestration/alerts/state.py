@@ -7,10 +7,11 @@ import fcntl
 import json
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from orchestration.alerts.causes import Cause
+from orchestration.alerts.texts import Voice
 from orchestration.modes import make_open
 
 STATE_FILE, LOCK_FILE, LOG_FILE = "alerts.json", ".alerts.lock", "alerts.log"
@@ -36,14 +37,22 @@ class Told:
 
 @dataclass
 class State:
-    """What people were told of, by the key of the cause; runs that were looked at; what the last digest was of.
+    """What people were told.
 
-    `runs_seen` is None until somebody has looked.
+    Attributes:
+        told: of what, by the key of the cause.
+        runs_seen: ids of the runs that were looked at; None until somebody has looked.
+        digest_of: the publication of the last digest.
+        company: id of the company, for when its settings cannot be read; empty where they never could.
+        voice: how it is written to then.
+        is_new: whether there was no such file.
     """
 
     told: dict[str, Told] = field(default_factory=dict)
     runs_seen: list[str] | None = None
     digest_of: str = ""
+    company: str = ""
+    voice: Voice = Voice()
     is_new: bool = True
 
     def to_json(self) -> str:
@@ -56,6 +65,8 @@ class State:
             ],
             "runs_seen": self.runs_seen,
             "digest_of": self.digest_of,
+            "company": self.company,
+            "voice": asdict(self.voice),
         }
         return json.dumps(document, ensure_ascii=False, indent=1) + "\n"
 
@@ -71,7 +82,9 @@ class State:
         ]
         runs = document["runs_seen"]
         runs = None if runs is None else [str(run_id) for run_id in runs]
-        return State({one.cause.key: one for one in told}, runs, str(document["digest_of"]), is_new=False)
+        voice = Voice(**document["voice"])
+        by_key = {one.cause.key: one for one in told}
+        return State(by_key, runs, str(document["digest_of"]), str(document["company"]), voice, is_new=False)
 
 
 @contextlib.contextmanager

@@ -132,11 +132,11 @@ class Message:
 
 @dataclass(frozen=True)
 class Voice:
-    """How a company is written to: its name, its language (`en` or `zh`) and its time zone."""
+    """How a company is written to: its name, its language (one of LANGUAGES) and its time zone."""
 
-    company: str
-    language: str
-    time_zone: str
+    company: str = "stickiness"
+    language: str = "en"
+    time_zone: str = "UTC"
 
     def say(self, texts: tuple[str, str], **values: str | int) -> str:
         """A sentence of both languages in that of the company, with its values filled in."""

@@ -23,9 +23,9 @@ from orchestration.alerts.state import State, Told, open_state, write_log
 from orchestration.alerts.texts import Message, Voice, alert, all_clear
 from orchestration.engines.engine import Engine
 from orchestration.engines.registry import load_engine
-from orchestration.errors import StickinessError
+from orchestration.errors import SettingsError, StickinessError
 from orchestration.publishing import Publication
-from orchestration.settings import RAW_DIR, ROOT, Settings, build_target, company_variables, warehouse_folder
+from orchestration.settings import ROOT, Settings, build_target, company_settings, warehouse_folder
 
 if TYPE_CHECKING:
     from dagster import DagsterInstance, RunRecord
@@ -51,39 +51,44 @@ class LogChannel:
 
 @dataclass
 class Desk:
-    """What sends: the settings of the company, its channels, what is wrong with these, and what people were told."""
+    """What sends: the settings of the company if they can be read, its channels, and what people were told."""
 
-    settings: Settings
+    settings: Settings | None
+    warehouse: Path
+    target: str
+    root: Path
     channels: Sequence[Channel]
     problems: Sequence[str]
     state: State
     remarks: list[str]
 
-    @property
-    def company(self) -> str:
-        """The id of the company."""
-        return str(self.settings.variable("company_id"))
-
-    @property
-    def voice(self) -> Voice:
-        """How the company is written to."""
-        return Voice(
+    def __post_init__(self) -> None:
+        if self.settings is None:
+            return
+        # an alert must go out, in the right language, though they cannot be read next time
+        self.state.company = str(self.settings.variable("company_id"))
+        self.state.voice = Voice(
             str(self.settings.variable("company_name")),
-            # a project that is older than the setting has none
-            str(self._variable("language", "en")),
+            str(self.settings.variable("language")),
             str(self.settings.variable("business_timezone")),
         )
 
     @property
+    def company(self) -> str:
+        """The id of the company; empty where it is not known."""
+        return self.state.company
+
+    @property
     def folders(self) -> list[Path]:
         """The folders whose names no alert shows."""
-        return [self.settings.raw_dir, self.settings.warehouse, self.settings.root, Path.home()]
+        raw = [] if self.settings is None else [self.settings.raw_dir]
+        return [*raw, self.warehouse, self.root, Path.home()]
 
     @property
     def engine(self) -> Engine | None:
         """Where the publication is; None where that cannot be told."""
         try:
-            return load_engine(self.settings.target, self.settings.warehouse)
+            return load_engine(self.target, self.warehouse)
         except (StickinessError, ImportError):
             return None
 
@@ -96,19 +101,19 @@ class Desk:
     def end(self, is_over: Callable[[Cause], bool]) -> None:
         """Note that causes of the company are over."""
         for told in self.state.told.values():
-            if told.cause.company == self.company and is_over(told.cause):
+            if self._is_ours(told.cause) and is_over(told.cause):
                 told.has_ended = True
 
     def send(self) -> None:
         """Tell each channel what it has not been told: what is wrong, and of what it was told that it is over."""
         published = self._published()
-        of_company = [told for told in self.state.told.values() if told.cause.company == self.company]
+        ours = [told for told in self.state.told.values() if self._is_ours(told.cause)]
         for channel in self.channels:
-            new = [told for told in of_company if not told.has_ended and channel.name not in told.channels]
-            over = [told for told in of_company if told.has_ended and channel.name in told.channels]
+            new = [told for told in ours if not told.has_ended and channel.name not in told.channels]
+            over = [told for told in ours if told.has_ended and channel.name in told.channels]
             for entries, make in ((new, alert), (over, all_clear)):
                 for group in _by_kind(entries):
-                    message = make([told.cause for told in group], self.voice, published)
+                    message = make([told.cause for told in group], self.state.voice, published)
                     if not self.deliver(channel, message):
                         continue
                     for told in group:
@@ -123,15 +128,18 @@ class Desk:
     def send_digest(self, publication_id: str) -> None:
         """Send the digest of the publication to every channel but the log, where the company asks for it; once."""
         channels = [channel for channel in self.channels if not isinstance(channel, LogChannel)]
-        if not channels or not self._variable("alert_digest", False) or self.state.digest_of == publication_id:
+        settings = self.settings
+        if settings is None or not channels or self.state.digest_of == publication_id:
+            return
+        if not settings.variable("alert_digest"):
             return
         engine, publication = self.engine, self._published()
         # another one may have been published meanwhile, which is told by itself
         if engine is None or publication is None or publication.publication_id != publication_id:
             return
-        shown = Shown(str(self.settings.variable("reporting_currency")), int(self.settings.variable("active_days")))
+        shown = Shown(str(settings.variable("reporting_currency")), int(settings.variable("active_days")))
         with engine.read_published() as ask:
-            message = digest(ask, publication, self.voice, shown)
+            message = digest(ask, publication, self.state.voice, shown)
         self.state.digest_of = publication_id
         for channel in channels:
             self.deliver(channel, message)
@@ -152,8 +160,9 @@ class Desk:
         except StickinessError:
             return None
 
-    def _variable(self, name: str, without: str | bool) -> object:
-        return self.settings.variable(name) if name in self.settings.defaults else without
+    def _is_ours(self, cause: Cause) -> bool:
+        # what happened before anybody knew whose it is, is theirs who come first
+        return cause.company in (self.company, "")
 
 
 def follow_runs(
@@ -278,29 +287,19 @@ def _by_kind(entries: Sequence[Told]) -> Iterator[list[Told]]:
 @contextlib.contextmanager
 def _desk(remarks: list[str], environ: Mapping[str, str], root: Path) -> Iterator[Desk | None]:
     """The desk of the company that the environment names; None where there is nobody to tell and nothing to keep."""
-    settings = _settings(environ, root)
+    warehouse, target = warehouse_folder(environ, root), build_target(environ)
     channels = Channels.from_environ(environ)
-    if not channels.usable and not settings.warehouse.exists():
+    if not channels.usable and not warehouse.exists():
         yield None
         return
-    with open_state(settings.warehouse, remarks) as state:
-        log = LogChannel(settings.warehouse)
-        yield Desk(settings, [log, *channels.usable], channels.problems, state, remarks)
-    _log(settings.warehouse, remarks)
-
-
-def _settings(environ: Mapping[str, str], root: Path) -> Settings:
-    """The settings of the company as far as they can be read: an alert must go out though they are wrong."""
-    variables, defaults = company_variables(environ, root)
-    raw_dir = environ.get(RAW_DIR, "")
-    return Settings(
-        root=root,
-        raw_dir=Path(raw_dir) if raw_dir else root / "companies",
-        warehouse=warehouse_folder(environ, root),
-        target=build_target(environ),
-        variables=variables,
-        defaults=defaults,
-    )
+    try:
+        settings = company_settings(environ, root)
+    except SettingsError:
+        settings = None
+    with open_state(warehouse, remarks) as state:
+        usable = [LogChannel(warehouse), *channels.usable]
+        yield Desk(settings, warehouse, target, root, usable, channels.problems, state, remarks)
+    _log(warehouse, remarks)
 
 
 def _log(warehouse: Path, remarks: Sequence[str]) -> None:

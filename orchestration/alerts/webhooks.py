@@ -123,10 +123,9 @@ def _without_tags(text: str) -> str:
 
 def _post(url: str, body: Mapping[str, Any]) -> bytes:
     data = json.dumps(body, ensure_ascii=False).encode()
-    request = urllib.request.Request(
-        url, data, {"Content-Type": "application/json; charset=utf-8", "User-Agent": "stickiness"}, method="POST"
-    )
+    headers = {"Content-Type": "application/json; charset=utf-8", "User-Agent": "stickiness"}
     try:
+        request = urllib.request.Request(url, data, headers, method="POST")
         with _OPENER.open(request, timeout=SECONDS_TO_ANSWER) as answer:
             return answer.read(_LONGEST_ANSWER)
     except urllib.error.HTTPError as error:

@@ -30,6 +30,8 @@ FILES = {
             rejected_share_warning: {kind: share, minimum: 0, maximum: 1, default: 0.01, text_en: Share, text_zh: 占比}
             publications_kept: {kind: count, minimum: 1, maximum: 9, default: 2, text_en: Kept, text_zh: 保留}
             active_days: {kind: count, minimum: 1, maximum: 999, default: 90, text_en: Days, text_zh: 天数}
+            language: {kind: choice, choices: [en, zh], default: en, text_en: Language, text_zh: 语言}
+            alert_digest: {kind: boolean, default: false, text_en: Digest, text_zh: 摘要}
         models:
           shop:
             staging: {+schema: staging}
