@@ -22,6 +22,7 @@ from orchestration.settings import FINDINGS
 
 if TYPE_CHECKING:
     from dagster import DagsterEvent, EventLogEntry
+    from dagster._utils.error import SerializableErrorInfo
 
 FAILED, REFUSED, STALE, WARNING = "failed", "refused", "stale", "warning"
 RUN_KINDS = (FAILED, REFUSED)
@@ -207,20 +208,26 @@ def _of_step(event: DagsterEvent, folders: Iterable[Path], run: Mapping[str, Any
         known = entry.value if entry is not None else {"kind": UNEXPECTED, "facts": []}
         facts = _facts_from(known["facts"])
         return _cause(known["kind"], facts, told.description or "", folders, step=step, **run)
-    name = data.error.cls_name if data.error is not None else None
-    if name == _INTERRUPTED:
+    kinds = _kinds(data.error)
+    if _INTERRUPTED in kinds:
         return None
-    return Cause(FAILED, facts=(Fact(UNEXPECTED, {"error": name or "-"}),), step=step, **run)
+    return Cause(FAILED, facts=(Fact(UNEXPECTED, {"error": kinds[-1]}),), step=step, **run)
 
 
 def _of_end(event: DagsterEvent) -> Fact:
     """Of a run that failed outside its steps: its process has gone, or it did not get as far as a step."""
     if event.message == MESSAGE:
         return Fact("run_killed")
-    error = getattr(event.event_specific_data, "error", None)
-    while error is not None and error.cause is not None:
+    return Fact(UNEXPECTED, {"error": _kinds(getattr(event.event_specific_data, "error", None))[-1]})
+
+
+def _kinds(error: SerializableErrorInfo | None) -> list[str]:
+    """The names of an error and of what caused it, the first cause last; a dash where there is none."""
+    kinds = []
+    while error is not None:
+        kinds.append(error.cls_name or "-")
         error = error.cause
-    return Fact(UNEXPECTED, {"error": (error.cls_name if error is not None else None) or "-"})
+    return kinds or ["-"]
 
 
 def _of_good_run(events: Iterable[DagsterEvent]) -> RunNews:

@@ -7,12 +7,26 @@ import stat
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
+from decimal import Decimal
 from pathlib import Path
+from string import Formatter
 
 import duckdb
 import pytest
 from alert_servers import MailServer, Robots, mail_server, robots
-from dagster import DagsterInstance, DagsterRunStatus, Definitions
+from dagster import (
+    AssetCheckResult,
+    AssetCheckSeverity,
+    AssetCheckSpec,
+    AssetSelection,
+    DagsterExecutionInterruptedError,
+    DagsterInstance,
+    DagsterRunStatus,
+    Definitions,
+    MaterializeResult,
+    asset,
+    define_asset_job,
+)
 from dagster._core.test_utils import create_run_for_test
 from shop_project import write_shop
 
@@ -29,7 +43,7 @@ from orchestration.definitions import build_definitions
 from orchestration.engines.duckdb.engine import DuckDbEngine
 from orchestration.engines.duckdb.publication import publish
 from orchestration.errors import BuildError, Fact, PublicationError, SettingsError
-from orchestration.publishing import Publication, PublicationFacts
+from orchestration.publishing import Publication, PublicationFacts, TableFigures
 from orchestration.settings import FINDINGS, load_settings
 
 CHATS = ("DingTalk", "Feishu", "WeCom", "Slack")
@@ -70,6 +84,12 @@ class World:
         got = {name: [text.splitlines()[0].strip() for text in texts] for name, texts in self.new().items()}
         [titles] = {tuple(titles) for titles in got.values()}
         return list(titles)
+
+    def lines(self) -> list[str]:
+        """The lines of the one message that every channel got since the last look, as Slack shows them."""
+        got = self.new()
+        assert {name: len(texts) for name, texts in got.items()} == dict.fromkeys([*CHATS, "e-mail"], 1)
+        return got["Slack"][0].splitlines()
 
     @property
     def log(self) -> str:
@@ -143,6 +163,7 @@ MANY = [f"O{number},5,ada@example.com" for number in range(20)]
 def test_each_step_that_fails_sends_one_alert_by_each_channel_and_the_next_good_refresh_one_all_clear(
     world: World, refresh: Callable[[str], int], monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
+    """One test, since each refresh that comes as far as dbt takes long."""
     # a setting, before there is a run
     (world.raw / "company.yml").write_text('reporting_curency: "Lovelace"\n')
     assert refresh(orders(*MANY)) == 1
@@ -152,40 +173,17 @@ def test_each_step_that_fails_sends_one_alert_by_each_channel_and_the_next_good_
     # landing: no header, so that the names of columns are what somebody is called
     assert refresh("Ada Lovelace,ada@example.com,13812345678\n") == 1
     assert world.titles() == ["[Tea] The refresh failed (reading the raw files)"]
-    # the same again is known, and so it is with more rows
+    # the same again is known
     assert refresh("Ada Lovelace,ada@example.com,13812345678\nA,b,c\n") == 1
     assert world.titles() == []
 
     # a test of dbt
     assert refresh(orders(*MANY, "李雷,-1,ada@example.com")) == 1
-    got = world.new()
-    assert {name: len(texts) for name, texts in got.items()} == dict.fromkeys([*CHATS, "e-mail"], 1)
-    first, second, third, fourth = got["Slack"][0].splitlines()
+    first, second, third, fourth = world.lines()
     assert first == "[Tea] The refresh failed (building and testing the tables)"
     assert second == "The test assert_no_order_is_negative of orders failed; rows found: 1."
     assert third.startswith("Seen 20") and ", run " in third
     assert fourth == "Nothing has been published yet."
-
-    # a good one; the all-clear says what there was
-    assert refresh(orders(*MANY)) == 0
-    got = world.new()
-    assert {name: len(texts) for name, texts in got.items()} == dict.fromkeys([*CHATS, "e-mail"], 1)
-    first, second, *before = got["DingTalk"][0].splitlines()
-    assert (first, second) == ("[Tea] All clear: the refresh is good again", "Published: as of 2026-01-31.")
-    assert [line.partition(",")[0] for line in before] == [
-        "Before: The refresh failed (before the first step)",
-        "Before: The refresh failed (reading the raw files)",
-        "Before: The refresh failed (building and testing the tables)",
-    ]
-
-    # the guard
-    assert refresh(orders(*MANY[:3])) == 1
-    got = world.new()
-    assert {name: len(texts) for name, texts in got.items()} == dict.fromkeys([*CHATS, "e-mail"], 1)
-    title, found, _, kept = got["WeCom"][0].splitlines()
-    assert title == "[Tea] The publication was refused (publication)"
-    assert found == "orders has 3 accepted rows; the last publication had 20 (fewer_rows)."
-    assert kept.startswith("Readers keep the version as of 2026-01-31, published 20")
 
     # the publication
     def full(*_: object, **__: object) -> None:
@@ -194,27 +192,52 @@ def test_each_step_that_fails_sends_one_alert_by_each_channel_and_the_next_good_
     with monkeypatch.context() as patch:
         patch.setattr(DuckDbEngine, "publish", full)
         assert refresh(orders(*MANY)) == 1
-    assert world.titles() == ["[Tea] The refresh failed (publication)"]
+    assert world.lines()[:3] == [
+        "[Tea] The refresh failed (publication)",
+        "The build could not be published.",
+        'In the words of the run: The version cannot be written: "…"',
+    ]
 
-    # a good one that warns of something new, again, and no longer
+    # a good one, which warns of an order that stands twice
     (world.raw / "company.yml").write_text("company_name: 茶铺\ncompany_id: Shop\nlanguage: zh\nalert_digest: true\n")
     assert refresh(orders(*MANY, MANY[0])) == 0
-    published_now = "【茶铺】数据已发布：截止 2026-01-31"
-    assert world.titles() == ["【茶铺】已恢复：数据刷新正常", "【茶铺】出现新的警告", published_now]
-    assert refresh(orders(*MANY, MANY[0])) == 0
-    assert world.titles() == [published_now]
+    texts = world.new()["Slack"]
+    assert [text.splitlines()[0] for text in texts] == [
+        "【茶铺】已恢复：数据刷新正常",
+        "【茶铺】出现新的警告",
+        "【茶铺】数据已发布：截止 2026-01-31",
+    ]
+    # all that was wrong is over, what was wrong with the settings too
+    now, *before = texts[0].splitlines()[1:]
+    assert now == "已发布：数据截止 2026-01-31。"
+    assert [line.partition("，")[0] for line in before] == [
+        "此前：数据刷新失败（首个步骤之前）",
+        "此前：数据刷新失败（读取原始文件）",
+        "此前：数据刷新失败（构建并测试数据表）",
+        "此前：数据刷新失败（发布）",
+    ]
+    assert texts[1].splitlines()[1:] == ["检查 an_order_stands_once 发出警告。"]
+
+    # the guard
+    (world.raw / "orders.csv").rename(world.raw / "order.csv")
+    (world.raw / "company.yml").write_text("company_name: [")
+    assert cli.main(["refresh"]) == 1
+    assert world.titles() == ["【茶铺】数据刷新失败（首个步骤之前）"]
     (world.raw / "company.yml").write_text("company_id: Shop\n")
-    assert refresh(orders(*MANY)) == 0
-    assert world.titles() == ["[Shop] All clear: warnings are gone"]
+    assert cli.main(["refresh"]) == 1
+    title, found, _, kept = world.lines()
+    assert title == "[Shop] The publication was refused (reading the raw files)"
+    assert found == "No file holds rows of orders (orders_absent)."
+    assert kept.startswith("Readers keep the version as of 2026-01-31, published 20")
 
     # whoever looks at the same runs again has nothing to tell
     with DagsterInstance.get() as instance:
         assert follow_runs(instance) == []
     assert world.titles() == []
     shown = capfd.readouterr()
-    for place in (world.log, (world.warehouse / "alerts.json").read_text(encoding="utf-8"), shown.out + shown.err):
-        assert not [secret for secret in ("t0ken", "geheim") if secret in place]
-    assert not [name for name in PERSONAL if name in world.log + (world.warehouse / "alerts.json").read_text()]
+    kept_by_warehouse = world.log + (world.warehouse / "alerts.json").read_text(encoding="utf-8")
+    assert not [name for name in (*PERSONAL, str(world.raw), str(world.warehouse)) if name in kept_by_warehouse]
+    assert not [secret for secret in ("t0ken", "geheim") if secret in kept_by_warehouse + shown.out + shown.err]
     for name in ("alerts.json", "alerts.log"):
         assert stat.S_IMODE((world.warehouse / name).stat().st_mode) == 0o600
 
@@ -275,6 +298,76 @@ def test_a_good_run_of_another_job_ends_its_own_failures_alone(world: World, ins
     follow_runs(instance)
     [text] = world.new()["Slack"]
     assert "Before: The run of months failed" in text and "The refresh failed" not in text
+
+
+def publishing_run(instance: DagsterInstance, *warnings: str) -> None:
+    """A run that publishes and in which checks warn, without a build; Dagster stores what it stores of a real one."""
+
+    @asset(name="published", check_specs=[AssetCheckSpec(name, asset="published") for name in warnings])
+    def published_asset() -> MaterializeResult:
+        results = [
+            AssetCheckResult(passed=False, check_name=name, severity=AssetCheckSeverity.WARN) for name in warnings
+        ]
+        told = {"publication_id": "p1", "warnings": ["over_two_models"] if warnings else []}
+        return MaterializeResult(metadata=told, check_results=results)
+
+    checks = AssetSelection.all() | AssetSelection.all_asset_checks()
+    job = define_asset_job("refresh", selection=checks)
+    made = Definitions(assets=[published_asset], jobs=[job]).resolve_job_def("refresh")
+    assert made.execute_in_process(instance=instance).success
+
+
+def test_a_warning_is_told_when_it_is_new_and_when_it_is_gone(world: World, instance: DagsterInstance) -> None:
+    follow_runs(instance)
+    publishing_run(instance, "old", "older")
+    follow_runs(instance)
+    assert world.lines() == [
+        "[Company] New warnings",
+        "The check old warns.",
+        "The check older warns.",
+        "The check over_two_models warns.",
+    ]
+    publishing_run(instance, "old", "older")
+    follow_runs(instance)
+    assert world.titles() == []
+    publishing_run(instance, "old", "new")
+    follow_runs(instance)
+    got = world.new()["DingTalk"]
+    assert got == ["[Company] New warnings\nThe check new warns.", "[Company] All clear: warnings are gone\nolder"]
+    publishing_run(instance)
+    follow_runs(instance)
+    assert world.lines() == ["[Company] All clear: warnings are gone", "old", "over_two_models", "new"]
+
+
+def test_a_step_that_fails_by_an_error_that_nobody_expected_is_told_by_its_kind_alone(
+    world: World, instance: DagsterInstance
+) -> None:
+    @asset
+    def dbt_models() -> None:
+        raise ValueError("Ada Lovelace, ada@example.com")
+
+    follow_runs(instance)
+    job = Definitions(assets=[dbt_models], jobs=[define_asset_job("refresh")]).resolve_job_def("refresh")
+    job.execute_in_process(instance=instance, raise_on_error=False)
+    follow_runs(instance)
+    title, what, *_ = world.lines()
+    assert title == "[Company] The refresh failed (building and testing the tables)"
+    assert what == "An error that the project did not expect: ValueError."
+
+
+def test_a_run_that_somebody_interrupts_is_not_told(world: World, instance: DagsterInstance) -> None:
+    @asset
+    def dbt_models() -> None:
+        raise DagsterExecutionInterruptedError
+
+    follow_runs(instance)
+    job = Definitions(assets=[dbt_models], jobs=[define_asset_job("refresh")]).resolve_job_def("refresh")
+    with pytest.raises((DagsterExecutionInterruptedError, KeyboardInterrupt)):
+        job.execute_in_process(instance=instance, raise_on_error=True)
+    [record] = instance.get_run_records()
+    assert record.dagster_run.is_finished
+    follow_runs(instance)
+    assert world.titles() == []
 
 
 def test_an_error_that_nobody_expected_is_told_by_its_kind_alone(world: World) -> None:
@@ -394,7 +487,7 @@ def test_what_is_wrong_is_known_again_by_its_names_and_not_by_its_figures() -> N
 # Texts
 
 
-def test_every_finding_of_the_guard_and_every_step_has_its_words_in_both_languages(definitions: Definitions) -> None:
+def test_every_finding_of_the_guard_and_every_step_has_its_words_in_both_languages() -> None:
     assert set(FINDINGS) <= set(FACTS)
     for english, chinese in [*FACTS.values(), *STEPS.values()]:
         named = [set(_names(text)) for text in (english, chinese)]
@@ -403,18 +496,12 @@ def test_every_finding_of_the_guard_and_every_step_has_its_words_in_both_languag
 
 
 def _names(text: str) -> Iterator[str]:
-    from string import Formatter
-
     return (name for _, name, _, _ in Formatter().parse(text) if name)
 
 
 def test_each_finding_of_the_guard_brings_the_figures_of_its_sentence() -> None:
     """By the guard's own tests each of these is found; here it is put in words."""
     last = replace(_publication(), rows_by_table={"orders": 1000, "tickets": 9}, revenue_by_table={"orders": 100.0})
-    from decimal import Decimal
-
-    from orchestration.publishing import TableFigures
-
     limits = publication_guard.Limits(0.1, 0.1, 0.05, 100, 0.01)
     tables = {"orders": TableFigures(1, 900, 700, 200, 0, Decimal("50"))}
     found = [
