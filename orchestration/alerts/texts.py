@@ -90,7 +90,7 @@ STEPS: Mapping[str, tuple[str, str]] = {
 
 _TITLES: Mapping[str, tuple[str, str]] = {
     FAILED: ("The refresh failed ({step})", "数据刷新失败（{step}）"),
-    REFUSED: ("The publication was refused ({step})", "发布被拦截（{step}）"),
+    REFUSED: ("The publication was refused", "本次发布被拦截"),
     STALE: ("Data is late", "数据未按时更新"),
     WARNING: ("New warnings", "出现新的警告"),
 }
@@ -101,7 +101,7 @@ _CLEAR: Mapping[str, tuple[str, str]] = {
     WARNING: ("All clear: warnings are gone", "已恢复：警告已消除"),
 }
 _BEFORE = ("Before: {title}, since {since}.", "此前：{title}，始于 {since}。")
-_WORDS = ("In the words of the run: {said}", "运行给出的原文：{said}")
+_WORDS = ("In the words of the run: {said}", "报错原文：{said}")
 _WHEN = ("Seen {at}", "时间：{at}")
 _RUN = ("{at}, run {run}", "{at}，运行 {run}")
 _KEPT = (
@@ -110,6 +110,7 @@ _KEPT = (
 )
 _NONE_YET = ("Nothing has been published yet.", "目前尚未发布任何数据。")
 _NOW = ("Published: as of {as_of}.", "已发布：数据截止 {as_of}。")
+_ZONED = ("{moment} ({zone})", "{moment}（{zone}）")
 _MORE = ("and {count} more", "另有 {count} 项")
 LINES_SHOWN = 10
 
@@ -149,7 +150,8 @@ class Voice:
 
     def moment(self, at: datetime) -> str:
         """A moment on the clocks of the company."""
-        return f"{at.astimezone(ZoneInfo(self.time_zone)):%Y-%m-%d %H:%M} ({self.time_zone})"
+        moment = f"{at.astimezone(ZoneInfo(self.time_zone)):%Y-%m-%d %H:%M}"
+        return self.say(_ZONED, moment=moment, zone=self.time_zone)
 
 
 def alert(causes: Sequence[Cause], voice: Voice, published: Publication | None) -> Message:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import stat
 from collections.abc import Callable, Iterator
@@ -44,6 +45,7 @@ from orchestration.engines.duckdb.engine import DuckDbEngine
 from orchestration.engines.duckdb.publication import publish
 from orchestration.errors import BuildError, Fact, PublicationError, SettingsError
 from orchestration.publishing import Publication, PublicationFacts, TableFigures
+from orchestration.serving import dagster_process
 from orchestration.settings import FINDINGS, load_settings
 
 CHATS = ("DingTalk", "Feishu", "WeCom", "Slack")
@@ -226,7 +228,7 @@ def test_each_step_that_fails_sends_one_alert_by_each_channel_and_the_next_good_
     (world.raw / "company.yml").write_text("company_id: Shop\n")
     assert cli.main(["refresh"]) == 1
     title, found, _, kept = world.lines()
-    assert title == "[Shop] The publication was refused (reading the raw files)"
+    assert title == "[Shop] The publication was refused"
     assert found == "No file holds rows of orders (orders_absent)."
     assert kept.startswith("Readers keep the version as of 2026-01-31, published 20")
 
@@ -268,6 +270,29 @@ def test_a_run_that_was_killed_is_told_of_once_whoever_looks_first(world: World,
     assert what == "The process of the run was killed, or the machine stopped."
     assert follow_runs(instance, [run_id]) == [] and follow_runs(instance) == []
     assert world.titles() == []
+
+
+def test_make_dev_tells_of_a_run_that_was_killed(
+    world: World, instance: DagsterInstance, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    looks: list[float] = []
+
+    def twice(seconds: float) -> None:
+        looks.append(seconds)
+        if len(looks) == 2:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(DagsterInstance, "get", lambda: contextlib.nullcontext(instance))
+    monkeypatch.setattr(dagster_process, "forget_old_runs", lambda _: 0)
+    monkeypatch.setattr(dagster_process.time, "sleep", twice)
+    world.chats.answers["Slack"] = [(403, "no")]
+    create_run_for_test(instance, job_name="refresh", status=DagsterRunStatus.STARTED)
+    with pytest.raises(KeyboardInterrupt):
+        dagster_process._look_at_runs()
+    assert {name: len(texts) for name, texts in world.new().items()} == {
+        "DingTalk": 1, "Feishu": 1, "WeCom": 1, "Slack": 0, "e-mail": 1,
+    }  # fmt: skip
+    assert "An alert could not be sent by Slack: answered with the HTTP status 403." in caplog.text
 
 
 def test_runs_from_before_alerts_are_history(world: World, instance: DagsterInstance) -> None:
@@ -543,7 +568,7 @@ def test_an_alert_says_what_failed_when_and_what_readers_have() -> None:
         "【小店】数据刷新失败（构建并测试数据表）",
         (
             "测试 t0（orders）未通过，查出 1,200 行。",
-            "时间：2026-03-31 12:00 (Asia/Shanghai)，运行 01234567",
+            "时间：2026-03-31 12:00（Asia/Shanghai），运行 01234567",
             "已发布的数据不受影响：截止 2026-03-31，发布于 2026-03-31 01:02 UTC。",
         ),
     )
@@ -551,7 +576,7 @@ def test_an_alert_says_what_failed_when_and_what_readers_have() -> None:
         "【小店】已恢复：数据刷新正常",
         (
             "已发布：数据截止 2026-03-31。",
-            "此前：数据刷新失败（构建并测试数据表），始于 2026-03-31 12:00 (Asia/Shanghai)。",
+            "此前：数据刷新失败（构建并测试数据表），始于 2026-03-31 12:00（Asia/Shanghai）。",
         ),
     )
 

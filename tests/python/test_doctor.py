@@ -104,7 +104,9 @@ def test_a_copy_for_bi_is_told_without_its_secret(well: dict[str, str]) -> None:
     assert finding.state is State.LOOK
 
 
-def test_channels_of_alerts_are_named_and_what_is_wrong_with_one_is_told_without_its_value(well: dict[str, str]) -> None:
+def test_channels_of_alerts_are_named_and_a_wrong_one_is_told_without_its_value(
+    well: dict[str, str],
+) -> None:
     assert found(well, "alerts")[0].state is State.UNUSED
     slack = {"STICKINESS_ALERT_SLACK_URL": "https://hooks.slack.com/services/geheim"}
     assert found(well | slack, "alerts") == [Finding("alerts", State.WELL, "are sent by Slack")]
