@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
 from orchestration import summary
+from orchestration.alerts.watch import follow_runs, tell_failure
 from orchestration.bi.follow import follow
 from orchestration.build_figures import table_figures
 from orchestration.dagster_store import check_dagster_store, create_dagster_store, forget_old_runs
@@ -252,7 +253,7 @@ def _refresh(options: argparse.Namespace) -> int:
     except WarehouseLockedError:
         raise
     except StickinessError as error:
-        return _failed(str(error))
+        return _failed(str(error), tell_failure(error, str(error)))
 
 
 def _refresh_locked(settings: Settings) -> int:
@@ -266,21 +267,23 @@ def _refresh_locked(settings: Settings) -> int:
     except Exception as error:
         told = fault_of(error, settings.warehouse)
         if told is not None:
-            return _failed(told)
+            return _failed(told, tell_failure(error, told))
         # a library may quote what it could not read
         _tell(masked(traceback.format_exc()), file=sys.stderr)
-        return _failed("The refresh stopped at an error that it did not expect; see above.")
+        what = "The refresh stopped at an error that it did not expect; see above."
+        return _failed(what, tell_failure(error, None))
     if not run.result.success:
-        return _failed(_why_failed(run.result))
+        return _failed(_why_failed(run.result), run.remarks)
     _report(settings, run, time.monotonic() - begin)
     return PUBLISHED
 
 
-def _failed(report: str) -> int:
+def _failed(report: str, remarks: Sequence[str] = ()) -> int:
+    """Show why a refresh failed, what is still published, and what is to be said of the alerts."""
     _tell(f"\n{report}\n", file=sys.stderr)
     still = _still_published()
-    if still != report:
-        _tell(still, file=sys.stderr)
+    for line in [*([still] if still != report else []), *remarks]:
+        _tell(line, file=sys.stderr)
     return FAILED
 
 
@@ -321,10 +324,11 @@ def _enter(settings: Settings) -> None:
 
 @dataclass(frozen=True)
 class Run:
-    """A finished run of the job, and how long getting there took."""
+    """A finished run of the job, how long getting there took, and what is to be said of its alerts."""
 
     result: ExecuteInProcessResult
     start_seconds: float
+    remarks: Sequence[str] = ()
 
 
 def _run_job(settings: Settings) -> Run:
@@ -340,8 +344,10 @@ def _run_job(settings: Settings) -> Run:
         start_seconds = time.monotonic() - begin
         with show_progress(terminal), DagsterInstance.get() as instance:
             announce("start", "", start_seconds)
-            for run_id in fail_dead_runs(instance, settings.warehouse):
+            dead = fail_dead_runs(instance, settings.warehouse)
+            for run_id in dead:
                 remark(f"run {run_id} was reported failed: its process ended")
+            remarks = follow_runs(instance, dead, root=settings.root) if dead else []
             # what is old may be forgotten next time
             with contextlib.suppress(Exception):
                 forget_old_runs(instance)
@@ -350,7 +356,8 @@ def _run_job(settings: Settings) -> Run:
                 raise_on_error=False,
                 run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
             )
-    return Run(result, start_seconds)
+            remarks += follow_runs(instance, [result.run_id], root=settings.root)
+    return Run(result, start_seconds, remarks)
 
 
 def _log(warehouse: Path) -> Path:
@@ -409,6 +416,7 @@ def _report(settings: Settings, run: Run, seconds: float) -> None:
         summary.board_lines(published.get("boards", [])),
         [*files.get("guard", []), *published.get("guard", []), *published.get("changes", [])],
         published.get("copy", []),
+        run.remarks,
         _published_lines(engine, _log(settings.warehouse)),
         summary.kpi_lines(kpis),
     ]

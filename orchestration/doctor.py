@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 
+from orchestration.alerts.channels import Channels
 from orchestration.bi.bi_settings import DSN, BiSettings
 from orchestration.company import COMPANY_FILE
 from orchestration.contract import load_contract
@@ -72,6 +73,7 @@ def examine(environ: Mapping[str, str] = os.environ) -> Iterator[Finding]:
     yield _published(warehouse, target)
     yield _port(environ)
     yield _copy(environ)
+    yield from _alerts(environ)
     yield from _programs(target)
     yield _fonts()
 
@@ -182,6 +184,17 @@ def _copy(environ: Mapping[str, str]) -> Finding:
     if settings is None:
         return Finding("BI copy", State.UNUSED, f"none is made; {DSN} asks for one (docs/bi.md)")
     return Finding("BI copy", State.WELL, f"is made in the schema {settings.schema}")
+
+
+def _alerts(environ: Mapping[str, str]) -> Iterator[Finding]:
+    """The channels by name; whether they take a message, only an alert shows."""
+    channels = Channels.from_environ(environ)
+    for problem in channels.problems:
+        yield Finding("alerts", State.LOOK, problem)
+    if channels.usable:
+        yield Finding("alerts", State.WELL, f"are sent by {', '.join(channel.name for channel in channels.usable)}")
+    elif not channels.problems:
+        yield Finding("alerts", State.UNUSED, "are only logged; docs/operations.md says how to have them sent")
 
 
 def _programs(target: str) -> Iterator[Finding]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from orchestration.masking import printable
@@ -23,11 +25,31 @@ def quoted(path: Path) -> str:
     return shlex.quote(str(path))
 
 
+@dataclass(frozen=True)
+class Fact:
+    """One thing that went wrong, as it may leave the machine: nothing in it is of a person.
+
+    Attributes:
+        code: which sentence tells it (`orchestration.alerts.texts`).
+        values: what the sentence is about: names of the project, counts, shares and days.
+    """
+
+    code: str
+    values: Mapping[str, str | int] = field(default_factory=dict)
+
+
 class StickinessError(Exception):
-    """Something that a user can put right; shown without a traceback, and without what a terminal would obey."""
+    """Something that a user can put right; shown without a traceback, and without what a terminal would obey.
+
+    `facts` say the same to those who are alerted.
+    """
 
     may_pass = False
     """Whether the same may go well in a while although nobody does anything."""
+
+    def __init__(self, message: str = "", facts: Sequence[Fact] = ()) -> None:
+        super().__init__(message)
+        self.facts = tuple(facts)
 
     def __str__(self) -> str:
         return printable(super().__str__())

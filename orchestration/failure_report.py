@@ -14,7 +14,7 @@ from typing import Any
 from orchestration.contract import Contract
 from orchestration.engines.engine import Answer
 from orchestration.engines.registry import ADAPTERS
-from orchestration.errors import StickinessError
+from orchestration.errors import Fact, StickinessError
 from orchestration.masking import MASK, masked
 
 ROWS_SHOWN = 5
@@ -88,6 +88,21 @@ def describe_failures(
     result = outcome(manifest, run_results)
     nodes = [_failed_node(manifest, failed, read_build, personal) for failed in result.failed]
     return render(nodes, result.skipped)
+
+
+def failure_facts(manifest: Mapping[str, Any], run_results: Mapping[str, Any]) -> list[Fact]:
+    """What failed in a build, without rows and without what the database said."""
+    return [_fact(manifest, failed) for failed in outcome(manifest, run_results).failed]
+
+
+def _fact(manifest: Mapping[str, Any], result: Mapping[str, Any]) -> Fact:
+    node = manifest["nodes"][result["unique_id"]]
+    if node["resource_type"] != "test":
+        return Fact("not_built", {"table": node["name"]})
+    tested = {"test": node["name"], "table": ", ".join(_tested(manifest, node)) or "-"}
+    if result["status"] != "fail":
+        return Fact("test_not_run", tested)
+    return Fact("test_failed", {**tested, "rows": int(result.get("failures") or 0)})
 
 
 def render(nodes: Sequence[FailedNode], skipped: int = 0) -> str:

@@ -6,11 +6,11 @@ Pure functions: whoever has the figures asks, and refuses to publish where somet
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 
 from orchestration.contract import Contract
-from orchestration.errors import PublicationError
+from orchestration.errors import Fact, PublicationError
 from orchestration.publishing import Publication, TableFigures
 from orchestration.settings import (
     ALLOW,
@@ -50,10 +50,14 @@ class Limits:
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that is surely wrong, unless somebody says by its name that it is right."""
+    """One thing that is surely wrong, unless somebody says by its name that it is right.
+
+    `values` are the figures of the text, for an alert.
+    """
 
     name: str
     text: str
+    values: Mapping[str, str | int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -81,7 +85,11 @@ def missing_tables(
         before = f", of which the last publication has {had[ORDERS]:,} rows" if had.get(ORDERS) else ""
         findings.append(Finding(ORDERS_ABSENT, " ".join([f"No file holds rows of orders{before}.", *unread])))
     findings += [
-        Finding(TABLE_GONE, f"No file holds the table {name}, of which the last publication has {rows:,} rows.")
+        Finding(
+            TABLE_GONE,
+            f"No file holds the table {name}, of which the last publication has {rows:,} rows.",
+            {"table": name, "rows_before": int(rows)},
+        )
         for name, rows in had.items()
         if name != ORDERS and rows and not tables.get(name, TableFigures()).files
     ]
@@ -100,6 +108,7 @@ def wrong_figures(tables: Mapping[str, TableFigures], last: Publication | None, 
                 f"{table.rows_rejected:,} of {table.rows_read:,} rows of {name} were rejected "
                 f"({_percent(_rejected_share(table))}), more than {_percent(limits.rejected_share)} "
                 f"(rejected_share_limit) and {limits.rejected_rows:,} rows (rejected_rows_limit).",
+                {"table": name, "rows": table.rows_rejected, "rows_read": table.rows_read},
             )
             for name, table in landed.items()
             if _is_rejected_too_often(table, limits)
@@ -115,7 +124,7 @@ def earlier_as_of(as_of: date | None, is_asked_for: bool, last: Publication | No
         f"The as-of date that the run found is {as_of}, before {last.as_of_date}, that of the last publication. To "
         f"look back on purpose, name the day: AS_OF={as_of}."
     )
-    return [Finding(EARLIER_AS_OF, text)]
+    return [Finding(EARLIER_AS_OF, text, {"as_of": as_of.isoformat(), "as_of_before": last.as_of_date.isoformat()})]
 
 
 def build_findings(
@@ -175,7 +184,7 @@ def refuse(judgement: Judgement, heading: str, last: Publication | None, details
         f"ALLOW={judgement.flag} after make run (the variable {ALLOW}; `allow` in the configuration of a run in "
         f"Dagster).",
     ]
-    raise PublicationError("\n".join(lines))
+    raise PublicationError("\n".join(lines), [Fact(finding.name, finding.values) for finding in judgement.refused])
 
 
 def allowed_lines(judgement: Judgement) -> list[str]:
@@ -211,14 +220,15 @@ def _falls(name: str, table: TableFigures, last: Publication | None, limits: Lim
             f"{_percent(1 - table.rows_accepted / rows)} fewer, more than "
             f"{_percent(limits.rows_fall)} (rows_fall_limit)."
         )
-        findings.append(Finding(FEWER_ROWS, text))
+        values = {"table": name, "rows": table.rows_accepted, "rows_before": int(rows)}
+        findings.append(Finding(FEWER_ROWS, text, values))
     if table.revenue is not None and float(table.revenue) < revenue * (1 - limits.revenue_fall):
+        fall = _percent(1 - float(table.revenue) / revenue)
         text = (
             f"The revenue of {name} is {table.revenue:,.2f}, that of the last publication {revenue:,.2f}: "
-            f"{_percent(1 - float(table.revenue) / revenue)} less, more than {_percent(limits.revenue_fall)} "
-            f"(revenue_fall_limit)."
+            f"{fall} less, more than {_percent(limits.revenue_fall)} (revenue_fall_limit)."
         )
-        findings.append(Finding(LESS_REVENUE, text))
+        findings.append(Finding(LESS_REVENUE, text, {"table": name, "fall": fall}))
     return findings
 
 

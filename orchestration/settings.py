@@ -202,23 +202,40 @@ def served_settings(environ: Mapping[str, str] = os.environ, root: Path = ROOT) 
     Schedules, sensors and freshness go by them. The project's defaults hold where company.yml is wrong: the run itself
     says how.
     """
-    known = read_company_settings(root)
-    text = environ.get(RAW_DIR, "")
-    company = environ.get(COMPANY) or DEFAULT_COMPANY
-    folder = _absolute(text, environ) if text else root / "companies" / company
     try:
-        variables, _ = read_company_file(folder / COMPANY_FILE, known)
+        return company_settings(environ, root)
     except SettingsError:
-        variables = {}
+        return _of_company({}, environ, root)
+
+
+def company_settings(environ: Mapping[str, str] = os.environ, root: Path = ROOT) -> Settings:
+    """What the company sets that a run would refresh, without preparing its raw folder or reading what a run asks for.
+
+    Raises:
+        SettingsError: its folder is not there, or its company.yml is wrong.
+    """
+    folder = _company_folder(environ, root)
+    if not folder.is_dir():
+        raise SettingsError(f"The folder {folder} does not exist.")
+    variables, _ = read_company_file(folder / COMPANY_FILE, read_company_settings(root))
+    return _of_company(variables, environ, root)
+
+
+def _of_company(variables: Mapping[str, Any], environ: Mapping[str, str], root: Path) -> Settings:
     return Settings(
         root=root,
-        raw_dir=folder,
+        raw_dir=_company_folder(environ, root),
         warehouse=warehouse_folder(environ, root),
         target=build_target(environ),
         variables=variables,
-        defaults=defaults_of(known),
+        defaults=defaults_of(read_company_settings(root)),
         follow_links=_parse_switch(environ.get(FOLLOW_LINKS, ""), FOLLOW_LINKS),
     )
+
+
+def _company_folder(environ: Mapping[str, str], root: Path) -> Path:
+    text = environ.get(RAW_DIR, "")
+    return _absolute(text, environ) if text else root / "companies" / (environ.get(COMPANY) or DEFAULT_COMPANY)
 
 
 def is_automatic(environ: Mapping[str, str] = os.environ) -> bool:

@@ -66,7 +66,7 @@ def headline_kpis(ask: Ask, currency: str, active_days: int) -> list[Kpi]:
         *_sales(ask, currency),
         *_repurchase(ask),
         *_retention(ask, active_days),
-        *_satisfaction(ask),
+        *flagged_changes(ask),
         *_predictions(ask, currency),
         *_stages(ask),
     ]
@@ -162,7 +162,7 @@ def _retention(ask: Ask, active_days: int) -> list[Kpi]:
     ]
 
 
-def _satisfaction(ask: Ask) -> list[Kpi]:
+def flagged_changes(ask: Ask) -> list[Kpi]:
     """How many changes of the newest complete quarter are flagged, of those that were judged; no line where none is."""
     lines = []
     for mart, name_en, name_zh in SURVEYS:

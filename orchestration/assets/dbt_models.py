@@ -25,8 +25,8 @@ from orchestration.dbt_project import (
     target_folder,
 )
 from orchestration.engines.registry import load_engine
-from orchestration.errors import BuildError
-from orchestration.failure_report import FAILED_STATUSES, describe_failures, personal_columns
+from orchestration.errors import BuildError, Fact
+from orchestration.failure_report import FAILED_STATUSES, describe_failures, failure_facts, personal_columns
 from orchestration.faults import fault_in, may_pass_in
 from orchestration.figures import Figures, mart_figures
 from orchestration.landing.damage import landing_damage
@@ -241,18 +241,20 @@ def _check(invocation: DbtCliInvocation, settings: Settings, messages: list[str]
     results = target_folder(settings.warehouse) / "run_results.json"
     if not results.exists():
         raise _build_error(f"dbt stopped before it built anything:\n{said}{_remedy(settings, said)}", messages)
+    found = read_json(results)
     report = describe_failures(
         invocation.manifest,
-        read_json(results),
+        found,
         load_engine(settings.target, settings.warehouse).read_build,
         personal_columns(load_contract(settings.root)),
     )
-    raise _build_error(f"{report or said}{_remedy(settings, report or said)}", messages)
+    facts = failure_facts(invocation.manifest, found)
+    raise _build_error(f"{report or said}{_remedy(settings, report or said)}", messages, facts)
 
 
-def _build_error(told: str, messages: Sequence[str]) -> BuildError:
+def _build_error(told: str, messages: Sequence[str], facts: Sequence[Fact] = ()) -> BuildError:
     """What a person is told of a build that failed; dbt's own messages say whether it may pass."""
-    error = BuildError(told)
+    error = BuildError(told, facts)
     error.may_pass = any(may_pass_in(message) for message in messages)
     return error
 

@@ -94,6 +94,7 @@ def build_published(
                 **_figures(context, engine, manifest, publication, facts),
                 **_headlines(context, engine, settings),
                 "guard": told,
+                "warnings": list(result.warnings),
                 "boards": board_warnings,
                 "changes": change_lines(publication, last, replaced, seen),
                 "copy": copied,

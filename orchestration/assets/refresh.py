@@ -8,6 +8,7 @@ from pathlib import Path
 
 from dagster import ConfigurableResource, Failure, InitResourceContext, OpExecutionContext, RetryRequested
 
+from orchestration.alerts.causes import told_of
 from orchestration.errors import StickinessError
 from orchestration.faults import fault_of, may_pass
 from orchestration.modes import private_files
@@ -79,4 +80,4 @@ def raised_as_failure(context: OpExecutionContext | None = None, waits: Sequence
         if tried < len(waits) and may_pass(error):
             context.log.warning(f"{told}\n\nThis may pass by itself; tried again in {waits[tried]:.0f} seconds.")
             raise RetryRequested(max_retries=len(waits), seconds_to_wait=waits[tried]) from error
-        raise Failure(description=told, allow_retries=False) from error
+        raise Failure(description=told, metadata=told_of(error), allow_retries=False) from error

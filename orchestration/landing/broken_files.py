@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from orchestration.errors import StickinessError
+from orchestration.errors import Fact, StickinessError
 
 
 @dataclass(frozen=True)
@@ -21,7 +21,9 @@ class RawFolderError(StickinessError):
     """The raw folder cannot be landed; the message is complete for a person. `problems` has an entry for each cause."""
 
     def __init__(self, message: str, problems: Sequence[FileProblem] = ()) -> None:
-        super().__init__(message)
+        # names of files may be anything, their number is nobody's
+        files = len({problem.file_name for problem in problems})
+        super().__init__(message, [Fact("files_unreadable", {"files": files})] if files else ())
         self.problems = tuple(problems)
 
 

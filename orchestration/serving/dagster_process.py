@@ -11,6 +11,7 @@ import threading
 import time
 from pathlib import Path
 
+from orchestration.alerts.watch import follow_runs
 from orchestration.dagster_store import forget_old_runs
 from orchestration.dead_runs import fail_dead_runs
 from orchestration.errors import ProjectError, StickinessError
@@ -44,10 +45,10 @@ def run_code(sockets: Path, module: str) -> None:
 
 
 def run_daemon(sockets: Path, module: str) -> None:
-    """Run schedules and the queue; look for dead runs at the start and every 30 seconds."""
+    """Run schedules and the queue; look for dead runs, and for what to alert of, at the start and every 30 seconds."""
     from dagster._daemon.cli import run_command
 
-    threading.Thread(target=_look_for_dead_runs, name="dead-runs", daemon=True).start()
+    threading.Thread(target=_look_at_runs, name="look-at-runs", daemon=True).start()
     run_command.main(["--workspace", str(_workspace(sockets, module, "daemon"))])
 
 
@@ -60,15 +61,18 @@ def run_web(sockets: Path, module: str) -> None:
     serve(_workspace(sockets, module, "web"), listening)
 
 
-def _look_for_dead_runs() -> None:
+def _look_at_runs() -> None:
     from dagster import DagsterInstance
 
     log = logging.getLogger("dagster.dead_runs")
     with DagsterInstance.get() as instance:
         while True:
             try:
-                for run_id in fail_dead_runs(instance, warehouse_folder()):
+                dead = fail_dead_runs(instance, warehouse_folder())
+                for run_id in dead:
                     log.warning("Run %s was reported failed: its process ended.", run_id)
+                for remark in follow_runs(instance, dead):
+                    log.warning("%s", remark)
                 forget_old_runs(instance)
             # a database that is busy for a moment must not end the looking
             except Exception:

@@ -34,6 +34,8 @@ FILES = {
             publication_due_hours: {kind: count, minimum: 1, maximum: 999, default: 30, text_en: Due, text_zh: 期限}
             files_rest_seconds: {kind: count, minimum: 1, maximum: 999, default: 120, text_en: Rest, text_zh: 静置}
             active_days: {kind: count, minimum: 1, maximum: 999, default: 90, text_en: Days, text_zh: 天数}
+            language: {kind: choice, choices: [en, zh], default: en, text_en: Language, text_zh: 语言}
+            alert_digest: {kind: boolean, default: false, text_en: Digest, text_zh: 摘要}
         models:
           shop:
             staging: {+schema: staging}

@@ -104,6 +104,18 @@ def test_a_copy_for_bi_is_told_without_its_secret(well: dict[str, str]) -> None:
     assert finding.state is State.LOOK
 
 
+def test_channels_of_alerts_are_named_and_a_wrong_one_is_told_without_its_value(
+    well: dict[str, str],
+) -> None:
+    assert found(well, "alerts")[0].state is State.UNUSED
+    slack = {"STICKINESS_ALERT_SLACK_URL": "https://hooks.slack.com/services/geheim"}
+    assert found(well | slack, "alerts") == [Finding("alerts", State.WELL, "are sent by Slack")]
+    wecom = {"STICKINESS_ALERT_WECOM_URL": "http://qyapi.weixin.qq.com/?key=geheim"}
+    wrong, well_set = found(well | slack | wecom, "alerts")
+    assert wrong.state is State.LOOK and wrong.text.startswith("STICKINESS_ALERT_WECOM_URL")
+    assert well_set.state is State.WELL and "geheim" not in wrong.text + well_set.text
+
+
 def test_a_program_that_only_another_target_needs_is_not_asked_for(
     well: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
