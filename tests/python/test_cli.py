@@ -196,6 +196,8 @@ def test_dagster_yaml_is_that_of_this_release_at_each_start(warehouse: Path, mon
     written = yaml.safe_load((warehouse / "dagster" / "dagster.yaml").read_text())
     assert written["concurrency"]["pools"]["default_limit"] == 1
     assert written["run_monitoring"]["max_runtime_seconds"] < 24 * 3600, "a run that hangs must not outlast the day"
+    # what the daemon watches, and the dialog that asks for an address
+    assert (written["freshness"]["enabled"], written["nux"]["enabled"]) == (True, False)
 
 
 def test_a_refresh_gives_the_versions_of_an_earlier_release_their_new_name_before_anything_else(
@@ -276,15 +278,18 @@ def test_versions_says_where_nothing_was_published(warehouse: Path, capsys: pyte
 
 
 def test_dev_serves_the_code_location_with_the_settings_of_a_refresh(
-    raw: Path, warehouse: Path, monkeypatch: pytest.MonkeyPatch
+    raw: Path, warehouse: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     started: list[tuple] = []
     monkeypatch.setattr(cli, "load_manifest", lambda *_: {})
     monkeypatch.setattr(cli, "supervise", lambda *given, **named: started.append((given, named)) or 0)
     monkeypatch.setenv("STICKINESS_ALLOW", "fewer_rows")
     assert cli.main(["dev"]) == 0
+    assert "Dagster runs nothing by itself" in capsys.readouterr().out
+    monkeypatch.setenv("STICKINESS_AUTOMATIC", "1")
     assert cli.main(["dev", "--end-with-parent"]) == 0
     [((commands, home, folder), alone), (_, below_make)] = started
+    assert "Dagster refreshes by itself" in capsys.readouterr().out
     assert list(commands) == ["code server", "daemon", "web server"]
     assert all(command[-1] == "orchestration.definitions" for command in commands.values())
     assert (home, folder) == (warehouse / "dagster", cli.ROOT)

@@ -43,7 +43,11 @@ def test_a_setting_is_described_in_both_languages_and_its_default_is_one_of_its_
 
 @pytest.mark.parametrize("name", SETTINGS)
 def test_a_setting_is_read_somewhere(name: str) -> None:
-    readers = [*(ROOT / "models").rglob("*.sql"), *(ROOT / "orchestration").rglob("*.py")]
+    readers = [
+        *(ROOT / "models").rglob("*.sql"),
+        *(ROOT / "orchestration").rglob("*.py"),
+        ROOT / "models" / "groups.yml",
+    ]
     assert [path for path in readers if re.search(rf"\b{name}\b", path.read_text(encoding="utf-8"))]
 
 
