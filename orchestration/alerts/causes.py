@@ -55,6 +55,8 @@ _QUOTED_KINDS = (
 _SAID = 200
 _QUOTED = re.compile(r'"[^"\n]*"|“[^”\n]*”|\'[^\'\n]*\'|`[^`\n]*`')
 _PATH = re.compile(r"(?<![\w.])/(?:[^/\s:;,()]+/?)+")
+# files of the project, and the one of the company; others may be called after somebody
+_OWN_FILE = re.compile(r"/(?:seeds/\w+\.csv|company\.yml|dbt_project\.yml|profiles\.yml|raw\.yml)$")
 
 
 @dataclass(frozen=True)
@@ -254,14 +256,19 @@ def _cause(kind: str, facts: tuple[Fact, ...], text: str, folders: Iterable[Path
 
 
 def first_line(text: str, folders: Iterable[Path] = ()) -> str:
-    """The first line of an error without paths, without what it quotes and without what looks personal, cut short."""
+    """The first line of an error without folders, names of files, what it quotes and what looks personal, cut short."""
     lines = text.strip().splitlines()
     line = lines[0] if lines else ""
     for folder in sorted({str(folder) for folder in folders}, key=len, reverse=True):
         line = line.replace(folder, "…")
-    line = _PATH.sub("…", _QUOTED.sub('"…"', line))
+    line = _PATH.sub(_shown_path, _QUOTED.sub('"…"', line)).replace("……", "…")
     line = masked(line, MASK).strip()
     return line if len(line) <= _SAID else f"{line[: _SAID - 1]}…"
+
+
+def _shown_path(path: re.Match[str]) -> str:
+    own = _OWN_FILE.search(path[0])
+    return f"…{own[0]}" if own else "…"
 
 
 def _shape(stale: Stale) -> str:

@@ -111,7 +111,7 @@ class Desk:
         for channel in self.channels:
             new = [told for told in ours if not told.has_ended and channel.name not in told.channels]
             over = [told for told in ours if told.has_ended and channel.name in told.channels]
-            for entries, make in ((new, alert), (over, all_clear)):
+            for entries, make in ((over, all_clear), (new, alert)):
                 for group in _by_kind(entries):
                     message = make([told.cause for told in group], self.state.voice, published)
                     if not self.deliver(channel, message):

@@ -358,7 +358,7 @@ def test_a_warning_is_told_when_it_is_new_and_when_it_is_gone(world: World, inst
     publishing_run(instance, "old", "new")
     follow_runs(instance)
     got = world.new()["DingTalk"]
-    assert got == ["[Company] New warnings\nThe check new warns.", "[Company] All clear: warnings are gone\nolder"]
+    assert got == ["[Company] All clear: warnings are gone\nolder", "[Company] New warnings\nThe check new warns."]
     publishing_run(instance)
     follow_runs(instance)
     assert world.lines() == ["[Company] All clear: warnings are gone", "old", "over_two_models", "new"]
@@ -600,7 +600,8 @@ def test_late_data_is_told_by_table_and_when_it_has_come(world: World) -> None:
 @pytest.mark.parametrize(
     ("text", "shown"),
     [
-        ("/home/ada/raw/company.yml, line 3: name is wrong.\nmore", "…, line 3: name is wrong."),
+        ("/home/ada/raw/company.yml, line 3: name is wrong.\nmore", "…/company.yml, line 3: name is wrong."),
+        ("/home/ada/stickiness/seeds/holidays.csv, line 3: no day.", "…/seeds/holidays.csv, line 3: no day."),
         ('status holds "Ada Lovelace"; expected paid', 'status holds "…"; expected paid'),
         ("row of 'Ada' and `Lovelace`", 'row of "…" and "…"'),
         ("write to ada@example.com or 13812345678", "write to *** or ***"),
@@ -613,9 +614,9 @@ def test_of_an_error_the_first_line_is_told_without_paths_and_quoted_values(text
 
 
 def test_a_folder_whose_name_has_spaces_is_told_neither() -> None:
-    assert first_line("The raw folder /srv/Ada Lovelace/raw is a file.", [Path("/srv/Ada Lovelace/raw")]) == (
-        "The raw folder … is a file."
-    )
+    folders = [Path("/srv/Ada Lovelace/raw"), Path("/srv/Ada Lovelace")]
+    assert first_line("The raw folder /srv/Ada Lovelace/raw is a file.", folders) == "The raw folder … is a file."
+    assert first_line("/srv/Ada Lovelace/raw/company.yml is no text.", folders) == "…/company.yml is no text."
 
 
 def test_a_run_that_took_too_long_is_told_as_such(instance: DagsterInstance) -> None:
