@@ -26,7 +26,9 @@ if TYPE_CHECKING:
 
 FAILED, REFUSED, STALE, WARNING = "failed", "refused", "stale", "warning"
 RUN_KINDS = (FAILED, REFUSED)
-"""The kinds that the next publication ends."""
+"""The kinds that are of a run."""
+
+_JOBS_THAT_PUBLISH = ("", "refresh", "refit")
 
 ALERT = "alert"
 """The metadata of a failed step that says what an alert of it may say."""
@@ -82,6 +84,11 @@ class Cause:
     step: str = ""
     run_id: str = ""
     said: str = ""
+
+    @property
+    def ends_with_a_publication(self) -> bool:
+        """Whether the next publication makes it good; Dagster's own jobs, of chosen assets, begin with `__`."""
+        return self.kind in RUN_KINDS and (self.job in _JOBS_THAT_PUBLISH or self.job.startswith("__"))
 
     @property
     def key(self) -> str:

@@ -312,17 +312,23 @@ def test_runs_from_before_alerts_are_history(world: World, instance: DagsterInst
     assert world.titles() == ["[Company] The run of refit failed (before the first step)"]
 
 
-def test_a_good_run_of_another_job_ends_its_own_failures_alone(world: World, instance: DagsterInstance) -> None:
+def test_a_publication_ends_failures_of_refreshes_and_a_good_run_of_another_job_its_own(
+    world: World, instance: DagsterInstance
+) -> None:
     follow_runs(instance)
     for job in ("months", "refresh"):
         create_run_for_test(instance, job_name=job, status=DagsterRunStatus.STARTED)
     fail_dead_runs(instance, world.warehouse)
     follow_runs(instance)
     assert len(world.titles()) == 2
+    publishing_run(instance)
+    follow_runs(instance)
+    _, before = world.lines()
+    assert before.startswith("Before: The refresh failed")
     create_run_for_test(instance, job_name="months", status=DagsterRunStatus.SUCCESS)
     follow_runs(instance)
-    [text] = world.new()["Slack"]
-    assert "Before: The run of months failed" in text and "The refresh failed" not in text
+    _, before = world.lines()
+    assert before.startswith("Before: The run of months failed")
 
 
 def publishing_run(instance: DagsterInstance, *warnings: str) -> None:
@@ -595,6 +601,14 @@ def test_late_data_is_told_by_table_and_when_it_has_come(world: World) -> None:
     assert world.titles() == []
     tell_stale(late[:1])
     assert world.new()["Slack"] == ["[Company] All clear: the data has come\npublished"]
+
+
+def test_a_fact_without_a_sentence_or_its_values_is_told_by_its_code() -> None:
+    facts = Fact("SparkError"), Fact("test_failed", {"test": "of another release"})
+    assert alert([Cause(FAILED, "Shop", facts, NOON)], ENGLISH, None).lines[:2] == (
+        "An error of the kind SparkError.",
+        "An error of the kind test_failed.",
+    )
 
 
 @pytest.mark.parametrize(
