@@ -26,7 +26,9 @@ if TYPE_CHECKING:
 
 FAILED, REFUSED, STALE, WARNING = "failed", "refused", "stale", "warning"
 RUN_KINDS = (FAILED, REFUSED)
-"""The kinds that the next publication ends."""
+"""The kinds that are of a run."""
+
+_JOBS_THAT_PUBLISH = ("", "refresh", "refit")
 
 ALERT = "alert"
 """The metadata of a failed step that says what an alert of it may say."""
@@ -55,6 +57,8 @@ _QUOTED_KINDS = (
 _SAID = 200
 _QUOTED = re.compile(r'"[^"\n]*"|“[^”\n]*”|\'[^\'\n]*\'|`[^`\n]*`')
 _PATH = re.compile(r"(?<![\w.])/(?:[^/\s:;,()]+/?)+")
+# files of the project, and the one of the company; others may be called after somebody
+_OWN_FILE = re.compile(r"/(?:seeds/\w+\.csv|company\.yml|dbt_project\.yml|profiles\.yml|raw\.yml)$")
 
 
 @dataclass(frozen=True)
@@ -80,6 +84,11 @@ class Cause:
     step: str = ""
     run_id: str = ""
     said: str = ""
+
+    @property
+    def ends_with_a_publication(self) -> bool:
+        """Whether the next publication makes it good; Dagster's own jobs, of chosen assets, begin with `__`."""
+        return self.kind in RUN_KINDS and (self.job in _JOBS_THAT_PUBLISH or self.job.startswith("__"))
 
     @property
     def key(self) -> str:
@@ -254,14 +263,19 @@ def _cause(kind: str, facts: tuple[Fact, ...], text: str, folders: Iterable[Path
 
 
 def first_line(text: str, folders: Iterable[Path] = ()) -> str:
-    """The first line of an error without paths, without what it quotes and without what looks personal, cut short."""
+    """The first line of an error without folders, names of files, what it quotes and what looks personal, cut short."""
     lines = text.strip().splitlines()
     line = lines[0] if lines else ""
     for folder in sorted({str(folder) for folder in folders}, key=len, reverse=True):
         line = line.replace(folder, "…")
-    line = _PATH.sub("…", _QUOTED.sub('"…"', line))
+    line = _PATH.sub(_shown_path, _QUOTED.sub('"…"', line)).replace("……", "…")
     line = masked(line, MASK).strip()
     return line if len(line) <= _SAID else f"{line[: _SAID - 1]}…"
+
+
+def _shown_path(path: re.Match[str]) -> str:
+    own = _OWN_FILE.search(path[0])
+    return f"…{own[0]}" if own else "…"
 
 
 def _shape(stale: Stale) -> str:

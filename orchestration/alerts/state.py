@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from orchestration.alerts.causes import Cause
-from orchestration.alerts.texts import Voice
+from orchestration.alerts.texts import LANGUAGES, Voice
 from orchestration.modes import make_open
 
 STATE_FILE, LOCK_FILE, LOG_FILE = "alerts.json", ".alerts.lock", "alerts.log"
@@ -83,6 +83,8 @@ class State:
         runs = document["runs_seen"]
         runs = None if runs is None else [str(run_id) for run_id in runs]
         voice = Voice(**document["voice"])
+        if voice.language not in LANGUAGES:
+            raise ValueError("another language")
         by_key = {one.cause.key: one for one in told}
         return State(by_key, runs, str(document["digest_of"]), str(document["company"]), voice, is_new=False)
 

@@ -192,8 +192,11 @@ def _lines(cause: Cause, voice: Voice) -> list[str]:
 
 
 def _sentence(fact: Fact, voice: Voice) -> str:
-    texts = FACTS.get(fact.code)
-    return voice.say(texts, **fact.values) if texts else voice.say(_OTHER_ERROR, code=fact.code)
+    try:
+        return voice.say(FACTS[fact.code], **fact.values)
+    # a kind of error without a sentence, or a fact that another release has kept
+    except KeyError:
+        return voice.say(_OTHER_ERROR, code=fact.code)
 
 
 def _kept(voice: Voice, published: Publication | None) -> str:

@@ -111,7 +111,7 @@ class Desk:
         for channel in self.channels:
             new = [told for told in ours if not told.has_ended and channel.name not in told.channels]
             over = [told for told in ours if told.has_ended and channel.name in told.channels]
-            for entries, make in ((new, alert), (over, all_clear)):
+            for entries, make in ((over, all_clear), (new, alert)):
                 for group in _by_kind(entries):
                     message = make([told.cause for told in group], self.state.voice, published)
                     if not self.deliver(channel, message):
@@ -235,9 +235,9 @@ def _follow(instance: DagsterInstance, record: RunRecord, desk: Desk) -> None:
     if news.cause is not None:
         desk.open([news.cause])
     elif run.is_success:
-        has_published = news.publication_id is not None
-        desk.end(lambda cause: cause.kind in RUN_KINDS and (has_published or cause.job == run.job_name))
+        desk.end(lambda cause: cause.kind in RUN_KINDS and cause.job == run.job_name)
     if news.publication_id is not None:
+        desk.end(lambda cause: cause.ends_with_a_publication)
         _set(desk, WARNING, causes.of_warnings(news.warnings, desk.company, ended_at))
     desk.send()
     if news.publication_id is not None:

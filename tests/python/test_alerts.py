@@ -312,17 +312,23 @@ def test_runs_from_before_alerts_are_history(world: World, instance: DagsterInst
     assert world.titles() == ["[Company] The run of refit failed (before the first step)"]
 
 
-def test_a_good_run_of_another_job_ends_its_own_failures_alone(world: World, instance: DagsterInstance) -> None:
+def test_a_publication_ends_failures_of_refreshes_and_a_good_run_of_another_job_its_own(
+    world: World, instance: DagsterInstance
+) -> None:
     follow_runs(instance)
     for job in ("months", "refresh"):
         create_run_for_test(instance, job_name=job, status=DagsterRunStatus.STARTED)
     fail_dead_runs(instance, world.warehouse)
     follow_runs(instance)
     assert len(world.titles()) == 2
+    publishing_run(instance)
+    follow_runs(instance)
+    _, before = world.lines()
+    assert before.startswith("Before: The refresh failed")
     create_run_for_test(instance, job_name="months", status=DagsterRunStatus.SUCCESS)
     follow_runs(instance)
-    [text] = world.new()["Slack"]
-    assert "Before: The run of months failed" in text and "The refresh failed" not in text
+    _, before = world.lines()
+    assert before.startswith("Before: The run of months failed")
 
 
 def publishing_run(instance: DagsterInstance, *warnings: str) -> None:
@@ -358,7 +364,7 @@ def test_a_warning_is_told_when_it_is_new_and_when_it_is_gone(world: World, inst
     publishing_run(instance, "old", "new")
     follow_runs(instance)
     got = world.new()["DingTalk"]
-    assert got == ["[Company] New warnings\nThe check new warns.", "[Company] All clear: warnings are gone\nolder"]
+    assert got == ["[Company] All clear: warnings are gone\nolder", "[Company] New warnings\nThe check new warns."]
     publishing_run(instance)
     follow_runs(instance)
     assert world.lines() == ["[Company] All clear: warnings are gone", "old", "over_two_models", "new"]
@@ -597,10 +603,19 @@ def test_late_data_is_told_by_table_and_when_it_has_come(world: World) -> None:
     assert world.new()["Slack"] == ["[Company] All clear: the data has come\npublished"]
 
 
+def test_a_fact_without_a_sentence_or_its_values_is_told_by_its_code() -> None:
+    facts = Fact("SparkError"), Fact("test_failed", {"test": "of another release"})
+    assert alert([Cause(FAILED, "Shop", facts, NOON)], ENGLISH, None).lines[:2] == (
+        "An error of the kind SparkError.",
+        "An error of the kind test_failed.",
+    )
+
+
 @pytest.mark.parametrize(
     ("text", "shown"),
     [
-        ("/home/ada/raw/company.yml, line 3: name is wrong.\nmore", "…, line 3: name is wrong."),
+        ("/home/ada/raw/company.yml, line 3: name is wrong.\nmore", "…/company.yml, line 3: name is wrong."),
+        ("/home/ada/stickiness/seeds/holidays.csv, line 3: no day.", "…/seeds/holidays.csv, line 3: no day."),
         ('status holds "Ada Lovelace"; expected paid', 'status holds "…"; expected paid'),
         ("row of 'Ada' and `Lovelace`", 'row of "…" and "…"'),
         ("write to ada@example.com or 13812345678", "write to *** or ***"),
@@ -613,9 +628,9 @@ def test_of_an_error_the_first_line_is_told_without_paths_and_quoted_values(text
 
 
 def test_a_folder_whose_name_has_spaces_is_told_neither() -> None:
-    assert first_line("The raw folder /srv/Ada Lovelace/raw is a file.", [Path("/srv/Ada Lovelace/raw")]) == (
-        "The raw folder … is a file."
-    )
+    folders = [Path("/srv/Ada Lovelace/raw"), Path("/srv/Ada Lovelace")]
+    assert first_line("The raw folder /srv/Ada Lovelace/raw is a file.", folders) == "The raw folder … is a file."
+    assert first_line("/srv/Ada Lovelace/raw/company.yml is no text.", folders) == "…/company.yml is no text."
 
 
 def test_a_run_that_took_too_long_is_told_as_such(instance: DagsterInstance) -> None:
