@@ -18,6 +18,8 @@ from orchestration.company_file import read_company_file
 from orchestration.company_settings import CompanySetting, Value, company_settings_from
 from orchestration.errors import SettingsError, shown
 from orchestration.landing.csv_files import FileDialect
+from orchestration.landing.mapping import Source
+from orchestration.sources_file import read_readers
 
 ROOT = Path(__file__).resolve().parent.parent
 DEFAULT_COMPANY = "sample"
@@ -69,6 +71,7 @@ class Settings:
         variables: the settings that the company.yml sets, by name.
         defaults: every setting that a company.yml may set, with the default of dbt_project.yml.
         dialects: encodings and delimiters that the company.yml states for some of its files.
+        sources: mappings of files of another form: those of the company.yml, then the native readers.
         id_key: the key that hashes the ids of customers, where the company has them hashed.
         follow_links: whether links in the raw folder may lead out of it.
     """
@@ -84,6 +87,7 @@ class Settings:
     variables: Mapping[str, Value] = field(default_factory=dict)
     defaults: Mapping[str, Value] = field(default_factory=dict)
     dialects: tuple[FileDialect, ...] = ()
+    sources: tuple[Source, ...] = ()
     id_key: str | None = field(default=None, repr=False)
     follow_links: bool = False
 
@@ -117,7 +121,7 @@ def load_settings(environ: Mapping[str, str] = os.environ, root: Path = ROOT) ->
     known = read_company_settings(root)
     if not follow_links:
         _refuse_link_outside(raw_dir / COMPANY_FILE)
-    variables, dialects = read_company_file(raw_dir / COMPANY_FILE, known)
+    company = read_company_file(raw_dir / COMPANY_FILE, known)
     settings = Settings(
         root=root,
         raw_dir=raw_dir,
@@ -127,9 +131,10 @@ def load_settings(environ: Mapping[str, str] = os.environ, root: Path = ROOT) ->
         refit=refit,
         allow=allow,
         target=build_target(environ),
-        variables=variables,
+        variables=company.variables,
         defaults=defaults_of(known),
-        dialects=dialects,
+        dialects=company.dialects,
+        sources=(*company.sources, *read_readers(root)),
         follow_links=follow_links,
     )
     return replace(settings, id_key=_id_key(settings, environ))
@@ -205,7 +210,7 @@ def scheduled_time_zone(environ: Mapping[str, str] = os.environ, root: Path = RO
     company = environ.get(COMPANY) or DEFAULT_COMPANY
     folder = _absolute(text, environ) if text else root / "companies" / company
     try:
-        variables, _ = read_company_file(folder / COMPANY_FILE, known)
+        variables = read_company_file(folder / COMPANY_FILE, known).variables
     except SettingsError:
         variables = {}
     return str(variables.get("business_timezone", known["business_timezone"].default))
