@@ -28,13 +28,13 @@ from orchestration.landing.mapping import (
 )
 
 READERS_FOLDER = "readers"
-_FILE_KEYS = ("encoding", "delimiter", "header_row", "sheet", "time_zone", "number", "nothing", "tables")
+_FILE_KEYS = ("encoding", "delimiter", "header_row", "sheet", "time_zone", "number", "nothing", "currency", "tables")
 _SOURCE_KEYS = ("files", *_FILE_KEYS)
 _READER_KEYS = ("title", "recognise", *_FILE_KEYS)
 _TABLE_KEYS = ("columns", "filters", "one_row_per", "lines_of")
 _CONDITION_KEYS = ("column", "is", "is_not", "all_empty", "any_filled")
 _FROM_KEYS = ("from", "first_of", "constant", "position")
-_RULE_KEYS = (*_FROM_KEYS, "values", "date", "number", "lowercase", "where")
+_RULE_KEYS = (*_FROM_KEYS, "values", "date", "number", "lowercase", "times", "minus", "where")
 _KINDS = {str: "text", int: "whole number", float: "number", dict: "mapping", list: "list", type(None): "null"}
 
 
@@ -146,6 +146,7 @@ def _source_of(entry: Mapping[str, Any], where: str, **more: Any) -> Source:
         time_zone=zone,
         number=_number(entry.get("number"), where),
         nothing=_texts(entry.get("nothing"), f"{where}, nothing") if entry.get("nothing") is not None else (),
+        currency=_texts(entry.get("currency"), f"{where}, currency") if entry.get("currency") is not None else (),
         **more,
     )
 
@@ -204,6 +205,8 @@ def _rule(value: Any, where: str) -> Rule:
         dates=_dates(value["date"], where) if "date" in value else (),
         number=_number(value.get("number"), where),
         lowercase=lowercase,
+        times=_texts(value["times"], where) if "times" in value else (),
+        minus=_texts(value["minus"], where) if "minus" in value else (),
         where=_condition(value["where"], f"{where}, where") if "where" in value else None,
     )
 

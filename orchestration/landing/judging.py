@@ -37,10 +37,12 @@ MISSING_KEY = "missing_key"
 MISSING_VALUE = "missing_value"
 UNMAPPED_VALUE = "unmapped_value"
 CONFLICTING_VALUES = "conflicting_values"
+OTHER_CURRENCY = "other_currency"
 
 _BATCHES = "batches"
 _SOURCE_FAILURES = {
     UNMAPPED_VALUE: '"; expected one of the values that its mapping lists',
+    OTHER_CURRENCY: '"; expected an amount in the reporting currency',
     CONFLICTING_VALUES: '"; expected one value in all lines of the row',
 }
 

@@ -119,8 +119,9 @@ def _needs(mapping: TableMapping, table: RawTable) -> Iterator[_Need]:
         if raw.required or column.name in table.key or column.name == mapping.group:
             purpose = f"the column {column.name} of {table.name}"
             for rule in column.rules:
-                if names := rule.headers or rule.first_of:
-                    yield _Need(names, purpose)
+                for names in (rule.headers or rule.first_of, rule.times):
+                    if names:
+                        yield _Need(names, purpose)
                 if rule.where is not None and not rule.where.empty:
                     yield _Need(rule.where.headers, purpose)
     for rule in mapping.filters:
@@ -191,8 +192,8 @@ def _nearest(name: str, cells: Sequence[str]) -> list[str]:
     return [named[key] for key in difflib.get_close_matches(header_key(name), named, n=1, cutoff=0.5)]
 
 
-def mapped_rows(plan: MappedPlan, limits: FileLimits) -> FileRows:
-    """The rows of the table, without those that a rule leaves out.
+def mapped_rows(plan: MappedPlan, limits: FileLimits, reporting_currency: str = "") -> FileRows:
+    """The rows of the table, without those that a rule leaves out; amounts must be in the reporting currency.
 
     Reading them raises what reading the file raises.
     """
@@ -204,7 +205,7 @@ def mapped_rows(plan: MappedPlan, limits: FileLimits) -> FileRows:
     connection.execute("set enable_progress_bar = false")
     connection.execute(f"set temp_directory = {sql.text(plan.folder / 'mapping')}")
     connection.register(CELLS, pa.RecordBatchReader.from_batches(source_rows.schema, iter(feed)))
-    query, extras = mapped_rows_sql(plan.mapped, plan.table, found, plan.opened.columns)
+    query, extras = mapped_rows_sql(plan.mapped, plan.table, found, plan.opened.columns, reporting_currency)
     reader = connection.sql(query).to_arrow_reader(_BATCH_ROWS)
     names = [name for name in reader.schema.names if name != FILTERED]
     schema = pa.schema([reader.schema.field(name) for name in names])

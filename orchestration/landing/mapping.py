@@ -59,6 +59,8 @@ class Rule:
         dates: formats of strptime, or one of EPOCHS.
         number: one of NUMBER_FORMATS.
         lowercase: whether upper case is lowered, as of an address that is an id.
+        times: names of the column that an amount is multiplied by: a quantity.
+        minus: names of the column that is then taken off; empty counts as 0.
         where: what must hold for the rule to count.
     """
 
@@ -70,11 +72,13 @@ class Rule:
     dates: tuple[str, ...] = ()
     number: str | None = None
     lowercase: bool = False
+    times: tuple[str, ...] = ()
+    minus: tuple[str, ...] = ()
     where: Condition | None = None
 
     @property
     def all_headers(self) -> tuple[str, ...]:
-        return (*self.headers, *self.first_of, *(self.where.headers if self.where else ()))
+        return (*self.headers, *self.first_of, *self.times, *self.minus, *(self.where.headers if self.where else ()))
 
 
 @dataclass(frozen=True)
@@ -126,6 +130,7 @@ class Source:
         time_zone: of times that name none; None: that of the company.
         number: one of NUMBER_FORMATS; None: as the contract reads numbers.
         nothing: texts that stand for an empty cell.
+        currency: names of the column that says in which currency the amounts of a row are.
         tables: what the files fill.
     """
 
@@ -142,6 +147,7 @@ class Source:
     time_zone: str | None = None
     number: str | None = None
     nothing: tuple[str, ...] = ()
+    currency: tuple[str, ...] = ()
 
     def matches(self, file_name: str) -> bool:
         return bool(self.files) and fnmatch.fnmatchcase(file_name, self.files)
@@ -149,7 +155,7 @@ class Source:
     @property
     def used_headers(self) -> frozenset[str]:
         """Every name of a column that one of the tables may read."""
-        return frozenset(name for table in self.tables for name in _headers_of(table))
+        return frozenset((*self.currency, *(name for table in self.tables for name in _headers_of(table))))
 
 
 @dataclass(frozen=True)

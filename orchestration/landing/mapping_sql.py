@@ -16,7 +16,7 @@ from orchestration.contract import RawColumn, RawTable
 
 from .file_rows import ROW_NUMBER, SOURCE_FAILURE, UNPARSED_ROW, extra_name
 from .header import ExtraColumn, plain_header
-from .judging import CONFLICTING_VALUES, UNMAPPED_VALUE
+from .judging import CONFLICTING_VALUES, OTHER_CURRENCY, UNMAPPED_VALUE
 from .mapping import COMMA, EPOCHS, FIRST, LINE, ORDER, ColumnMapping, Condition, Mapped, Rule
 from .values import LOCAL_TIME, case, cleaned, let, matches, spelled, to_utc
 
@@ -41,7 +41,11 @@ def one_row_rule(column: str) -> str:
 
 
 def mapped_rows_sql(
-    mapped: Mapped, table: RawTable, header: Mapping[str, int], columns: Sequence[ExtraColumn]
+    mapped: Mapped,
+    table: RawTable,
+    header: Mapping[str, int],
+    columns: Sequence[ExtraColumn],
+    reporting_currency: str = "",
 ) -> tuple[str, tuple[ExtraColumn, ...]]:
     """The query of a table of a source, and what its columns `_extra_<n>` are.
 
@@ -52,8 +56,9 @@ def mapped_rows_sql(
         table: the table of the contract.
         header: where each column of the export stands, by its name as `header_key` gives it.
         columns: the columns of the export.
+        reporting_currency: what amounts must be in, where the export says in what they are.
     """
-    return _Query(mapped, table, header).text(columns)
+    return _Query(mapped, table, header, reporting_currency).text(columns)
 
 
 def header_key(name: str) -> str:
@@ -66,11 +71,13 @@ class _Query:
     mapped: Mapped
     table: RawTable
     header: Mapping[str, int]
+    reporting_currency: str
 
     def text(self, columns: Sequence[ExtraColumn]) -> tuple[str, tuple[ExtraColumn, ...]]:
         filled = [column for column in self.mapped.table.columns if self._has(column)]
         values = [f"{value} as {_name('value', column)}" for column, value in self._values(filled)]
         problems = {column.name: failure for column in filled if (failure := self._failure(column)) is not None}
+        problems |= {column.name: self._other_currency(column.name) for column in filled if self._has_currency(column)}
         unlisted = [f"{problem} as {sql.identifier('_problem_' + name)}" for name, problem in problems.items()]
         finals = [f"{self._final(column)} as {sql.identifier(column.name)}" for column in filled]
         extras = tuple(self._extra(column, filled) for column in columns)
@@ -138,7 +145,28 @@ class _Query:
 
     def _values(self, filled: list[ColumnMapping]) -> Iterator[tuple[ColumnMapping, str]]:
         for column in filled:
-            yield column, self._by_rule(column, lambda rule, column=column: self._value(column, rule))
+            value = self._by_rule(column, lambda rule, column=column: self._value(column, rule))
+            if self._has_currency(column):
+                currency = self._cell(self.mapped.source.currency)
+                value = f"case when {self._is_other_currency()} then {value} || ' ' || {currency} else {value} end"
+            yield column, value
+
+    def _has_currency(self, column: ColumnMapping) -> bool:
+        """Whether an export says in what currency the amounts of a column are."""
+        is_told = bool(self.reporting_currency) and self._cell(self.mapped.source.currency) is not None
+        return is_told and self.table.column(column.name).is_money and self._reads_cells(column)
+
+    def _base_of(self, name: str) -> str:
+        (column,) = [column for column in self.mapped.table.columns if column.name == name]
+        return self._by_rule(column, self._base)
+
+    def _is_other_currency(self) -> str:
+        cell = self._cell(self.mapped.source.currency)
+        return f"coalesce(upper({cleaned(str(cell))}) <> {sql.text(self.reporting_currency.upper())}, false)"
+
+    def _other_currency(self, name: str) -> str:
+        failure = f"'{OTHER_CURRENCY}:{name}'"
+        return f"case when {self._base_of(name)} is not null and {self._is_other_currency()} then {failure} end"
 
     def _by_rule(self, column: ColumnMapping, of: Callable[[Rule], str]) -> str:
         rules = column.rules
@@ -174,6 +202,8 @@ class _Query:
         if rule.lowercase:
             base = f"lower({base})"
         number = rule.number or self.mapped.source.number
+        if rule.times or rule.minus:
+            return self._product(base, rule, number)
         if column.data_type in ("number", "integer") and number is not None:
             return _plain_number(base, number)
         if rule.dates:
@@ -181,6 +211,17 @@ class _Query:
         if column.data_type == "timestamp" and self.mapped.source.time_zone is not None:
             base = _in_utc(base, self.mapped.source.time_zone)
         return base
+
+    def _product(self, base: str, rule: Rule, number: str | None) -> str:
+        """An amount times a quantity, minus what is taken off; what cannot be read is shown, and stays unreadable."""
+        amount, times = _number(base, number), self._cell(rule.times)
+        result = amount if times is None else f"{amount} * {_number(times, number)}"
+        minus = self._cell(rule.minus)
+        if minus is not None:
+            result += f" - case when {minus} is null then 0 else {_number(minus, number)} end"
+        parts = ", ".join(f"coalesce({part}, '')" for part in (base, times, minus) if part is not None)
+        exact = f"rtrim(rtrim(cast(try({result}) as varchar), '0'), '.')"
+        return f"case when {base} is not null then coalesce({exact}, concat_ws(' | ', {parts})) end"
 
     def _base(self, rule: Rule, column: RawColumn | None = None) -> str:
         """The cell, before anything is made of it."""
@@ -306,6 +347,13 @@ def _plain_number(base: str, number: str) -> str:
     return case((f"{base} is null or not contains({text}, ',')", text), otherwise=let(text, of, "n"))
 
 
+def _number(cell: str, number: str | None, kind: str = "decimal(18, 4)") -> str:
+    """A number as one, null where it is none; a sign or a word of a currency beside it does not count."""
+    plain = _plain_number(cell, number) if number else cell
+    text = rf"regexp_replace({cleaned(plain)}, '{_IN_TEXT}', '\1\2')"
+    return f"try_cast({text} as {kind})"
+
+
 def _iso_time(base: str, formats: tuple[str, ...]) -> str:
     """A date or a time as ISO 8601 writes it, itself where it is of none of the formats."""
     attempts = []
@@ -332,8 +380,7 @@ def _in_utc(base: str, zone: str) -> str:
 
 def _sum(value: str) -> str:
     """The sum over the lines of an order; a line that is no number is what the whole is, so that it cannot be read."""
-    text = rf"regexp_replace({cleaned(value)}, '{_IN_TEXT}', '\1\2')"
-    number = f"try_cast({text} as {_SUMMED})"
+    number = _number(value, None, _SUMMED)
     total = f"cast(sum({number}) over lines as varchar)"
     unread = f"max(case when {number} is null then {value} end) over lines"
     return f"coalesce({unread}, rtrim(rtrim({total}, '0'), '.'))"

@@ -60,6 +60,7 @@ class Exports:
         self.landing = folder / "landing"
         self.raw.mkdir()
         self.readers = readers
+        self.rules = RULES
 
     def put(self, name: str, content: str | bytes, encoding: str = "utf-8") -> Path:
         path = self.raw / name
@@ -106,11 +107,10 @@ class Exports:
                 book.writestr(f"xl/worksheets/sheet{place}.xml", sheet)
         return path
 
-    def land(self, **rules: object) -> Landing:
+    def land(self) -> Landing:
         company = read_company_file(self.raw / "company.yml", read_company_settings(ROOT))
         sources = (*company.sources, *self.readers)
-        used = replace(RULES, **rules)
-        return land(self.raw, self.landing, CONTRACT, used, company.dialects, sources=sources)
+        return land(self.raw, self.landing, CONTRACT, self.rules, company.dialects, sources=sources)
 
     def problems(self) -> tuple[FileProblem, ...]:
         with pytest.raises(RawFolderError) as caught:

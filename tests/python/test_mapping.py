@@ -318,6 +318,25 @@ def test_the_first_rule_whose_condition_holds_fills_a_column(exports: Exports) -
     assert [failure for _, failure, _ in exports.rejected("orders")] == ["unmapped_value:status"]
 
 
+def test_an_amount_may_be_a_price_times_a_quantity_less_a_discount(exports: Exports) -> None:
+    exports.put("company.yml", orders("order_amount: { from: 单价, times: 数量, minus: 优惠 }", 'number: "1,234.50"'))
+    # 3 × 0.1 - 0.05; 1,000 × 2; nothing to multiply with; no number to take off
+    lines = ["0.1,3,0.05", '"¥1,000.00",2,', "5,,", "5,1,free"]
+    body = "".join(f"o{place},c,2026-01-02,paid,{line}\n" for place, line in enumerate(lines))
+    exports.put("o.csv", "order_id,customer_id,ordered_at,status,单价,数量,优惠\n" + body)
+    assert exports.rows("orders", "order_id, order_amount") == [("o0", "0.25"), ("o1", "2000")]
+    assert [failure for _, failure, _ in exports.rejected("orders")] == ["unparseable_value:order_amount"] * 2
+
+
+def test_an_amount_in_another_currency_is_rejected(exports: Exports) -> None:
+    exports.put("company.yml", orders("shipping_amount: s", "currency: [Währung, Currency]"))
+    body = "o1,c,2026-01-02,paid,1,,cny\no2,c,2026-01-02,paid,1,2,USD\no3,c,2026-01-02,paid,1,2,\n"
+    exports.put("o.csv", "order_id,customer_id,ordered_at,status,order_amount,s,Currency\n" + body)
+    assert [key for (key,) in exports.rows("orders", "order_id")] == ["o1", "o3"]
+    expected = 'order_amount holds "1 USD"; expected an amount in the reporting currency'
+    assert exports.rejected("orders") == [("2", "other_currency:order_amount", expected)]
+
+
 # Lines of one order
 
 PER = "order_amount: {{ from: 金额, per: {0} }}\nchannel: {{ from: 渠道, per: {1} }}"
