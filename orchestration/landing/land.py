@@ -16,6 +16,7 @@ import duckdb
 
 from orchestration import duckdb_sql as sql
 from orchestration.contract import Contract, RawTable
+from orchestration.errors import SettingsError
 from orchestration.faults import fault_of
 from orchestration.masking import MASK, masked
 
@@ -132,9 +133,7 @@ def land(
             before the first row is landed.
     """
     raw_dir, landing_dir = Path(raw_dir).absolute(), Path(landing_dir).absolute()
-    for source in sources:
-        check_source(source, contract)
-    discovery = discover(raw_dir, contract, limits.follow_links, sources)
+    discovery = discover(raw_dir, contract, limits.follow_links, list(_fitting(sources, contract)))
     problems = list(discovery.problems)
     landing_dir.mkdir(parents=True, exist_ok=True)
     manifest = load_manifest(landing_dir)
@@ -159,6 +158,18 @@ def clear_landing(landing_dir: Path) -> None:
     landing_dir = Path(landing_dir)
     if landing_dir.is_dir():
         _forget_all_but((), load_manifest(landing_dir), landing_dir)
+
+
+def _fitting(sources: Sequence[Source], contract: Contract) -> Iterator[Source]:
+    """The mappings that fit the contract; a native reader need not, where somebody has narrowed the contract."""
+    for source in sources:
+        try:
+            check_source(source, contract)
+        except SettingsError:
+            if source.files:
+                raise
+        else:
+            yield source
 
 
 def _candidates(

@@ -6,8 +6,11 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from exports import RULES, Exports
+from exports import CONTRACT, RULES, Exports
 
+from orchestration.contract import Contract
+from orchestration.landing.land import land
+from orchestration.landing.mapping import Source, check_source
 from orchestration.landing.recognise import recognised
 from orchestration.settings import ROOT
 from orchestration.sources_file import read_readers
@@ -37,6 +40,17 @@ def test_every_reader_has_a_line_in_the_documentation_and_a_file_that_it_alone_k
     # that of items is a sheet of the workbook of a test below
     assert {name for name, files in known.items() if not files} == {"qianniu_items"}
     assert [name for name in known if f"`{name}`" not in documented] == []
+
+
+@pytest.mark.parametrize("reader", READERS, ids=lambda reader: reader.reader)
+def test_a_reader_fits_the_contract_and_is_left_out_where_somebody_has_narrowed_it(
+    reader: Source, tmp_path: Path
+) -> None:
+    check_source(reader, CONTRACT)
+    exports = Exports(tmp_path, (reader,))
+    exports.put("c.csv", "x,y\n")
+    narrowed = Contract({"coupons": CONTRACT.tables["coupons"]})
+    assert land(exports.raw, exports.landing, narrowed, RULES, sources=(reader,)).files == ()
 
 
 def test_a_folder_of_known_exports_needs_nothing_and_the_run_says_by_what_it_was_read(exports: Exports) -> None:
