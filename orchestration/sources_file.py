@@ -30,7 +30,7 @@ from orchestration.landing.mapping import (
 READERS_FOLDER = "readers"
 _FILE_KEYS = ("encoding", "delimiter", "header_row", "sheet", "time_zone", "number", "nothing", "currency", "tables")
 _SOURCE_KEYS = ("files", *_FILE_KEYS)
-_READER_KEYS = ("title", "recognise", *_FILE_KEYS)
+_READER_KEYS = ("title", "recognise", "why_unread", *_FILE_KEYS)
 _TABLE_KEYS = ("columns", "filters", "one_row_per", "lines_of")
 _CONDITION_KEYS = ("column", "is", "is_not", "all_empty", "any_filled")
 _FROM_KEYS = ("from", "first_of", "constant", "position")
@@ -119,7 +119,11 @@ def _reader(path: Path) -> Source:
     if not isinstance(recognise, list) or not recognise:
         raise SettingsError(f"{where} has no list recognise of the columns that tell a file of this form.")
     names = tuple(_texts(name, f"{where}, recognise") for name in recognise)
-    return _source_of(entry, where, reader=path.stem, title=_line(entry.get("title"), where, "title"), recognise=names)
+    title = _line(entry.get("title"), where, "title")
+    if "why_unread" in entry:
+        why = _line(entry["why_unread"], where, "why_unread")
+        return Source(where, (), reader=path.stem, title=title, recognise=names, why_unread=why)
+    return _source_of(entry, where, reader=path.stem, title=title, recognise=names)
 
 
 def _source(entry: Any, where: str) -> Source:

@@ -78,12 +78,22 @@ def _discover_mapped(raw_dir: Path, sources: Sequence[Source], discovery: Discov
         elif not (_is_silent(name) or _name_problem(name) or _kind_problem(path, name)):
             found = recognised(path, name, readers)
             if found:
-                _add_mapped(path, raw_dir, found, discovery)
-                known = ", ".join(f"{source.title} (readers/{source.reader}.yml)" for source in found)
-                discovery.read_as.append(f"{_printable(name)} was read as {known}.")
+                _add_recognised(path, raw_dir, found, discovery)
     for source in declared:
         if not any(source.matches(path.relative_to(raw_dir).as_posix()) for path in discovery.mapped):
             discovery.read_as.append(f"{source.origin} ({source.files}) concerns no file.")
+
+
+def _add_recognised(path: Path, raw_dir: Path, found: Sequence[Source], discovery: Discovery) -> None:
+    name = _relative(path, raw_dir)
+    usable = [source for source in found if source.tables]
+    _add_mapped(path, raw_dir, usable, discovery)
+    for source in found:
+        known = f"{source.title} (readers/{source.reader}.yml)"
+        if source.tables:
+            discovery.read_as.append(f"{name} was read as {known}.")
+        else:
+            discovery.unread.append(f"{name} holds {known} and was not read: {source.why_unread}")
 
 
 def _add_mapped(path: Path, raw_dir: Path, sources: Sequence[Source], discovery: Discovery) -> None:

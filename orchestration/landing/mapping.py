@@ -122,6 +122,7 @@ class Source:
         files: pattern of the names of the files, relative to the raw folder; empty for a reader.
         reader: name of a native reader; empty for a mapping of the company.
         title: what people call its files.
+        why_unread: why a file that is recognised is not read, where it fills no table.
         recognise: columns that tell a file of the reader, each with its alternatives.
         encoding: of a CSV file; None: recognised.
         delimiter: of a CSV file; None: recognised.
@@ -139,6 +140,7 @@ class Source:
     files: str = ""
     reader: str = ""
     title: str = ""
+    why_unread: str = ""
     recognise: tuple[tuple[str, ...], ...] = ()
     encoding: str | None = None
     delimiter: str | None = None

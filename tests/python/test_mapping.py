@@ -1,6 +1,8 @@
 """Mappings: exports of any form become rows of the contract, as a company.yml says it."""
 
+import csv
 import gzip
+import io
 import json
 from datetime import datetime
 from pathlib import Path
@@ -433,11 +435,59 @@ def test_a_file_of_the_contract_stands_beside_those_that_are_mapped(exports: Exp
 # What a mapping may say
 
 
-def test_the_example_of_the_documentation_lands_as_it_says(exports: Exports) -> None:
+def documented(form: str, naming: str = "") -> str:
+    """The first block of a form in the documentation that has a text."""
     text = (ROOT / "docs" / "sources.md").read_text(encoding="utf-8")
-    lines, mapping = (text.split(f"```{form}\n")[1].split("```")[0] for form in ("csv", "yaml"))
-    exports.put("导出订单.csv", lines)
-    exports.put("company.yml", mapping)
+    return next(block for part in text.split(f"```{form}\n")[1:] if naming in (block := part.split("```")[0]))
+
+
+@pytest.mark.parametrize(
+    ("naming", "name", "lines"),
+    [
+        (
+            "问卷",
+            "问卷/1.csv",
+            [
+                [
+                    "序号",
+                    "提交答卷时间",
+                    "所用时间",
+                    "来源",
+                    "来源详情",
+                    "来自IP",
+                    "1、您有多大可能把我们推荐给朋友？",
+                    "2、请说说原因",
+                ],
+                ["1", "2026/1/2 8:00:00", "10秒", "链接", "c1", "1.2.3.4", "9", "好┋快"],
+            ],
+        ),
+        (
+            "SurveyMonkey",
+            "SurveyMonkey 1.csv",
+            [
+                ["Respondent ID", "Collector ID", "End Date", "Email Address", "Custom Data 1"]
+                + ["How likely is it that you would recommend us\n to a friend?", "Why?"],
+                ["", "", "", "", "", "Response", "Open-Ended Response"],
+                ["1", "7", "01/02/2026 08:00:00 AM", "a@x.cn", "c1", "9", "好┋快"],
+            ],
+        ),
+    ],
+)
+def test_the_surveys_of_the_documentation_land(
+    exports: Exports, naming: str, name: str, lines: list[list[str]]
+) -> None:
+    exports.put("company.yml", documented("yaml", naming))
+    text = io.StringIO()
+    csv.writer(text).writerows(lines)
+    exports.put(name, text.getvalue())
+    columns = "response_id, survey_type, responded_at, score, comment, customer_id"
+    assert exports.rows("survey_responses", columns) == [("1", "nps", "2026-01-02 00:00:00", "9", "好┋快", "c1")]
+    assert exports.rejected("survey_responses") == []
+
+
+def test_the_example_of_the_documentation_lands_as_it_says(exports: Exports) -> None:
+    exports.put("导出订单.csv", documented("csv"))
+    exports.put("company.yml", documented("yaml"))
     assert exports.rows("orders", ORDER_COLUMNS) == ORDERS[:1]
     assert exports.rows("order_items", ITEM_COLUMNS) == ITEMS[:2]
     assert exports.land().unread == ()

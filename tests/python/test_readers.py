@@ -204,6 +204,22 @@ def test_an_export_of_qianniu_without_a_buyer_is_one_clear_error(exports: Export
     assert "The nearest is 买家名" in problem.action
 
 
+# 抖店 and 拼多多: nothing tells the buyer
+
+
+@pytest.mark.parametrize(("name", "title"), [("doudian", "抖店"), ("pinduoduo", "拼多多")])
+def test_an_export_without_a_buyer_is_told_apart_and_says_what_it_lacks(
+    exports: Exports, name: str, title: str
+) -> None:
+    put(exports, f"{name}_orders.csv", "orders.csv")
+    landing = exports.land()
+    assert landing.files == ()
+    assert landing.unread == (
+        f"orders.csv holds orders of {title} (readers/{name}_orders.yml) and was not read: it names no buyer, so it "
+        "tells sales and no repurchase. If your export has a key of the buyer, map it in company.yml.",
+    )
+
+
 # 京东: the amounts of an order on each line, and orders to be sent that nobody has paid
 
 
