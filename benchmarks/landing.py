@@ -1,6 +1,7 @@
 """How long a million order lines take to land: `make bench-landing`.
 
-Order lines are landed from CSV and from Parquet of the contract's types, and a second time unchanged. Beside the
+Order lines are landed from CSV, from Parquet of the contract's types and from CSV through a mapping, and a second time
+unchanged. Beside the
 seconds stand CPU seconds, the most memory, and the CPU time as a multiple of what Python's csv module takes to read the
 same CSV and do nothing with it: that ratio is worth comparing between machines.
 """
@@ -21,19 +22,23 @@ from pathlib import Path
 
 import duckdb
 
+from orchestration.company import COMPANY_FILE
+from orchestration.company_file import read_company_file
 from orchestration.contract import load_contract
 from orchestration.landing.land import land
 from orchestration.landing.values import ValueRules
 from orchestration.seeds import nobody_ids, words_for_nothing
-from orchestration.settings import ROOT
+from orchestration.settings import ROOT, read_company_settings
 
 LINES = 1_000_000
 FORMATS = ("csv", "parquet")
+MAPPED = "mapped"
 TABLE = "order_items"
+COLUMNS = ("order_id", "line_number", "product_id", "quantity", "line_amount")
 
 
 def write_lines(folder: Path, lines: int) -> None:
-    """Write order lines as both formats, each a raw folder of its own."""
+    """Write order lines as both formats and as an export that is mapped, each a raw folder of its own."""
     rows = f"""
         select
             'O' || (i // 3) as order_id, i % 3 + 1 as line_number, 'P' || hash(i) % 5000 as product_id,
@@ -44,6 +49,12 @@ def write_lines(folder: Path, lines: int) -> None:
     for form in FORMATS:
         (folder / form).mkdir(parents=True)
         duckdb.sql(f"copy ({rows}) to '{folder / form / f'{TABLE}.{form}'}' (format {form})")
+    (folder / MAPPED).mkdir()
+    header = ", ".join(f"{name} as {name}_of_export" for name in COLUMNS)
+    duckdb.sql(f"copy (select {header} from ({rows})) to '{folder / MAPPED / 'export.csv'}'")
+    columns = "".join(f"          {name}: {name}_of_export\n" for name in COLUMNS)
+    source = f"sources:\n  - files: export.csv\n    tables:\n      {TABLE}:\n        columns:\n{columns}"
+    (folder / MAPPED / COMPANY_FILE).write_text(source, encoding="utf-8")
 
 
 def measured(work: Callable[[], object]) -> tuple[float, float]:
@@ -65,9 +76,10 @@ def measure(folder: Path, form: str) -> dict[str, float]:
     words = words_for_nothing()
     rules = ValueRules("Asia/Shanghai", "Asia/Shanghai", tuple(words), nobody_ids(), date.max)
     contract = load_contract(ROOT)
+    sources = read_company_file(folder / form / COMPANY_FILE, read_company_settings(ROOT)).sources
 
     def once() -> None:
-        land(folder / form, folder / f"landing_{form}", contract, rules)
+        land(folder / form, folder / f"landing_{form}", contract, rules, sources=sources)
 
     first, again = measured(once), measured(once)
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
@@ -91,7 +103,7 @@ def main() -> None:
         print(
             "| format | s | CPU s | CPU s of csv alone | again, s | memory, MB |\n| --- | --- | --- | --- | --- | --- |"
         )
-        for form in FORMATS:
+        for form in (*FORMATS, MAPPED):
             command = [sys.executable, "-m", "benchmarks.landing", "--one", str(folder), form]
             done = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True)
             found = json.loads(done.stdout.splitlines()[-1])

@@ -27,6 +27,7 @@ def landed_tables(landing: Landing, contract: Contract) -> dict[str, TableFigure
         name: TableFigures(
             files=sum(landed.table == name for landed in landing.files),
             rows_read=sum(landed.rows for landed in landing.files if landed.table == name),
+            rows_filtered=sum(landed.rows_filtered for landed in landing.files if landed.table == name),
         )
         for name in contract.tables
     }
@@ -35,10 +36,10 @@ def landed_tables(landing: Landing, contract: Contract) -> dict[str, TableFigure
 def table_figures(ask: Ask) -> dict[str, TableFigures]:
     """What became of the rows of each raw table, without revenue; nothing where what is asked does not tell."""
     rows = ask(
-        "SELECT table_name, files, rows_read, rows_accepted, rows_rejected, rows_superseded "
+        "SELECT table_name, files, rows_read, rows_accepted, rows_rejected, rows_superseded, rows_filtered "
         "FROM {quality}.row_reconciliation ORDER BY table_name"
     )
-    return {name: TableFigures(*map(int, counts)) for name, *counts in rows}
+    return {name: TableFigures(*map(int, counts), rows_filtered=int(filtered)) for name, *counts, filtered in rows}
 
 
 def built_tables(engine: Engine, manifest: Mapping[str, Any]) -> dict[str, TableFigures]:

@@ -63,7 +63,8 @@ def land_only(settings: Settings) -> Landing:
         raise WarehouseError(unwritable(settings.warehouse, error)) from error
     with warehouse_lock(folder):
         contract, rules = load_contract(settings.root), value_rules(settings)
-        return land(settings.raw_dir, folder / "landing", contract, rules, settings.dialects, file_limits(settings))
+        limits = file_limits(settings)
+        return land(settings.raw_dir, folder / "landing", contract, rules, settings.dialects, limits, settings.sources)
 
 
 def judge_landed(landing: Landing, settings: Settings) -> Check:

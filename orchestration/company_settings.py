@@ -68,8 +68,8 @@ class CompanySetting:
         if not isinstance(value, str):
             return False
         if self.kind == TIME_ZONE:
-            return value in _time_zones()
-        return value in self.choices if self.kind == CHOICE else _is_line(value)
+            return is_time_zone(value)
+        return value in self.choices if self.kind == CHOICE else is_line(value)
 
     def _is_number(self, value: Any) -> bool:
         # YAML's yes and no are whole numbers to Python
@@ -104,9 +104,14 @@ def _setting(name: str, entry: Any, path: Path) -> CompanySetting:
     return CompanySetting(**{**given, "choices": tuple(given.get("choices", ()))})
 
 
-def _is_line(value: str) -> bool:
+def is_line(value: str) -> bool:
     """Whether a text says something and can be shown, on one line of a report."""
     return bool(value.strip()) and len(value) <= MOST_CHARACTERS and shown(value, MOST_CHARACTERS) == value
+
+
+def is_time_zone(value: object) -> bool:
+    """Whether a value is the name of a time zone that databases know."""
+    return isinstance(value, str) and value in _time_zones()
 
 
 @functools.cache

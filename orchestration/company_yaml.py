@@ -18,7 +18,7 @@ from orchestration.errors import SettingsError, shown
 
 MOST_BYTES = 64 * 1024
 MOST_VALUES = 5_000
-MOST_LEVELS = 8
+MOST_LEVELS = 10
 
 _LINES = "Expected lines of `name: value`."
 _NOT_TEXT = re.compile(r"[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")

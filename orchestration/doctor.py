@@ -94,7 +94,7 @@ def _company(environ: Mapping[str, str]) -> Iterator[Finding]:
 
 
 def _raw_folder(settings: Settings) -> Iterator[Finding]:
-    found = discover(settings.raw_dir, load_contract(settings.root), settings.follow_links)
+    found = discover(settings.raw_dir, load_contract(settings.root), settings.follow_links, settings.sources)
     tables = list(dict.fromkeys(file.table for file in found.files))
     for problem in found.problems:
         text = f"{problem.file_name}: expected {problem.expected}; found {problem.found}. {problem.action}"
@@ -105,7 +105,9 @@ def _raw_folder(settings: Settings) -> Iterator[Finding]:
     else:
         text = f"{_count(len(found.files), 'file')} of {_count(len(tables), 'table')} in {settings.raw_dir}"
         yield Finding("raw folder", State.WELL, text)
-    for sentence in found.unread:
+    for sentence in found.read_as:
+        yield Finding("raw folder", State.WELL, sentence)
+    for sentence in (*found.unread, *found.unused):
         yield Finding("raw folder", State.LOOK, sentence)
 
 

@@ -105,7 +105,7 @@ def wrong_figures(tables: Mapping[str, TableFigures], last: Publication | None, 
         *(
             Finding(
                 REJECTED_ROWS,
-                f"{table.rows_rejected:,} of {table.rows_read:,} rows of {name} were rejected "
+                f"{table.rows_rejected:,} of {table.rows_judged:,} rows of {name} were rejected "
                 f"({_percent(_rejected_share(table))}), more than {_percent(limits.rejected_share)} "
                 f"(rejected_share_limit) and {limits.rejected_rows:,} rows (rejected_rows_limit).",
                 {"table": name, "rows": table.rows_rejected, "rows_read": table.rows_read},
@@ -195,7 +195,7 @@ def allowed_lines(judgement: Judgement) -> list[str]:
 def warning_lines(tables: Mapping[str, TableFigures], limits: Limits) -> list[str]:
     """A line for each table of which many rows were rejected, though not so many that it is refused."""
     return [
-        f"warning: {table.rows_rejected:,} of {table.rows_read:,} rows of {name} were rejected "
+        f"warning: {table.rows_rejected:,} of {table.rows_judged:,} rows of {name} were rejected "
         f"({_percent(_rejected_share(table))}); up to {_percent(limits.rejected_share_warned)} would be usual."
         for name, table in tables.items()
         if table.rows_read
@@ -255,7 +255,7 @@ def _rows_read(tables: Mapping[str, TableFigures], name: str) -> int:
 
 
 def _rejected_share(table: TableFigures) -> float:
-    return table.rows_rejected / table.rows_read if table.rows_read else 0.0
+    return table.rows_rejected / table.rows_judged if table.rows_judged else 0.0
 
 
 def _is_rejected_too_often(table: TableFigures, limits: Limits) -> bool:

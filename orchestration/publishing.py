@@ -69,6 +69,12 @@ class TableFigures:
     rows_rejected: int = 0
     rows_superseded: int = 0
     revenue: Decimal | None = None
+    rows_filtered: int = 0
+
+    @property
+    def rows_judged(self) -> int:
+        """The rows that no rule of a mapping left out: of so many a share may be rejected."""
+        return self.rows_read - self.rows_filtered
 
 
 @dataclass(frozen=True)

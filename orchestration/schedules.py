@@ -108,7 +108,7 @@ def build_new_files_sensor(contract: Contract, served: Settings, *, is_running: 
 def look_for_new_files(contract: Contract, served: Settings, cursor: str | None, now: datetime) -> SensorResult:
     """What the sensor answers to a look at the raw folder; `now` carries its zone."""
     try:
-        state = state_of(discover(served.raw_dir, contract, served.follow_links).files)
+        state = state_of(discover(served.raw_dir, contract, served.follow_links, served.sources).files)
     except StickinessError as error:
         return SensorResult(skip_reason=SkipReason(str(error)), cursor=cursor)
     watched, is_due = look(Watched.from_cursor(cursor), state, now.timestamp(), float(served.variable(FILES_REST)))

@@ -14,10 +14,12 @@ from typing import Any
 import yaml
 
 from orchestration.company import COMPANY_FILE, company_raw_folder
-from orchestration.company_file import read_company_file
+from orchestration.company_file import CompanyFile, read_company_file
 from orchestration.company_settings import CompanySetting, Value, company_settings_from
 from orchestration.errors import SettingsError, shown
 from orchestration.landing.csv_files import FileDialect
+from orchestration.landing.mapping import Source
+from orchestration.sources_file import read_readers
 
 ROOT = Path(__file__).resolve().parent.parent
 DEFAULT_COMPANY = "sample"
@@ -70,6 +72,7 @@ class Settings:
         variables: the settings that the company.yml sets, by name.
         defaults: every setting that a company.yml may set, with the default of dbt_project.yml.
         dialects: encodings and delimiters that the company.yml states for some of its files.
+        sources: mappings of files of another form: those of the company.yml, then the native readers.
         id_key: the key that hashes the ids of customers, where the company has them hashed.
         follow_links: whether links in the raw folder may lead out of it.
     """
@@ -85,6 +88,7 @@ class Settings:
     variables: Mapping[str, Value] = field(default_factory=dict)
     defaults: Mapping[str, Value] = field(default_factory=dict)
     dialects: tuple[FileDialect, ...] = ()
+    sources: tuple[Source, ...] = ()
     id_key: str | None = field(default=None, repr=False)
     follow_links: bool = False
 
@@ -118,7 +122,7 @@ def load_settings(environ: Mapping[str, str] = os.environ, root: Path = ROOT) ->
     known = read_company_settings(root)
     if not follow_links:
         _refuse_link_outside(raw_dir / COMPANY_FILE)
-    variables, dialects = read_company_file(raw_dir / COMPANY_FILE, known)
+    company = read_company_file(raw_dir / COMPANY_FILE, known)
     settings = Settings(
         root=root,
         raw_dir=raw_dir,
@@ -128,9 +132,10 @@ def load_settings(environ: Mapping[str, str] = os.environ, root: Path = ROOT) ->
         refit=refit,
         allow=allow,
         target=build_target(environ),
-        variables=variables,
+        variables=company.variables,
         defaults=defaults_of(known),
-        dialects=dialects,
+        dialects=company.dialects,
+        sources=(*company.sources, *read_readers(root)),
         follow_links=follow_links,
     )
     return replace(settings, id_key=_id_key(settings, environ))
@@ -205,7 +210,7 @@ def served_settings(environ: Mapping[str, str] = os.environ, root: Path = ROOT) 
     try:
         return company_settings(environ, root)
     except SettingsError:
-        return _of_company({}, environ, root)
+        return _of_company(CompanyFile(), environ, root)
 
 
 def company_settings(environ: Mapping[str, str] = os.environ, root: Path = ROOT) -> Settings:
@@ -217,18 +222,20 @@ def company_settings(environ: Mapping[str, str] = os.environ, root: Path = ROOT)
     folder = _company_folder(environ, root)
     if not folder.is_dir():
         raise SettingsError(f"The folder {folder} does not exist.")
-    variables, _ = read_company_file(folder / COMPANY_FILE, read_company_settings(root))
-    return _of_company(variables, environ, root)
+    company = read_company_file(folder / COMPANY_FILE, read_company_settings(root))
+    return _of_company(company, environ, root)
 
 
-def _of_company(variables: Mapping[str, Any], environ: Mapping[str, str], root: Path) -> Settings:
+def _of_company(company: CompanyFile, environ: Mapping[str, str], root: Path) -> Settings:
     return Settings(
         root=root,
         raw_dir=_company_folder(environ, root),
         warehouse=warehouse_folder(environ, root),
         target=build_target(environ),
-        variables=variables,
+        variables=company.variables,
         defaults=defaults_of(read_company_settings(root)),
+        dialects=company.dialects,
+        sources=(*company.sources, *read_readers(root)),
         follow_links=_parse_switch(environ.get(FOLLOW_LINKS, ""), FOLLOW_LINKS),
     )
 

@@ -255,23 +255,27 @@ def kpi_table(kpis: Sequence[Kpi]) -> str:
 
 def row_count_lines(tables: Mapping[str, TableFigures]) -> list[str]:
     """What became of the raw rows of all tables; nothing where no row was read."""
-    read, accepted, rejected, superseded = (
+    read, accepted, rejected, superseded, filtered = (
         sum(getattr(table, name) for table in tables.values())
-        for name in ("rows_read", "rows_accepted", "rows_rejected", "rows_superseded")
+        for name in ("rows_read", "rows_accepted", "rows_rejected", "rows_superseded", "rows_filtered")
     )
     if not read:
         return []
     return [
         f"{read:,} rows read = {accepted:,} accepted + {rejected:,} rejected "
-        f"+ {superseded:,} superseded by a newer version"
+        f"+ {superseded:,} superseded by a newer version{_filtered(filtered)}"
     ]
+
+
+def _filtered(rows: int) -> str:
+    return f" + {rows:,} left out by the rules of a mapping" if rows else ""
 
 
 def table_lines(tables: Mapping[str, TableFigures]) -> list[str]:
     """The same by table, for those that have a file."""
     return [
         f"{name}: {table.rows_read:,} read = {table.rows_accepted:,} accepted + {table.rows_rejected:,} rejected "
-        f"+ {table.rows_superseded:,} superseded"
+        f"+ {table.rows_superseded:,} superseded{_filtered(table.rows_filtered)}"
         for name, table in tables.items()
         if table.files
     ]
@@ -326,7 +330,7 @@ def _order_warning_line(warning: OrderWarning, is_as_of_asked_for: bool) -> str:
 
 
 def _rejection_line(rejection: Rejection, figures: TableFigures | None) -> str:
-    share = f" of {figures.rows_read:,} ({rejection.rows / figures.rows_read:.1%})" if figures else ""
+    share = f" of {figures.rows_judged:,} ({rejection.rows / figures.rows_judged:.1%})" if figures else ""
     wordings = [f"{_short(reason)} ({rows:,})" for reason, rows in rejection.commonest]
     if rejection.wordings > len(wordings):
         wordings.append(f"{rejection.wordings - len(wordings):,} other values")

@@ -24,7 +24,8 @@ read_rows as (
     select
         table_name,
         count(*) as files,
-        cast(sum(rows_read) as bigint) as rows_read
+        cast(sum(rows_read) as bigint) as rows_read,
+        cast(sum(rows_filtered) as bigint) as rows_filtered
     from raw_files
     group by table_name
 ),
@@ -37,7 +38,9 @@ final as (
         checked.rows_accepted,
         checked.rows_rejected,
         checked.rows_superseded,
-        coalesce(read_rows.rows_read, 0) = checked.rows_accepted + checked.rows_rejected + checked.rows_superseded as is_balanced
+        coalesce(read_rows.rows_filtered, 0) as rows_filtered,
+        coalesce(read_rows.rows_read, 0)
+        = checked.rows_accepted + checked.rows_rejected + checked.rows_superseded + coalesce(read_rows.rows_filtered, 0) as is_balanced
     from checked
     left join read_rows on checked.table_name = read_rows.table_name
 )

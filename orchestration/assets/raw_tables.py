@@ -89,7 +89,13 @@ def build_raw_tables(contract: Contract, target: str, served: Settings) -> Asset
                 clear_landing(settings.landing_dir)
             rules = value_rules(settings)
             landing = land(
-                settings.raw_dir, settings.landing_dir, contract, rules, settings.dialects, file_limits(settings)
+                settings.raw_dir,
+                settings.landing_dir,
+                contract,
+                rules,
+                settings.dialects,
+                file_limits(settings),
+                settings.sources,
             )
             engine = load_engine(settings.target, settings.warehouse)
             engine.register(landing, settings, contract, context.run.run_id, started_at)

@@ -9,7 +9,7 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
-from itertools import chain
+from itertools import chain, islice
 from pathlib import Path
 
 import pyarrow as pa
@@ -20,11 +20,11 @@ from orchestration.contract import RawTable
 from orchestration.errors import shown
 
 from .broken_files import BrokenFileError, FileProblem
-from .discover import RawFile
 from .encodings import canonical_encoding, detect_encoding, line_ends_before
 from .file_limits import NO_OTHER_LIMITS, RECORD_CHARACTERS, FileLimits
 from .file_rows import ROW_NUMBER, UNPARSED_ROW, FileRows, ReaderFacts, extra_name
 from .header import Header, match_header, matched_columns, shown_cells, shown_name
+from .raw_file import RawFile
 
 _NO_COLUMNS = pa.schema([(ROW_NUMBER, pa.int64())])
 DELIMITERS = (",", ";", "\t", "|")
@@ -92,13 +92,14 @@ Record = tuple[list[str], list[str], Flaw | None]
 
 @dataclass(frozen=True)
 class CsvPlan:
-    """How to read one CSV file. `header` is None where the file holds no record at all."""
+    """How to read one CSV file; `header` is None where the file holds no record at all, `header_record` its place."""
 
     file: RawFile
     encoding: str | None = None
     delimiter: str | None = None
     header: Header | None = None
     notices: tuple[str, ...] = ()
+    header_record: int = 1
 
 
 @dataclass
@@ -144,9 +145,9 @@ def inspect_csv(file: RawFile, table: RawTable, dialect: FileDialect) -> CsvPlan
         notices.append(
             f"{file.name} is not in UTF-8; it was read as GB18030 (GBK). Declare its encoding if that is wrong."
         )
-    with _open_text(file.path, encoding) as handle:
+    with open_text(file.path, encoding) as handle:
         head = handle.read(_HEADER_CHARACTERS)
-    delimiter = dialect.delimiter or _announced_delimiter(head)
+    delimiter = dialect.delimiter or announced_delimiter(head)
     cells, flaw, delimiter = _best_header(head, (delimiter,) if delimiter else DELIMITERS, table)
     is_cut = len(head) == _HEADER_CHARACTERS
     if cells is None and not is_cut:
@@ -167,7 +168,7 @@ def _endless_header(file_name: str, cells: Sequence[str], table: RawTable) -> Fi
     )
 
 
-def _open_text(path: Path, encoding: str) -> io.TextIOWrapper:
+def open_text(path: Path, encoding: str) -> io.TextIOWrapper:
     return io.TextIOWrapper(_WatchedFile(path.open("rb", buffering=0)), encoding=encoding, newline="")
 
 
@@ -199,13 +200,13 @@ class _WatchedFile(io.BufferedReader):
         return data
 
 
-def _text_lines(handle: Iterator[str]) -> Iterator[str]:
+def text_lines(handle: Iterator[str]) -> Iterator[str]:
     """Yield physical lines with their ends; without byte order mark and Excel's line that names the delimiter."""
     first = next(handle, "").lstrip("\ufeff")
     return chain([first] if first and not _DELIMITER_LINE.fullmatch(first) else [], handle)
 
 
-def _announced_delimiter(head: str) -> str | None:
+def announced_delimiter(head: str) -> str | None:
     first = next(io.StringIO(head, newline=""), "").lstrip("\ufeff")
     match = _DELIMITER_LINE.fullmatch(first)
     return match.group(1) if match else None
@@ -218,8 +219,8 @@ def _best_header(
     best: tuple[list[str] | None, Flaw | None, str | None] = (None, None, None)
     best_score = (-1, -1)
     for delimiter in delimiters:
-        records = read_records(_text_lines(io.StringIO(head, newline="")), delimiter)
-        first = next(((cells, flaw) for cells, lines, flaw in records if not _is_blank(cells, lines, 0)), None)
+        records = read_records(text_lines(io.StringIO(head, newline="")), delimiter)
+        first = next(((cells, flaw) for cells, lines, flaw in records if not is_blank(cells, lines, 0)), None)
         if first is None:
             continue
         cells, flaw = first
@@ -268,7 +269,7 @@ def read_records(lines: Iterator[str], delimiter: str) -> Iterator[Record]:
         lines_of_record.clear()
 
 
-def _is_blank(fields: Sequence[str], record_lines: Sequence[str], cell_count: int) -> bool:
+def is_blank(fields: Sequence[str], record_lines: Sequence[str], cell_count: int) -> bool:
     """Tell a blank line from a row; spaces alone are a value only where a row has one cell."""
     return not fields or (len(fields) == 1 and cell_count != 1 and not "".join(record_lines).strip())
 
@@ -347,7 +348,7 @@ class _Lines:
 
     def __init__(self, handle: io.TextIOWrapper) -> None:
         self._handle = handle
-        self._ahead: deque[str] = deque(_text_lines(iter([handle.readline()])))
+        self._ahead: deque[str] = deque(text_lines(iter([handle.readline()])))
         self.taken = 0 if self._ahead else 1
         """Lines that were given and not given back, with that of Excel, which is not."""
 
@@ -385,9 +386,10 @@ def _blocks(plan: CsvPlan, tally: _Tally) -> Iterator[Block]:
     """
     assert plan.header is not None and plan.encoding is not None and plan.delimiter is not None
     count = plan.header.cell_count
-    with _open_text(plan.file.path, plan.encoding) as handle:
+    with open_text(plan.file.path, plan.encoding) as handle:
         lines = _Lines(handle)
-        next(fields for fields, held, _ in read_records(lines, plan.delimiter) if not _is_blank(fields, held, 0))
+        records = (fields for fields, held, _ in read_records(lines, plan.delimiter) if not is_blank(fields, held, 0))
+        next(islice(records, plan.header_record - 1, None))
         while block := lines.block():
             columns = _unquoted_columns(block, plan.delimiter, count) or _plain_columns(block, plan.delimiter, count)
             unparsed = None
@@ -453,7 +455,7 @@ def _any_fields(lines: _Lines, plan: CsvPlan, tally: _Tally) -> tuple[list[str],
     nothing = [""] * header.cell_count
     least = _least_count(header)
     for fields, held, flaw in read_records(lines, plan.delimiter):
-        if not _is_blank(fields, held, header.cell_count):
+        if not is_blank(fields, held, header.cell_count):
             tally.rows += 1
             row = None if flaw is Flaw.UNCLOSED else _fitted(fields, header.cell_count, least)
             found += nothing if row is None else row

@@ -3,58 +3,142 @@
 import difflib
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from orchestration.company import COMPANY_FILE
 from orchestration.contract import Contract
+from orchestration.errors import SettingsError
 from orchestration.masking import is_address_or_number, masked, printable
 
 from .broken_files import FileProblem, RawFolderError
+from .export_files import ENDINGS, export_format
+from .mapping import Mapped, Source, check_source
+from .raw_file import RawFile
+from .recognise import recognised
 
 FORMATS = {".csv": "csv", ".parquet": "parquet"}
 _GRANT = "Give the user that runs the refresh the right to read it."
 _EXPECTED_FORMS = "files that end in .csv or .parquet"
 
 
-@dataclass(frozen=True)
-class RawFile:
-    """A file that holds rows of a table; `name` is its posix path relative to the raw folder."""
-
-    table: str
-    name: str
-    path: Path
-    file_format: str
-
-
 @dataclass
 class Discovery:
     """What a raw folder holds: the files by table in contract order, then by name.
 
-    `unread` has a sentence for each file or folder that belongs to no table.
+    `unread` has a sentence for each file or folder that belongs to no table, `read_as` one for each that a native
+    reader has recognised, `unused` one for each mapping that concerns no file.
     """
 
     files: list[RawFile] = field(default_factory=list)
     unread: list[str] = field(default_factory=list)
+    read_as: list[str] = field(default_factory=list)
+    unused: list[str] = field(default_factory=list)
     problems: list[FileProblem] = field(default_factory=list)
     home: str | None = None
     """What links may not lead out of; None: they may lead anywhere."""
+    mapped: set[Path] = field(default_factory=set)
+    """The files that a mapping of the company or a native reader reads."""
 
 
-def discover(raw_dir: Path, contract: Contract, follow_links: bool = False) -> Discovery:
+def discover(
+    raw_dir: Path, contract: Contract, follow_links: bool = False, sources: Sequence[Source] = ()
+) -> Discovery:
     """List the files of every table under the raw folder, out of which links lead only if they are followed.
+
+    A file that a mapping names is read by it alone; of the others, one that is no table of the contract by its name, or
+    has none of its columns, is read by the native reader that knows its header.
 
     Raises:
         RawFolderError: the raw folder does not exist, is no folder, or cannot be listed.
+        SettingsError: a mapping of the company does not fit the contract.
     """
     discovery = Discovery(home=None if follow_links else os.path.realpath(raw_dir))
-    for entry in _entries(raw_dir):
-        if not _is_ignored(entry.name):
+    entries = [entry for entry in _entries(raw_dir) if not _is_ignored(entry.name)]
+    _discover_mapped(raw_dir, list(_fitting(sources, contract)), discovery)
+    for entry in entries:
+        if entry not in discovery.mapped:
             _discover_top_level(entry, raw_dir, contract, discovery)
     order = {table: position for position, table in enumerate(contract.tables)}
     discovery.files.sort(key=lambda file: (order[file.table], file.name))
     return discovery
+
+
+def _fitting(sources: Sequence[Source], contract: Contract) -> Iterator[Source]:
+    """The mappings that fit the contract; a native reader need not, where somebody has narrowed the contract."""
+    for source in sources:
+        try:
+            check_source(source, contract)
+        except SettingsError:
+            if source.files:
+                raise
+        else:
+            yield source
+
+
+def _discover_mapped(raw_dir: Path, sources: Sequence[Source], discovery: Discovery) -> None:
+    declared, readers = (
+        [source for source in sources if bool(source.files) == is_declared] for is_declared in (True, False)
+    )
+    if not sources:
+        return
+    # what cannot be looked into is told by those that look for tables
+    looking = Discovery(home=discovery.home)
+    for path in _walk(raw_dir, raw_dir, looking, (os.path.realpath(raw_dir),)):
+        name = path.relative_to(raw_dir).as_posix()
+        matching = [source for source in declared if source.matches(name)]
+        if matching:
+            _add_mapped(path, raw_dir, matching, discovery)
+        elif not (_is_silent(name) or _name_problem(name) or _kind_problem(path, name)):
+            found = recognised(path, name, readers)
+            if found:
+                _add_recognised(path, raw_dir, found, discovery)
+    for source in declared:
+        if not any(source.matches(path.relative_to(raw_dir).as_posix()) for path in discovery.mapped):
+            discovery.unused.append(f"{source.origin} ({source.files}) concerns no file.")
+
+
+def _add_recognised(path: Path, raw_dir: Path, found: Sequence[Source], discovery: Discovery) -> None:
+    name = _relative(path, raw_dir)
+    usable = [source for source in found if source.tables]
+    _add_mapped(path, raw_dir, usable, discovery)
+    for source in found:
+        known = f"{source.title} (readers/{source.reader}.yml)"
+        if source.tables:
+            discovery.read_as.append(f"{name} was read as {known}.")
+        else:
+            discovery.unread.append(f"{name} holds {known} and was not read: {source.why_unread}")
+
+
+def _add_mapped(path: Path, raw_dir: Path, sources: Sequence[Source], discovery: Discovery) -> None:
+    discovery.mapped.add(path)
+    name = path.relative_to(raw_dir).as_posix()
+    form = export_format(name)
+    if form is None:
+        discovery.problems.append(
+            FileProblem(
+                _printable(name),
+                f"a file that ends in {', '.join(ENDINGS)}",
+                f"a file that ends in {path.suffix or 'nothing'}, which {sources[0].origin} names",
+                "Export it in another form, or name other files there.",
+            )
+        )
+        return
+    for source in sources:
+        shown = f"{name} [{source.sheets[0]}]" if source.sheets else name
+        for table in source.tables:
+            if any(file.table == table.table and file.name == shown for file in discovery.files):
+                discovery.problems.append(
+                    FileProblem(
+                        _printable(shown),
+                        f"one mapping to the table {table.table}",
+                        "two",
+                        "Let the patterns of the mappings differ, or name another sheet.",
+                    )
+                )
+                continue
+            _add_file(path, raw_dir, table.table, form, discovery, shown, Mapped(source, table))
 
 
 def _entries(raw_dir: Path) -> list[Path]:
@@ -86,6 +170,8 @@ def _discover_top_level(entry: Path, raw_dir: Path, contract: Contract, discover
             discovery.problems.append(_link_problem(_relative(entry, raw_dir)))
         elif entry.name in contract.tables:
             _discover_folder(entry, raw_dir, entry.name, discovery)
+        elif any(path.is_relative_to(entry) for path in discovery.mapped):
+            _tell_unread(entry, raw_dir, discovery)
         else:
             discovery.unread.append(_unknown(entry.name, contract, "folder"))
     elif file_format is not None and stem in contract.tables:
@@ -101,6 +187,14 @@ def _discover_top_level(entry: Path, raw_dir: Path, contract: Contract, discover
         )
     elif not _is_silent(entry.name):
         discovery.unread.append(_unknown(entry.name, contract, "file"))
+
+
+def _tell_unread(folder: Path, raw_dir: Path, discovery: Discovery) -> None:
+    """Tell the files of a folder of exports that nothing reads."""
+    for path in _walk(folder, raw_dir, discovery, (os.path.realpath(folder),)):
+        if path not in discovery.mapped and not _is_silent(path.name):
+            name = _relative(path, raw_dir)
+            discovery.unread.append(f"{name} is no export that a mapping or a native reader knows, and was not read.")
 
 
 def _is_misnamed_settings(name: str) -> bool:
@@ -127,6 +221,8 @@ def _unknown(name: str, contract: Contract, kind: str) -> str:
 def _discover_folder(folder: Path, raw_dir: Path, table: str, discovery: Discovery) -> None:
     for path in _walk(folder, raw_dir, discovery, (os.path.realpath(folder),)):
         _, file_format = _split(path.name)
+        if path in discovery.mapped:
+            continue
         if file_format is None:
             discovery.problems.append(
                 FileProblem(
@@ -166,15 +262,23 @@ def _walk(folder: Path, raw_dir: Path, discovery: Discovery, parents: tuple[str,
             yield from _walk(entry, raw_dir, discovery, (*parents, real))
 
 
-def _add_file(path: Path, raw_dir: Path, table: str, file_format: str, discovery: Discovery) -> None:
-    name = path.relative_to(raw_dir).as_posix()
+def _add_file(
+    path: Path,
+    raw_dir: Path,
+    table: str,
+    file_format: str,
+    discovery: Discovery,
+    shown: str = "",
+    mapped: Mapped | None = None,
+) -> None:
+    name = shown or path.relative_to(raw_dir).as_posix()
     problem = _name_problem(name) or _kind_problem(path, _printable(name))
     if problem is None and _leads_outside(path, discovery):
         problem = _link_problem(name)
     if problem is not None:
         discovery.problems.append(problem)
     else:
-        discovery.files.append(RawFile(table, name, path, file_format))
+        discovery.files.append(RawFile(table, name, path, file_format, mapped))
 
 
 def _name_problem(name: str) -> FileProblem | None:

@@ -2,7 +2,8 @@
 
 import difflib
 import re
-from collections.abc import Iterator, Mapping, Sequence
+import unicodedata
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from orchestration.contract import RawTable
@@ -37,6 +38,11 @@ class Header:
 def normalised(cell: str) -> str:
     """Return the form in which header cells are compared: no byte order mark, trimmed, without case."""
     return _trimmed(cell).casefold()
+
+
+def plain_header(cell: str) -> str:
+    """A header cell of an export as a mapping names it: in plain width, on one line, without what surrounds it."""
+    return " ".join(unicodedata.normalize("NFKC", _trimmed(cell)).strip("'\"= ").split())
 
 
 def matched_columns(cells: Sequence[str], table: RawTable) -> int:
@@ -74,8 +80,14 @@ def _trimmed(cell: str) -> str:
     return cell.replace("\ufeff", "").strip()
 
 
-def _extras(others: Sequence[tuple[int, str]]) -> Iterator[ExtraColumn]:
-    used: set[str] = set()
+def source_columns(cells: Sequence[str], table: RawTable) -> tuple[ExtraColumn, ...]:
+    """All columns of an export that is mapped, under names that no column of the table has."""
+    taken = {name.casefold() for name in table.column_names}
+    return tuple(_extras([(place, plain_header(cell)) for place, cell in enumerate(cells)], taken))
+
+
+def _extras(others: Sequence[tuple[int, str]], taken: Iterable[str] = ()) -> Iterator[ExtraColumn]:
+    used = set(taken)
     for position, name in others:
         base = name or f"column_{position + 1}"
         unique, suffix = base, 1

@@ -16,7 +16,7 @@ import pyarrow as pa
 from orchestration import duckdb_sql as sql
 from orchestration.contract import RawColumn, RawTable
 
-from .file_rows import ROW_NUMBER, UNPARSED_ROW, FileRows, extra_name
+from .file_rows import ROW_NUMBER, SOURCE_FAILURE, UNPARSED_ROW, Feed, FileRows, extra_name
 from .header import ExtraColumn
 from .landing_file import LANDED_COLUMNS, VALUE_TYPES, file_order
 from .masking import (
@@ -35,10 +35,18 @@ from .values import OUT_OF_DOMAIN, UNPARSEABLE_VALUE, ValueRules, ValueSql, valu
 MALFORMED_ROW = "malformed_row"
 MISSING_KEY = "missing_key"
 MISSING_VALUE = "missing_value"
+UNMAPPED_VALUE = "unmapped_value"
+CONFLICTING_VALUES = "conflicting_values"
+OTHER_CURRENCY = "other_currency"
 
 _BATCHES = "batches"
 # a dictionary of ids takes longer to make than it saves
 _MOST_IN_DICTIONARY = 1_000
+_SOURCE_FAILURES = {
+    UNMAPPED_VALUE: '"; expected one of the values that its mapping lists',
+    OTHER_CURRENCY: '"; expected an amount in the reporting currency',
+    CONFLICTING_VALUES: '"; expected one value in all lines of the row',
+}
 
 
 @dataclass(frozen=True)
@@ -75,7 +83,7 @@ def write_judged(
     Raises:
         Exception: whatever the reader raises.
     """
-    feed = _Feed(rows)
+    feed = Feed(rows)
     connection.register(_BATCHES, pa.RecordBatchReader.from_batches(rows.schema, iter(feed)))
     try:
         types = {name: kind for name, kind, *_ in connection.execute(f"describe {_BATCHES}").fetchall()}
@@ -86,21 +94,6 @@ def write_judged(
         raise feed.error or error from None
     finally:
         connection.unregister(_BATCHES)
-
-
-class _Feed:
-    """The batches of a reader, with the error that ended them: DuckDB passes on its text alone."""
-
-    def __init__(self, rows: FileRows) -> None:
-        self._rows = rows
-        self.error: BaseException | None = None
-
-    def __iter__(self) -> Iterator[pa.RecordBatch]:
-        try:
-            yield from self._rows.batches
-        except BaseException as error:
-            self.error = error
-            raise
 
 
 def repairs(connection: duckdb.DuckDBPyConnection, landed: Path) -> tuple[Repair, ...]:
@@ -172,7 +165,8 @@ def _cells(table: RawTable, types: Mapping[str, str], extras: tuple[ExtraColumn,
     for place in range(len(extras)):
         yield f"nullif({extra_name(place)}, '') as {extra_name(place)}"
     yield ROW_NUMBER
-    yield UNPARSED_ROW if UNPARSED_ROW in types else f"cast(null as varchar) as {UNPARSED_ROW}"
+    for name in (UNPARSED_ROW, SOURCE_FAILURE):
+        yield name if name in types else f"cast(null as varchar) as {name}"
 
 
 def _values(table: RawTable, cells: Mapping[str, ValueSql]) -> Iterator[str]:
@@ -304,6 +298,7 @@ def _failure(table: RawTable, cells: Mapping[str, ValueSql]) -> str:
     """The first rule that the row breaks, with its column: what is missing comes before what cannot be read."""
     needed = [column for column in table.columns if _must_have(table, column)]
     rules = [f"when {UNPARSED_ROW} is not null then '{MALFORMED_ROW}'"]
+    rules.append(f"when {SOURCE_FAILURE} is not null then {SOURCE_FAILURE}")
     for is_key, code in ((True, MISSING_KEY), (False, MISSING_VALUE)):
         rules += [
             f"when {_is_missing(column, cells)} then '{code}:{column.name}'"
@@ -399,6 +394,8 @@ def _reason(table: RawTable, cells: Mapping[str, ValueSql]) -> str:
         holds = f"{opening} || {_shown_text(column)} || "
         rules.append(f"when '{MISSING_KEY}:{name}' then '{name} is part of the key and is empty'")
         rules.append(f"when '{MISSING_VALUE}:{name}' then '{name} is required and is empty'")
+        for code, expected in _SOURCE_FAILURES.items():
+            rules.append(f"when '{code}:{name}' then {holds}{sql.text(expected)}")
         if _outside(column):
             expected = sql.text('"; expected ' + expected_domain(column))
             rules.append(f"when '{OUT_OF_DOMAIN}:{name}' then {holds}{expected}")

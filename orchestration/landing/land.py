@@ -21,14 +21,19 @@ from orchestration.masking import MASK, masked
 
 from .broken_files import BrokenFileError, FileProblem, broken_files_error
 from .csv_files import CsvPlan, FileDialect, csv_rows, dialect_of, inspect_csv
-from .discover import RawFile, discover
+from .discover import discover
+from .export_files import GZIP, LINES
 from .file_limits import NO_OTHER_LIMITS, FileLimits
+from .file_rows import FileRows
 from .judging import Provenance, Repair, repairs, write_judged
 from .key_conflicts import KeyConflicts, conflict_notices, key_conflicts
 from .manifest import FileFacts, Manifest, load_manifest, save_manifest
+from .mapped_files import MappedPlan, inspect_mapped, mapped_rows
+from .mapping import Source
 from .masking import create_macros
 from .parquet_files import ParquetPlan, inspect_parquet, parquet_rows
 from .personal_ids import personal_id_notices, personal_ids
+from .raw_file import RawFile
 from .values import ValueRules
 
 LANDING_VERSION = 3  # raise it when the same file would land as other rows
@@ -36,6 +41,7 @@ LANDING_VERSION = 3  # raise it when the same file would land as other rows
 _WORK_FOLDER = ".incomplete"
 _LANDED_NAME = re.compile(r"[0-9a-f]{40}\.parquet")
 _FUTURE_YEARS = 10  # a date further on than this, when its file was first seen, is none
+_TEXTS = ("csv", GZIP, LINES)
 _SMALL_BYTES = 8_000_000
 _SAVE_SECONDS = 2.0  # how much landing a killed run may lose
 
@@ -45,6 +51,7 @@ class LandedFile:
     """One file of the raw folder and where its rows are.
 
     `rows` is the reader's own count: records that the CSV parser saw, or what the metadata of the Parquet file says.
+    `rows_filtered` are those of them that a rule of its mapping left out.
     `first_seen_at` is UTC without a zone; `encoding` and `delimiter` are None for Parquet and where there is no header.
     """
 
@@ -61,6 +68,7 @@ class LandedFile:
     parquet: Path
     repairs: tuple[Repair, ...] = ()
     key_conflicts: KeyConflicts = KeyConflicts()
+    rows_filtered: int = 0
 
 
 @dataclass(frozen=True)
@@ -95,7 +103,7 @@ class _Candidate:
         return landing_dir / self.file.table / f"{self.fingerprint}.parquet"
 
 
-_Plan = CsvPlan | ParquetPlan
+_Plan = CsvPlan | ParquetPlan | MappedPlan
 
 
 def land(
@@ -105,6 +113,7 @@ def land(
     rules: ValueRules,
     dialects: Sequence[FileDialect] = (),
     limits: FileLimits = NO_OTHER_LIMITS,
+    sources: Sequence[Source] = (),
 ) -> Landing:
     """Bring every file of the raw folder into landing Parquet, judged; what is there already is not read again.
 
@@ -115,25 +124,27 @@ def land(
         rules: how values are read; of each file, the latest day is counted from when it was first seen.
         dialects: what is declared about CSV files; of those that match a file, the first that says something wins.
         limits: how much a file may hold, and where it may be.
+        sources: mappings of files of another form than that of the contract, and native readers.
 
     Raises:
+        SettingsError: a mapping does not fit the contract.
         RawFolderError: the folder or a file of it cannot be read; lists every broken file. All headers are checked
             before the first row is landed.
     """
     raw_dir, landing_dir = Path(raw_dir).absolute(), Path(landing_dir).absolute()
-    discovery = discover(raw_dir, contract, limits.follow_links)
+    discovery = discover(raw_dir, contract, limits.follow_links, sources)
     problems = list(discovery.problems)
     landing_dir.mkdir(parents=True, exist_ok=True)
     manifest = load_manifest(landing_dir)
     candidates = list(_candidates(discovery.files, contract, rules, dialects, limits, problems))
     with _workshop(landing_dir, rules) as (connection, folder):
-        plans = _plans(connection, candidates, manifest, landing_dir, limits, problems)
+        plans = _plans(connection, folder, candidates, manifest, landing_dir, limits, problems)
         _refuse(raw_dir, problems)
         _land_new(connection, folder, candidates, plans, manifest, landing_dir, limits, problems)
         _refuse(raw_dir, problems)
     _forget_all_but(candidates, manifest, landing_dir)
-    notices = _general_notices(manifest, dialects, candidates)
-    return _landing(candidates, manifest, contract, landing_dir, discovery.unread, list(notices))
+    notices = [*discovery.read_as, *discovery.unused, *_general_notices(manifest, dialects, candidates)]
+    return _landing(candidates, manifest, contract, landing_dir, discovery.unread, notices)
 
 
 def clear_landing(landing_dir: Path) -> None:
@@ -157,7 +168,7 @@ def _candidates(
 ) -> Iterator[_Candidate]:
     for file in files:
         table = contract.tables[file.table]
-        dialect = dialect_of(file.name, dialects if file.file_format == "csv" else ())
+        dialect = dialect_of(file.name, dialects if file.file_format in _TEXTS else ())
         try:
             signature = _signature(file)
             limits.check_bytes(file.name, signature[0])
@@ -184,6 +195,7 @@ def _fingerprint(file: RawFile, table: RawTable, dialect: FileDialect, content: 
     # the latest day is known by when the file was first seen, or the rows would be judged anew every day
     settings = {**asdict(rules), "latest_day": None}
     decisive = [LANDING_VERSION, table.name, table.key, columns, references, settings, file.name, content]
+    decisive += [file.mapped.fingerprint] if file.mapped else []
     text = json.dumps([*decisive, dialect.encoding, dialect.delimiter], default=str)
     return hashlib.blake2b(text.encode(), digest_size=20).hexdigest()
 
@@ -213,6 +225,7 @@ def _workshop(landing_dir: Path, rules: ValueRules) -> Iterator[tuple[duckdb.Duc
 
 def _plans(
     connection: duckdb.DuckDBPyConnection,
+    folder: Path,
     candidates: Sequence[_Candidate],
     manifest: Manifest,
     landing_dir: Path,
@@ -225,7 +238,7 @@ def _plans(
         if _is_landed(candidate, manifest, landing_dir):
             continue
         try:
-            plans[candidate.fingerprint] = _inspect(connection, candidate, limits)
+            plans[candidate.fingerprint] = _inspect(connection, folder, candidate, limits)
         except BrokenFileError as error:
             problems.extend(error.problems)
         except OSError as error:
@@ -250,7 +263,9 @@ def _digest(path: Path) -> str:
         return hashlib.file_digest(handle, "sha256").hexdigest()
 
 
-def _inspect(connection: duckdb.DuckDBPyConnection, candidate: _Candidate, limits: FileLimits) -> _Plan:
+def _inspect(connection: duckdb.DuckDBPyConnection, folder: Path, candidate: _Candidate, limits: FileLimits) -> _Plan:
+    if candidate.file.mapped is not None:
+        return inspect_mapped(candidate.file, candidate.table, candidate.dialect, limits, folder)
     if candidate.file.file_format == "csv":
         return inspect_csv(candidate.file, candidate.table, candidate.dialect)
     return inspect_parquet(connection, candidate.file, candidate.table, limits)
@@ -334,8 +349,7 @@ def _read(
     target: Path,
     limits: FileLimits,
 ) -> FileFacts:
-    is_csv = isinstance(plan, CsvPlan)
-    rows = csv_rows(plan, limits) if isinstance(plan, CsvPlan) else parquet_rows(plan, limits)
+    rows = _rows(plan, limits, candidate.rules.reporting_currency)
     rules = replace(candidate.rules, latest_day=_years_after(seen_at.date(), _FUTURE_YEARS))
     provenance = Provenance(candidate.file.name, seen_at)
     size = candidate.signature[0]
@@ -343,23 +357,42 @@ def _read(
     connection.execute(f"pragma {'disable' if size < _SMALL_BYTES else 'enable'}_optimizer")
     written = write_judged(connection, candidate.table, rows, rules, provenance, target)
     counted = rows.facts()
-    if written != counted.rows:
-        raise RuntimeError(f"{candidate.file.name}: {counted.rows} rows were read, but {written} were written")
+    filtered = sum(counted.filtered.values())
+    if written != counted.rows - filtered:
+        found = f"{counted.rows} rows were read and {filtered} left out, but {written} were written"
+        raise RuntimeError(f"{candidate.file.name}: {found}")
     conflicts = key_conflicts(connection, candidate.table, target, candidate.rules.business_timezone)
     return FileFacts(
         rows=counted.rows,
-        encoding=plan.encoding if is_csv else None,
-        delimiter=plan.delimiter if is_csv else None,
+        encoding=None if isinstance(plan, ParquetPlan) else plan.encoding,
+        delimiter=None if isinstance(plan, ParquetPlan) else plan.delimiter,
         ignored_columns=counted.ignored_columns,
         missing_columns=plan.header.missing_columns if plan.header else (),
         malformed_rows=counted.malformed_rows,
-        notices=(*counted.notices, *conflict_notices(candidate.file.name, candidate.table, conflicts)),
+        notices=(
+            *counted.notices,
+            *_filter_notices(candidate, counted.filtered),
+            *conflict_notices(candidate.file.name, candidate.table, conflicts),
+        ),
+        rows_filtered=filtered,
         key_conflicts=conflicts,
         repairs=repairs(connection, target),
         landed_bytes=target.stat().st_size,
         landed_digest=_digest(target),
         personal_ids=personal_ids(connection, candidate.table, target, candidate.rules.id_key),
     )
+
+
+def _rows(plan: _Plan, limits: FileLimits, reporting_currency: str) -> FileRows:
+    if isinstance(plan, MappedPlan):
+        return mapped_rows(plan, limits, reporting_currency)
+    return csv_rows(plan, limits) if isinstance(plan, CsvPlan) else parquet_rows(plan, limits)
+
+
+def _filter_notices(candidate: _Candidate, filtered: Mapping[str, int]) -> Iterator[str]:
+    for rule, rows in sorted(filtered.items()):
+        count = "1 row was" if rows == 1 else f"{rows:,} rows were"
+        yield f"{candidate.file.name}: {count} left out of {candidate.table.name} by the rule: {rule}."
 
 
 def _years_after(day: date, years: int) -> date:
@@ -398,7 +431,7 @@ def _general_notices(
 ) -> Iterator[str]:
     if manifest.is_damaged:
         yield "The manifest of earlier landings was damaged: every file was read again, and counts as first seen now."
-    names = [candidate.file.name for candidate in candidates if candidate.file.file_format == "csv"]
+    names = [candidate.file.name for candidate in candidates if candidate.file.file_format in _TEXTS]
     for dialect in dialects:
         if not any(dialect.matches(name) for name in names):
             yield f"What is declared about the CSV files {dialect.path_glob} concerns no file."
@@ -447,4 +480,5 @@ def _landed_file(candidate: _Candidate, facts: FileFacts, manifest: Manifest, la
         parquet=candidate.parquet(landing_dir),
         repairs=facts.repairs,
         key_conflicts=facts.key_conflicts,
+        rows_filtered=facts.rows_filtered,
     )

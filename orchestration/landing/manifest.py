@@ -30,6 +30,7 @@ class FileFacts:
     landed_bytes: int  # size of the landing Parquet, to recognise one that was cut off
     landed_digest: str = ""  # SHA-256 of it, to recognise one that was changed
     personal_ids: PersonalIds = PersonalIds()
+    rows_filtered: int = 0
 
 
 @dataclass
@@ -99,6 +100,7 @@ def _facts(entry: dict[str, Any]) -> FileFacts:
         landed_bytes=int(entry["landed_bytes"]),
         landed_digest=entry.get("landed_digest", ""),
         personal_ids=PersonalIds(**entry.get("personal_ids", {})),
+        rows_filtered=int(entry.get("rows_filtered", 0)),
     )
 
 

@@ -12,10 +12,10 @@ from orchestration.contract import RawTable
 from orchestration.masking import MASK, masked
 
 from .broken_files import BrokenFileError, FileProblem
-from .discover import RawFile
 from .file_limits import NO_OTHER_LIMITS, FileLimits
 from .file_rows import ROW_NUMBER, FileRows, ReaderFacts, extra_name
 from .header import Header, match_header, shown_name
+from .raw_file import RawFile
 from .values import as_text
 
 _MAGIC = b"PAR1"

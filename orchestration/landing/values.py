@@ -101,10 +101,10 @@ def value_sql(column: RawColumn, cell: str, cell_type: str, rules: ValueRules, v
     problem = f"case when {value} is null and {cell} is not null then {read.problem} end" if read.problem else None
     repairs = [f"case when {value} is not null and {read.repair(value)} end"] if read.repair else []
     if kind == _TEXT and rules.lost_values:
-        is_lost = _is_nothing(_trimmed(held), rules.lost_values)
+        is_lost = _is_nothing(trimmed(held), rules.lost_values)
         repairs.append(f"case when {value} is null and {cell} is not null and {is_lost} then '{LOST_VALUE}' end")
     return ValueSql(
-        text=_trimmed(held) if kind == _TEXT else f"cast({cell} as varchar)",
+        text=trimmed(held) if kind == _TEXT else f"cast({cell} as varchar)",
         value=read.value,
         problem=problem,
         repair=f"coalesce({', '.join(repairs)})" if repairs else None,
@@ -177,7 +177,7 @@ def as_text(cell: str, cell_type: str) -> str:
 # ---- SQL ----
 
 
-def _matches(expression: str, pattern: str) -> str:
+def matches(expression: str, pattern: str) -> str:
     return f"regexp_full_match({expression}, {sql.text(pattern)}, 's')"
 
 
@@ -185,11 +185,11 @@ def _contains(expression: str, pattern: str) -> str:
     return f"regexp_matches({expression}, {sql.text(pattern)}, 's')"
 
 
-def _replaced(expression: str, pattern: str, by: str = "") -> str:
+def replaced(expression: str, pattern: str, by: str = "") -> str:
     return f"regexp_replace({expression}, {sql.text(pattern)}, {sql.text(by)}, 'gs')"
 
 
-def _let(expression: str, body: Callable[[str], str], name: str = "t") -> str:
+def let(expression: str, body: Callable[[str], str], name: str = "t") -> str:
     """`body` over a name for the expression, which so is computed once."""
     return f"list_transform([{expression}], lambda {name}: {body(name)})[1]"
 
@@ -199,7 +199,7 @@ def _in(expression: str, texts: Iterable[str]) -> str:
     return f"{expression} in ({listed})" if listed else "false"
 
 
-def _case(*branches: tuple[str, str], otherwise: str = "null") -> str:
+def case(*branches: tuple[str, str], otherwise: str = "null") -> str:
     whens = " ".join(f"when {condition} then {result}" for condition, result in branches)
     return f"case {whens} else {otherwise} end"
 
@@ -216,24 +216,24 @@ _PLAIN = "[!#$%&(-<>-~]([ !#$%&(-~]*[!#$%&(-~])?"  # nothing to clean
 _MARK = rf"=?['\"{_WHITE_SPACE}]"
 
 
-def _trimmed(held: str) -> str:
+def trimmed(held: str) -> str:
     edge = f"[^{_WHITE_SPACE}]"
-    trimmed = _replaced(held, f"^[{_WHITE_SPACE}]+|[{_WHITE_SPACE}]+$")
-    return f"case when {_matches(held, f'{edge}(.*{edge})?')} then {held} else nullif({trimmed}, '') end"
+    trimmed = replaced(held, f"^[{_WHITE_SPACE}]+|[{_WHITE_SPACE}]+$")
+    return f"case when {matches(held, f'{edge}(.*{edge})?')} then {held} else nullif({trimmed}, '') end"
 
 
-def _cleaned(held: str, more: Callable[[str], str] = lambda text: text) -> str:
+def cleaned(held: str, more: Callable[[str], str] = lambda text: text) -> str:
     """The text of an id, a code or a number without what was put around it, in ASCII's width; then `more`."""
 
     def of(text: str) -> str:
-        visible = _replaced(text, f"[{_INVISIBLE}]+")
+        visible = replaced(text, f"[{_INVISIBLE}]+")
         # an apostrophe, or ="…", keeps a spreadsheet from reading a number
-        unmarked = _replaced(visible, rf"^(?:{_MARK})+(.*?)['\"{_WHITE_SPACE}]*$", r"\1")
-        return more(_replaced(unmarked, f"[{_WHITE_SPACE}]+$"))
+        unmarked = replaced(visible, rf"^(?:{_MARK})+(.*?)['\"{_WHITE_SPACE}]*$", r"\1")
+        return more(replaced(unmarked, f"[{_WHITE_SPACE}]+$"))
 
     narrow = f"translate({held}, {sql.text(_FULL_WIDTH_FORMS)}, {sql.text(_ASCII_FORMS)})"
-    text = _case(
-        (_matches(held, _PLAIN), more(held)), (f"strlen({held}) = length({held})", of(held)), otherwise=of(narrow)
+    text = case(
+        (matches(held, _PLAIN), more(held)), (f"strlen({held}) = length({held})", of(held)), otherwise=of(narrow)
     )
     return f"nullif({text}, '')"
 
@@ -244,20 +244,20 @@ def _is_nothing(text: str, words: Iterable[str]) -> str:
 
 def _unless_nothing(text: str, words: Iterable[str], otherwise: str) -> str:
     """`otherwise`, or null where the text is empty or stands for nothing."""
-    return _case((f"{text} is null or {_is_nothing(text, words)}", "null"), otherwise=otherwise)
+    return case((f"{text} is null or {_is_nothing(text, words)}", "null"), otherwise=otherwise)
 
 
 def _unparseable(cell: _Cell) -> str:
     otherwise = f"'{UNPARSEABLE_VALUE}'"
-    return _let(_cleaned(cell.held), lambda t: _unless_nothing(t, cell.rules.words_for_nothing, otherwise))
+    return let(cleaned(cell.held), lambda t: _unless_nothing(t, cell.rules.words_for_nothing, otherwise))
 
 
 def _no_number(cell: _Cell) -> str:
     """Why a cell that holds something is no number: one with more digits than any amount has is beyond its bounds."""
     if cell.column.maximum is None:
         return _unparseable(cell)
-    is_long = _matches("n", r"[+-]?[0-9]{15,}([.][0-9]*)?")
-    return _let(_number_text(cell), lambda n: _case((is_long, f"'{OUT_OF_DOMAIN}'"), otherwise=_unparseable(cell)), "n")
+    is_long = matches("n", r"[+-]?[0-9]{15,}([.][0-9]*)?")
+    return let(_number_text(cell), lambda n: case((is_long, f"'{OUT_OF_DOMAIN}'"), otherwise=_unparseable(cell)), "n")
 
 
 def _is_odd(held: str) -> str:
@@ -275,7 +275,7 @@ def _cleaning(held: str, *before: tuple[str, str], after: tuple[str, str] | None
         (_contains(held, f"[{_INVISIBLE}]"), INVISIBLE_CHARACTERS),
         *([after] if after else []),
     ]
-    return _case(*((condition, f"'{kind}'") for condition, kind in kinds))
+    return case(*((condition, f"'{kind}'") for condition, kind in kinds))
 
 
 # ---- text ----
@@ -292,7 +292,7 @@ def _read_text(cell: _Cell) -> _Read:
     if cell.column.reads_as_id:
         return _read_id(cell)
     if cell.kind == _FLOATING:
-        return _Read(_case((f"not isnan({cell.held})", f"cast({cell.held} as varchar)")))
+        return _Read(case((f"not isnan({cell.held})", f"cast({cell.held} as varchar)")))
     if cell.kind != _TEXT:
         return _Read(f"cast({cell.held} as varchar)")
     return _read_code(cell) if cell.column.values or cell.column.seed else _read_free_text(cell)
@@ -306,23 +306,23 @@ def _read_id(cell: _Cell) -> _Read:
         return _read_id_in_floating(cell, words)
 
     def without_words(text: str) -> str:
-        return _let(text, lambda t: _unless_nothing(t, words, t), "id")
+        return let(text, lambda t: _unless_nothing(t, words, t), "id")
 
     if cell.kind == _DECIMAL:
         written = f"cast({held} as varchar)"
         is_respelled = f"{held} = trunc({held}) and contains({written}, '.')"
-        value = without_words(_replaced(written, _FROM_NUMBER, r"\1"))
+        value = without_words(replaced(written, _FROM_NUMBER, r"\1"))
         return _Read(value, repair=lambda value: f"{is_respelled} then '{ID_FROM_NUMBER}'")
     if cell.kind != _TEXT:
         return _Read(without_words(f"cast({held} as varchar)"))
-    value = _case(
-        (f"{_matches(held, _CLEAN_ID)} and not {_is_nothing(held, words)}", held),
-        otherwise=_let(
-            _cleaned(held),
-            lambda t: _case((_is_destroyed(t), "null"), otherwise=without_words(_replaced(t, _FROM_NUMBER, r"\1"))),
+    value = case(
+        (f"{matches(held, _CLEAN_ID)} and not {_is_nothing(held, words)}", held),
+        otherwise=let(
+            cleaned(held),
+            lambda t: case((_is_destroyed(t), "null"), otherwise=without_words(replaced(t, _FROM_NUMBER, r"\1"))),
         ),
     )
-    problem = _let(_cleaned(held), lambda t: _case((_is_destroyed(t), f"'{DESTROYED_ID}'")))
+    problem = let(cleaned(held), lambda t: case((_is_destroyed(t), f"'{DESTROYED_ID}'")))
     had_tail = _contains(held, rf"[.\x{{FF0E}}][0\x{{FF10}}]+['\"{_INVISIBLE}{_WHITE_SPACE}]*$")
 
     def repair(value: str) -> str:
@@ -334,23 +334,23 @@ def _read_id(cell: _Cell) -> _Read:
 
 def _is_destroyed(text: str) -> str:
     """Whether digits of an id are lost: E notation, or a number longer than floating point holds."""
-    is_long = f"{_matches(text, _LONG_FROM_NUMBER)} and abs(try_cast({text} as double)) >= {_EXACT_BELOW['DOUBLE']}"
-    return f"{_matches(text, _E_NOTATION)} or ({is_long})"
+    is_long = f"{matches(text, _LONG_FROM_NUMBER)} and abs(try_cast({text} as double)) >= {_EXACT_BELOW['DOUBLE']}"
+    return f"{matches(text, _E_NOTATION)} or ({is_long})"
 
 
 def _read_id_in_floating(cell: _Cell, words: Iterable[str]) -> _Read:
     held = cell.held
     is_exact = f"abs({held}) < {_EXACT_BELOW[cell.cell_type]}"
     is_whole = f"{held} = trunc({held})"
-    value = _case(
+    value = case(
         (f"{is_exact} and {is_whole}", f"cast(cast({held} as bigint) as varchar)"),
         (is_exact, f"cast({held} as varchar)"),
     )
-    problem = _case(
+    problem = case(
         (f"isinf({held})", f"'{UNPARSEABLE_VALUE}'"), (f"not isnan({held}) and not {is_exact}", f"'{DESTROYED_ID}'")
     )
     return _Read(
-        _let(value, lambda t: _unless_nothing(t, words, t)),
+        let(value, lambda t: _unless_nothing(t, words, t)),
         problem,
         lambda value: f"{is_whole} then '{ID_FROM_NUMBER}'",
         _EVERY_DIGIT,
@@ -365,28 +365,28 @@ def _read_code(cell: _Cell) -> _Read:
 
     def as_allowed(text: str) -> str:
         spellings = [(f"lower({text}) = {sql.text(lower)}", sql.text(value)) for lower, value in by_lower.items()]
-        return _unless_nothing(text, words, _case(*spellings, otherwise=text) if spellings else text)
+        return _unless_nothing(text, words, case(*spellings, otherwise=text) if spellings else text)
 
     def repair(value: str) -> str:
         case_changed = (f"strlen({held}) = length({held}) and not contains({held}, {value})", LETTER_CASE)
         return f"{value} <> {held} then {_cleaning(held, case_changed)}"
 
-    return _Read(_case((_in(held, allowed), held), otherwise=_let(_cleaned(held), as_allowed)), repair=repair)
+    return _Read(case((_in(held, allowed), held), otherwise=let(cleaned(held), as_allowed)), repair=repair)
 
 
 def _read_free_text(cell: _Cell) -> _Read:
     """A name, a comment, …: what nobody sees is taken off, but joiners inside; marks only where they are a formula."""
     held, words = cell.held, cell.rules.words_in_free_text
     nowhere, inside = f"[^{_INVISIBLE}{_WHITE_SPACE}]", f"[^{_OTHER_INVISIBLE}]"
-    visible = _replaced(held, f"^[{_INVISIBLE}{_WHITE_SPACE}]+|[{_INVISIBLE}{_WHITE_SPACE}]+$|[{_OTHER_INVISIBLE}]+")
-    unmarked = _replaced(visible, '^="(.*)"$', r"\1")
-    is_clean = _matches(held, f"{nowhere}({inside}*{nowhere})?")
-    value = _case(
+    visible = replaced(held, f"^[{_INVISIBLE}{_WHITE_SPACE}]+|[{_INVISIBLE}{_WHITE_SPACE}]+$|[{_OTHER_INVISIBLE}]+")
+    unmarked = replaced(visible, '^="(.*)"$', r"\1")
+    is_clean = matches(held, f"{nowhere}({inside}*{nowhere})?")
+    value = case(
         (f"{is_clean} and {held} not like '=%' and not {_in(held, words)}", held),
-        otherwise=_let(f"nullif({unmarked}, '')", lambda t: _case((_in(t, words), "null"), otherwise=t)),
+        otherwise=let(f"nullif({unmarked}, '')", lambda t: case((_in(t, words), "null"), otherwise=t)),
     )
     unseen = rf"[{_OTHER_INVISIBLE}]|^[{_WHITE_SPACE}]*[{_JOINERS}]|[{_JOINERS}][{_WHITE_SPACE}]*$"
-    kinds = _case(
+    kinds = case(
         (f"ltrim({held}) like '=%'", f"'{SPREADSHEET_MARK}'"), (_contains(held, unseen), f"'{INVISIBLE_CHARACTERS}'")
     )
     return _Read(value, repair=lambda value: f"{value} <> {held} then {kinds}")
@@ -413,9 +413,9 @@ _CURRENCY_SIGNS = {
 
 
 def _number_text(cell: _Cell) -> str:
-    return _let(
-        _cleaned(cell.held, lambda text: _without_currency(cell, text)),
-        lambda t: _case((_matches(t, _GROUPED), f"replace({t}, ',', '')"), otherwise=t),
+    return let(
+        cleaned(cell.held, lambda text: _without_currency(cell, text)),
+        lambda t: case((matches(t, _GROUPED), f"replace({t}, ',', '')"), otherwise=t),
     )
 
 
@@ -423,7 +423,7 @@ def _without_currency(cell: _Cell, text: str) -> str:
     signs = _currency_pattern(cell)
     if not signs:
         return text
-    return _replaced(_replaced(text, rf"^([+-]?){signs}\s*", r"\1"), rf"\s*{signs}$")
+    return replaced(replaced(text, rf"^([+-]?){signs}\s*", r"\1"), rf"\s*{signs}$")
 
 
 def _currency_pattern(cell: _Cell) -> str:
@@ -435,7 +435,7 @@ def _currency_pattern(cell: _Cell) -> str:
 
 
 def _number_repair(cell: _Cell) -> Callable[[str], str]:
-    plain, signs = _matches(cell.held, r"\s*[0-9eE.+-]+\s*"), _currency_pattern(cell)
+    plain, signs = matches(cell.held, r"\s*[0-9eE.+-]+\s*"), _currency_pattern(cell)
     kinds = [(f"contains({cell.held}, ',')", THOUSANDS_SEPARATOR)]
     if signs:
         kinds.append((_contains(cell.held, signs), CURRENCY_SIGN))
@@ -448,23 +448,23 @@ def _read_number(cell: _Cell) -> _Read:
     problem = f"'{UNPARSEABLE_VALUE if cell.column.maximum is None else OUT_OF_DOMAIN}'"
 
     def parsed(text: str) -> str:
-        return _case(
-            (_matches(text, _DIGITS), f"try_cast({text} as {narrow})"),
-            (_matches(text, _DIGITS + _EXPONENT), f"try_cast(try_cast({text} as {wide}) as {narrow})"),
+        return case(
+            (matches(text, _DIGITS), f"try_cast({text} as {narrow})"),
+            (matches(text, _DIGITS + _EXPONENT), f"try_cast(try_cast({text} as {wide}) as {narrow})"),
         )
 
     if cell.kind == _TEXT:
-        value = _case(
-            (_matches(held, r"-?[0-9]{1,14}([.][0-9]*)?"), f"try_cast({held} as {narrow})"),
-            otherwise=_let(_number_text(cell), parsed, "n"),
+        value = case(
+            (matches(held, r"-?[0-9]{1,14}([.][0-9]*)?"), f"try_cast({held} as {narrow})"),
+            otherwise=let(_number_text(cell), parsed, "n"),
         )
         return _Read(value, _no_number(cell), _number_repair(cell))
     if cell.kind == _FLOATING:
         # from here on a product with 10,000 is not exact, so that the shortest decimal is asked; of FLOAT always
         exact = 10**11 if cell.cell_type == "DOUBLE" else 0
-        value = _case(
+        value = case(
             (f"abs({held}) < {exact}", f"cast({held} as {narrow})"),
-            (f"abs({held}) < 1e15", _let(f"cast({held} as varchar)", parsed)),
+            (f"abs({held}) < 1e15", let(f"cast({held} as varchar)", parsed)),
         )
         return _Read(value, f"case when not isnan({held}) then {problem} end")
     return _Read(f"try_cast({held} as {narrow})", problem)
@@ -476,18 +476,18 @@ def _read_integer(cell: _Cell) -> _Read:
 
         def parsed(text: str) -> str:
             whole = f"cast(try_cast({text} as decimal(18, 0)) as bigint)"
-            return _case((_matches(text, r"[+-]?[0-9]+([.]0*)?"), whole))
+            return case((matches(text, r"[+-]?[0-9]+([.]0*)?"), whole))
 
-        value = _case(
-            (_matches(held, r"-?[0-9]{1,18}"), f"cast({held} as bigint)"),
-            otherwise=_let(_number_text(cell), parsed, "n"),
+        value = case(
+            (matches(held, r"-?[0-9]{1,18}"), f"cast({held} as bigint)"),
+            otherwise=let(_number_text(cell), parsed, "n"),
         )
         return _Read(value, _no_number(cell), _number_repair(cell))
     if cell.kind == _FLOATING:
         is_whole = f"{held} = trunc({held}) and abs({held}) < {_EXACT_BELOW[cell.cell_type]}"
-        return _Read(_case((is_whole, f"cast({held} as bigint)")), f"case when not isnan({held}) then {problem} end")
+        return _Read(case((is_whole, f"cast({held} as bigint)")), f"case when not isnan({held}) then {problem} end")
     if cell.kind == _DECIMAL:
-        return _Read(_case((f"{held} = trunc({held})", f"try_cast({held} as bigint)")), problem)
+        return _Read(case((f"{held} = trunc({held})", f"try_cast({held} as bigint)")), problem)
     return _Read(f"try_cast({held} as bigint)", problem)
 
 
@@ -503,13 +503,13 @@ def _read_boolean(cell: _Cell) -> _Read:
         return _Read(held)
 
     def truth(text: str, otherwise: str = "null") -> str:
-        return _case((_in(text, _TRUE), "true"), (_in(text, _FALSE), "false"), otherwise=otherwise)
+        return case((_in(text, _TRUE), "true"), (_in(text, _FALSE), "false"), otherwise=otherwise)
 
     if cell.kind == _TEXT:
-        value = truth(f"lower({held})", _let(f"lower({_cleaned(held)})", truth, "b"))
+        value = truth(f"lower({held})", let(f"lower({cleaned(held)})", truth, "b"))
         return _Read(value, _unparseable(cell), lambda value: f"{_is_odd(held)} then {_cleaning(held)}")
     nothing = f"not isnan({held})" if cell.kind == _FLOATING else "true"
-    value = _case((f"{held} = 1", "true"), (f"{held} = 0", "false"))
+    value = case((f"{held} = 1", "true"), (f"{held} = 0", "false"))
     return _Read(value, f"case when {nothing} then '{UNPARSEABLE_VALUE}' end")
 
 
@@ -518,7 +518,7 @@ def _read_boolean(cell: _Cell) -> _Read:
 _DAY = r"[0-9]{4}-[0-9]{2}-[0-9]{2}"
 _TIME = r"([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9]([.][0-9]+)?)?"
 _ZONE = r"(Z|[+-](0[0-9]|1[0-7])(:?[0-5][0-9])?)"
-_LOCAL = rf"{_DAY}([T ]{_TIME})?"
+LOCAL_TIME = rf"{_DAY}([T ]{_TIME})?"
 _WITH_ZONE = rf"{_DAY}[T ]{_TIME}{_ZONE}"
 # the year first, then month and day: no other reading
 _YEAR_FIRST = (
@@ -537,22 +537,22 @@ def _plausible_day(day: str, rules: ValueRules) -> str:
     return f"{day} between date '{_EARLIEST_DAY}' and date '{rules.latest_day}'"
 
 
-def _spelled(held: str) -> str:
+def spelled(held: str) -> str:
     """A date or a time in any spelling that has one reading, as ISO 8601 writes it."""
 
     def of(text: str) -> str:
-        dashes = _replaced(f"replace(upper({text}), ',', '.')", *_YEAR_FIRST)
-        padded = _replaced(dashes, r"([-T ])([0-9])\b", r"\10\2")
-        return _replaced(_replaced(padded, " ?(UTC|GMT|Z)$", "Z"), r" ([+-])", r"\1")
+        dashes = replaced(f"replace(upper({text}), ',', '.')", *_YEAR_FIRST)
+        padded = replaced(dashes, r"([-T ])([0-9])\b", r"\10\2")
+        return replaced(replaced(padded, " ?(UTC|GMT|Z)$", "Z"), r" ([+-])", r"\1")
 
-    return _cleaned(held, of)
+    return cleaned(held, of)
 
 
 def _is_utc(zone: str) -> bool:
     return zone in ("UTC", "Etc/UTC")
 
 
-def _to_utc(local: str, zone: str) -> str:
+def to_utc(local: str, zone: str) -> str:
     """A local time in UTC: one that was skipped moves forward by the gap, of one that came twice the first is taken."""
     if _is_utc(zone):
         return local
@@ -565,9 +565,9 @@ def _to_utc(local: str, zone: str) -> str:
         # by the offset of three hours before; only at night are clocks set back
         before = f"{at(f'{v} - interval 3 hour')} + interval 3 hour"
         is_first = f"timezone({name}, timezone('UTC', {before})) = {v}"
-        return _case((f"hour({v}) between 5 and 22", at(v)), (is_first, before), otherwise=at(v))
+        return case((f"hour({v}) between 5 and 22", at(v)), (is_first, before), otherwise=at(v))
 
-    return _let(local, utc, "v")
+    return let(local, utc, "v")
 
 
 def business_day(utc: str, business_timezone: str) -> str:
@@ -586,15 +586,15 @@ def _instant(text: str) -> str:
 
 
 def _parsed_time(text: str, rules: ValueRules) -> str:
-    return _case(
-        (_matches(text, _LOCAL), _to_utc(f"try_cast({text} as timestamp)", rules.timestamps_without_offset)),
-        (_matches(text, _WITH_ZONE), _instant(text)),
+    return case(
+        (matches(text, LOCAL_TIME), to_utc(f"try_cast({text} as timestamp)", rules.timestamps_without_offset)),
+        (matches(text, _WITH_ZONE), _instant(text)),
     )
 
 
 def _date_problem(cell: _Cell, parsed: Callable[[str, ValueRules], str]) -> str:
     problem = f"case when {parsed('t', cell.rules)} is null then '{UNPARSEABLE_VALUE}' else '{IMPLAUSIBLE_DATE}' end"
-    return _let(_spelled(cell.held), lambda t: _unless_nothing(t, cell.rules.words_for_nothing, problem))
+    return let(spelled(cell.held), lambda t: _unless_nothing(t, cell.rules.words_for_nothing, problem))
 
 
 def _plausible_days(rules: ValueRules) -> str:
@@ -607,16 +607,16 @@ def _read_timestamp(cell: _Cell) -> _Read:
     is_plain = _plainly_plausible(held, rules)
 
     def plausible(utc: str) -> str:
-        return _case((_plausible_day(business_day(utc, rules.business_timezone), rules), utc))
+        return case((_plausible_day(business_day(utc, rules.business_timezone), rules), utc))
 
     if cell.kind == _TEXT:
         # a cast to a timestamp ignores the offset, and Z is none
         local = f"try_cast({held} as timestamp)"
-        plain = _case((f"suffix({held}, 'Z')", local), otherwise=_to_utc(local, zone)) if not _is_utc(zone) else local
-        value = _case(
-            (f"{is_plain} and {_matches(held, rf'{_DAY}([T ]{_TIME}Z?)?')}", plain),
-            (f"{is_plain} and {_matches(held, _WITH_ZONE)}", _instant(held)),
-            otherwise=_let(_spelled(held), lambda t: _let(_parsed_time(t, rules), plausible, "utc"), "t"),
+        plain = case((f"suffix({held}, 'Z')", local), otherwise=to_utc(local, zone)) if not _is_utc(zone) else local
+        value = case(
+            (f"{is_plain} and {matches(held, rf'{_DAY}([T ]{_TIME}Z?)?')}", plain),
+            (f"{is_plain} and {matches(held, _WITH_ZONE)}", _instant(held)),
+            otherwise=let(spelled(held), lambda t: let(_parsed_time(t, rules), plausible, "utc"), "t"),
         )
         as_iso = _contains(held, rf"^\s*{_DAY}(\s*$|T[0-9]{{2}}:| [0-9]{{2}}:)")
         kinds = _cleaning(held, after=(_is_respelled(held), DATE_SPELLING))
@@ -626,8 +626,8 @@ def _read_timestamp(cell: _Cell) -> _Read:
             lambda value: f"(not {as_iso} or {_is_odd(held)}) then {kinds}",
             _plausible_days(rules),
         )
-    utc = _utc_of(held) if cell.kind == _INSTANT else _to_utc(f"try_cast({held} as timestamp)", zone)
-    value = _case((is_plain, utc), otherwise=_let(f"try({utc})", plausible, "utc"))
+    utc = _utc_of(held) if cell.kind == _INSTANT else to_utc(f"try_cast({held} as timestamp)", zone)
+    value = case((is_plain, utc), otherwise=let(f"try({utc})", plausible, "utc"))
     return _Read(value, f"'{IMPLAUSIBLE_DATE}'", expected=_plausible_days(rules))
 
 
@@ -642,16 +642,16 @@ def _parsed_day(text: str, rules: ValueRules) -> str:
     A time with an offset is the day that it names, unless it is midnight in the business time zone: then that day.
     """
     written = f"try_cast(left({text}, 10) as date)"
-    midnight = _matches(text, rf"{_DAY}[T ]00:00(:00([.]0*)?)?{_ZONE}")
+    midnight = matches(text, rf"{_DAY}[T ]00:00(:00([.]0*)?)?{_ZONE}")
     zone = sql.text(rules.business_timezone)
 
     def day_of(local: str) -> str:
-        return _case((f"{local} = date_trunc('day', {local})", f"cast({local} as date)"), otherwise=written)
+        return case((f"{local} = date_trunc('day', {local})", f"cast({local} as date)"), otherwise=written)
 
-    of_midnight = _let(f"timezone({zone}, try_cast({text} as timestamp with time zone))", day_of, "l")
-    return _case(
-        (f"{_matches(text, _LOCAL)} or {midnight}", written),
-        (_matches(text, _WITH_ZONE), of_midnight),
+    of_midnight = let(f"timezone({zone}, try_cast({text} as timestamp with time zone))", day_of, "l")
+    return case(
+        (f"{matches(text, LOCAL_TIME)} or {midnight}", written),
+        (matches(text, _WITH_ZONE), of_midnight),
     )
 
 
@@ -660,17 +660,20 @@ def _read_date(cell: _Cell) -> _Read:
     expected = _plausible_days(rules)
 
     def plausible(day: str) -> str:
-        return _case((_plausible_day(day, rules), day))
+        return case((_plausible_day(day, rules), day))
 
     if cell.kind == _TEXT:
-        value = _case(
-            (f"{_plainly_plausible(held, rules)} and {_matches(held, _LOCAL)}", f"try_cast(left({held}, 10) as date)"),
-            otherwise=_let(_spelled(held), lambda t: _let(_parsed_day(t, rules), plausible, "d"), "t"),
+        value = case(
+            (
+                f"{_plainly_plausible(held, rules)} and {matches(held, LOCAL_TIME)}",
+                f"try_cast(left({held}, 10) as date)",
+            ),
+            otherwise=let(spelled(held), lambda t: let(_parsed_day(t, rules), plausible, "d"), "t"),
         )
         is_midnight = _contains(held, r"[Tt ]0?0:00(:00([.,]0*)?)?($|[^0-9.,:])")
         cut_off = (f"{_contains(held, '[0-9]:[0-9]')} and not {is_midnight}", TIME_CUT_OFF)
         kinds = _cleaning(held, cut_off, after=(_is_respelled(held), DATE_SPELLING))
-        as_iso = _matches(held, rf"\s*{_DAY}\s*")
+        as_iso = matches(held, rf"\s*{_DAY}\s*")
         return _Read(value, _date_problem(cell, _parsed_day), lambda value: f"not {as_iso} then {kinds}", expected)
     implausible = f"'{IMPLAUSIBLE_DATE}'"
     if cell.kind == _DATE:
@@ -684,9 +687,9 @@ def _read_date(cell: _Cell) -> _Read:
     def at_midnight(time: str) -> str:
         return f"{time} = date_trunc('day', {time})"
 
-    day = _case((at_midnight(utc), f"cast({utc} as date)"), otherwise=f"cast({local} as date)")
+    day = case((at_midnight(utc), f"cast({utc} as date)"), otherwise=f"cast({local} as date)")
     return _Read(
-        _let(day, plausible),
+        let(day, plausible),
         implausible,
         lambda value: f"not ({at_midnight(utc)}) and not ({at_midnight(local)}) then '{TIME_CUT_OFF}'",
         expected,

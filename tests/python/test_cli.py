@@ -319,8 +319,8 @@ MARTS = (
     "(4, 'Loyal', '忠诚客户'), (2, 'New', '新客户'), (4, 'Loyal', '忠诚客户'), (NULL, 'dormant', 'dormant')) "
     "AS v(stage_rank, lifecycle_stage_en, lifecycle_stage_zh)",
     "CREATE TABLE quality.row_reconciliation AS SELECT * FROM (VALUES "
-    "('orders', 2, 10, 6, 3, 1), ('tickets', 1, 5, 4, 1, 0), ('products', 0, 0, 0, 0, 0)) "
-    "AS v(table_name, files, rows_read, rows_accepted, rows_rejected, rows_superseded)",
+    "('orders', 2, 10, 6, 3, 1, 0), ('tickets', 1, 5, 4, 1, 0, 0), ('products', 0, 0, 0, 0, 0, 0)) "
+    "AS v(table_name, files, rows_read, rows_accepted, rows_rejected, rows_superseded, rows_filtered)",
     "CREATE TABLE quality.order_warnings AS SELECT * FROM (VALUES "
     "('after_as_of_date', DATE '2026-03-31', 3, DATE '2031-01-01'), "
     "('returned_without_refund', DATE '2026-03-31', 1200, DATE '2026-03-30')) "

@@ -91,7 +91,7 @@ def cdnow(cdnow_dir: Path) -> Iterator[Query]:
 
 @pytest.mark.parametrize("company", company_names(COMPANIES))
 def test_a_company_is_described_and_sets_only_what_the_project_has(company: str) -> None:
-    variables, _ = read_company_file(COMPANIES / company / "company.yml", read_company_settings(ROOT))
+    variables = read_company_file(COMPANIES / company / "company.yml", read_company_settings(ROOT)).variables
     assert variables.keys() >= {"company_name", "reporting_currency", "business_timezone"}
     readme = (COMPANIES / company / "README.md").read_text(encoding="utf-8")
     assert f"make run COMPANY={company}" in readme

@@ -254,9 +254,9 @@ def judged(tmp_path: Path) -> DuckDbEngine:
             "CASE WHEN range % 5 = 4 THEN 'rejected' ELSE 'accepted' END AS row_status FROM range(200)",
             "CREATE TABLE staging.base_order_items AS SELECT * FROM (VALUES "
             "(2.5, 'accepted'), (4.0, 'superseded'), (8.0, 'accepted')) AS v(line_amount, row_status)",
-            "CREATE TABLE quality.row_reconciliation AS SELECT * FROM (VALUES ('orders', 2, 200, 160, 40, 0), "
-            "('order_items', 1, 3, 2, 0, 1), ('tickets', 0, 0, 0, 0, 0)) "
-            "AS v(table_name, files, rows_read, rows_accepted, rows_rejected, rows_superseded)",
+            "CREATE TABLE quality.row_reconciliation AS SELECT * FROM (VALUES ('orders', 2, 200, 160, 40, 0, 0), "
+            "('order_items', 1, 3, 2, 0, 1, 0), ('tickets', 0, 0, 0, 0, 0, 0)) "
+            "AS v(table_name, files, rows_read, rows_accepted, rows_rejected, rows_superseded, rows_filtered)",
             "CREATE TABLE quality.rejected_rows AS SELECT 'orders' AS table_name, 'missing_value' AS reason_code, "
             "'customer_id is required and is empty' AS reason FROM range(40)",
         ):

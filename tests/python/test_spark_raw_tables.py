@@ -221,7 +221,7 @@ def test_the_run_parameters_are_one_row_and_what_the_company_sets_is_recorded_as
 def test_the_raw_files_say_how_each_file_was_read(opened: Session, tmp_path: Path) -> None:
     registered(opened, tmp_path, landed(tmp_path, "a.csv", "O1", "O2"))
     assert ask(opened, "select * from {operations}.raw_files") == [
-        ("orders", "a.csv", 2, "csv", "utf-8", ";", "shoe size, colour", None, 0, 0, 0, None, SEEN_AT)
+        ("orders", "a.csv", 2, 0, "csv", "utf-8", ";", "shoe size, colour", None, 0, 0, 0, None, SEEN_AT)
     ]
 
 

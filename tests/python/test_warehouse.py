@@ -170,7 +170,7 @@ def test_the_business_day_ends_at_the_zones_midnight(zone: str, yesterday: date)
 def test_each_landed_file_is_told_with_what_the_reader_found(warehouse: Path) -> None:
     build_db = registered(warehouse, landed(warehouse, "a.csv", "O1", "O2"))
     assert ask(build_db, "SELECT * FROM operations.raw_files") == [
-        ("orders", "a.csv", 2, "csv", "utf-8", ";", "shoe size, colour", None, 0, 0, 0, None, SEEN_AT)
+        ("orders", "a.csv", 2, 0, "csv", "utf-8", ";", "shoe size, colour", None, 0, 0, 0, None, SEEN_AT)
     ]
 
 
