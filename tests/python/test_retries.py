@@ -3,6 +3,8 @@
 import errno
 import fcntl
 import sqlite3
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -185,9 +187,6 @@ def test_a_build_may_pass_by_what_dbt_says(tmp_path: Path, message: str, passes:
 
 def test_a_build_database_that_another_program_has_open_may_pass(tmp_path: Path) -> None:
     """A DuckDB file has one writer: here another process."""
-    import subprocess
-    import sys
-
     path = tmp_path / "build" / "warehouse.duckdb"
     with open_build(path):
         pass
