@@ -100,6 +100,8 @@ def _build(root: Path, folder: Path) -> None:
     target = target_folder(folder)
     share_parse(root, default_target(), target)
     what = ["--exclude-resource-type", "test", "unit_test", "--select", *JUDGED]
-    done = run_dbt(root, target, ["build", "--target", default_target(), *what], {WAREHOUSE_DIR: str(folder)})
+    done = run_dbt(
+        root, target, ["--no-write-json", "build", "--target", default_target(), *what], {WAREHOUSE_DIR: str(folder)}
+    )
     if done.returncode != 0:
         raise BuildError(f"The rows could not be judged:\n{masked((done.stdout + done.stderr).strip())}")

@@ -45,6 +45,8 @@ _SOURCE_FAILURES = {
     OTHER_CURRENCY: '"; expected an amount in the reporting currency',
     CONFLICTING_VALUES: '"; expected one value in all lines of the row',
 }
+# a dictionary of ids takes longer to make than it saves
+_MOST_IN_DICTIONARY = 1_000
 
 
 @dataclass(frozen=True)
@@ -86,7 +88,8 @@ def write_judged(
     try:
         types = {name: kind for name, kind, *_ in connection.execute(f"describe {_BATCHES}").fetchall()}
         query = judged_rows(table, types, rows.extras, rules, provenance)
-        return connection.execute(f"copy ({query}) to {sql.text(target)} (format parquet)").fetchall()[0][0]
+        options = f"format parquet, dictionary_size_limit {_MOST_IN_DICTIONARY}"
+        return connection.execute(f"copy ({query}) to {sql.text(target)} ({options})").fetchall()[0][0]
     except duckdb.Error as error:
         raise feed.error or error from None
     finally:

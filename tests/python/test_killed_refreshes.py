@@ -10,15 +10,18 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
 import duckdb
 import pytest
+from postgres_server import postgres_server
 from shop_project import write_shop
 from test_serving import all_gone, processes_with, wait_until
 
+from orchestration.bi.bi_settings import DSN
+from orchestration.engines.duckdb.engine import DuckDbEngine
 from orchestration.engines.duckdb.publication import published_database
 from orchestration.settings import ROOT
 
@@ -26,6 +29,7 @@ pytestmark = pytest.mark.nightly
 
 ROWS = 2_000
 KILLS = 20
+KILLS_WHILE_PUBLISHING = 12
 PUBLICATIONS = 20
 READERS = 8
 # what make run does, without the figures of marts that this project has not
@@ -40,12 +44,25 @@ with warehouse_lock(settings.warehouse):
     cli._enter(settings)
     sys.exit(not cli._run_job(settings).result.success)
 """
+BOARD = """
+order: 10
+title: { en: Orders, zh: 订单 }
+text: { en: Amounts of orders., zh: 订单金额。 }
+tiles:
+  - id: amount
+    title: { en: Amount, zh: 金额 }
+    text: { en: Amount of an order., zh: 单笔订单金额。 }
+    marts: [orders]
+    query: select max(amount) as amount from marts.orders
+    chart: { kind: kpi, value: amount }
+"""
 
 
 class Shop:
     """A company whose orders all have the number of the export as their amount, so that a mixture shows."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, environ: Mapping[str, str] | None = None) -> None:
+        self.environ = environ or {}
         self.root = write_shop(folder / "project")
         shutil.copytree(ROOT / "orchestration", self.root / "orchestration")
         self.raw, self.warehouse = folder / "raw", folder / "dw"
@@ -64,6 +81,7 @@ class Shop:
             "PYTHONPATH": str(self.root),
             "STICKINESS_RAW_DIR": str(self.raw),
             "STICKINESS_WAREHOUSE_DIR": str(self.warehouse),
+            **self.environ,
         }
         with self.log.open("a") as log:
             return subprocess.Popen(
@@ -90,6 +108,31 @@ class Shop:
         (rows, low, high), read = found
         assert (rows, read) == (ROWS, ROWS) and low == high, found
         return int(low)
+
+    def is_publishing(self) -> bool:
+        return any(self.warehouse.glob("versions/*.tmp"))
+
+    def current(self) -> str:
+        publication = DuckDbEngine(self.warehouse).current()
+        assert publication is not None
+        return publication.publication_id
+
+    def copied(self) -> tuple[str, int]:
+        """What the copy in PostgreSQL is of, and the number of the export in it; it is one whole export."""
+        import psycopg
+
+        with psycopg.connect(self.environ[DSN]) as connection:
+            [publication] = connection.execute("select publication_id from stickiness.copied_publication").fetchone()
+            rows, low, high = connection.execute(
+                "select count(*), min(amount), max(amount) from stickiness.orders"
+            ).fetchone()
+        assert rows == ROWS and low == high, (rows, low, high)
+        return publication, int(low)
+
+    def assert_boards_are_of(self, publication: str) -> None:
+        """AssertionError where the boards that are published are of another version."""
+        boards = DuckDbEngine(self.warehouse).boards()
+        assert boards is not None and publication in (boards / "index.html").read_text(encoding="utf-8")
 
     def processes(self) -> list[int]:
         """Every process that works on the warehouse."""
@@ -174,3 +217,39 @@ def test_a_refresh_that_is_killed_at_any_moment_leaves_a_whole_version_and_the_n
             assert shop.published() == number
             last = number
     assert wrong == []
+
+
+@pytest.mark.postgres
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="it finds processes in /proc")
+def test_a_refresh_that_is_killed_while_it_publishes_is_brought_to_one_version_by_the_next(
+    tmp_path: Path,
+) -> None:
+    moments = random.Random(15)
+    with postgres_server() as dsn:
+        shop = Shop(tmp_path, {DSN: dsn})
+        board = shop.root / "dashboards" / "orders.yml"
+        board.parent.mkdir()
+        board.write_text(BOARD, encoding="utf-8")
+        shop.export(1)
+        first = shop.start()
+        wait_until(shop.is_publishing, 300)
+        began = time.monotonic()
+        assert first.wait(300) == 0, shop.log.read_text()[-3000:]
+        seconds = time.monotonic() - began
+        behind = 0
+        for last in range(1, 1 + 2 * KILLS_WHILE_PUBLISHING, 2):
+            shop.export(last + 1)
+            run = shop.start()
+            wait_until(shop.is_publishing, 300)
+            time.sleep(moments.uniform(0, seconds))
+            kill(run, ("group", "parent")[last // 2 % 2], shop)
+            wait_until(lambda: all_gone(shop.processes()), 30)
+            seen, (copy, copied) = shop.published(), shop.copied()
+            assert seen in (last, last + 1) and copied in (last, seen)
+            shop.assert_boards_are_of(shop.current())
+            behind += copy != shop.current()
+            shop.export(last + 2)
+            shop.refresh()
+            assert shop.published() == last + 2 and shop.copied() == (shop.current(), last + 2)
+            shop.assert_boards_are_of(shop.current())
+        assert shop.log.read_text().count("It was behind until now") == behind
