@@ -172,7 +172,7 @@ def open_text(path: Path, encoding: str) -> io.TextIOWrapper:
     return io.TextIOWrapper(_WatchedFile(path.open("rb", buffering=0)), encoding=encoding, newline="")
 
 
-class _EndlessError(Exception):
+class EndlessError(Exception):
     """A line or a record is longer than any that is read; `line` is 1-based."""
 
     def __init__(self, line: int, what: str) -> None:
@@ -196,7 +196,7 @@ class _WatchedFile(io.BufferedReader):
             self._run += len(data)
             if self._run > _LINE_BYTES:
                 line = line_ends_before(Path(self.raw.name), self._place - self._run) + 1
-                raise _EndlessError(line, "a line that does not end")
+                raise EndlessError(line, "a line that does not end")
         return data
 
 
@@ -235,7 +235,7 @@ def read_records(lines: Iterator[str], delimiter: str) -> Iterator[Record]:
     """Yield every record as (fields, physical lines, flaw); the lists are valid until the next record.
 
     A record whose quotes are flawed is read as Python's csv module reads it when it is not strict. Of `_Lines`, one
-    that is longer than RECORD_CHARACTERS raises _EndlessError.
+    that is longer than RECORD_CHARACTERS raises EndlessError.
     """
     csv.field_size_limit(min(sys.maxsize, 2**31 - 1))
     lines_of_record: list[str] = []
@@ -250,7 +250,7 @@ def read_records(lines: Iterator[str], delimiter: str) -> Iterator[Record]:
             if left < 0 and isinstance(lines, _Lines):
                 many = len(lines_of_record) > 1
                 what = "a quote that opens there and is not closed" if many else "a line that does not end"
-                raise _EndlessError(lines.taken - len(lines_of_record) + 1, what)
+                raise EndlessError(lines.taken - len(lines_of_record) + 1, what)
             yield line
         at_end = True
 
@@ -316,11 +316,11 @@ def _is_filled(column: pa.Array) -> bool:
 def _until_endless(plan: CsvPlan, blocks: Iterator[Block]) -> Iterator[Block]:
     try:
         yield from blocks
-    except _EndlessError as error:
+    except EndlessError as error:
         raise BrokenFileError(_endless(plan.file, error)) from None
 
 
-def _endless(file: RawFile, error: _EndlessError) -> FileProblem:
+def _endless(file: RawFile, error: EndlessError) -> FileProblem:
     return FileProblem(
         file.name,
         f"rows of at most {RECORD_CHARACTERS / 1_000_000:g} million characters",

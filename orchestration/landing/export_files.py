@@ -21,7 +21,17 @@ import pyarrow.parquet as pq
 from orchestration import duckdb_sql as sql
 
 from .broken_files import BrokenFileError, FileProblem
-from .csv_files import DELIMITERS, CsvPlan, announced_delimiter, csv_rows, is_blank, open_text, read_records, text_lines
+from .csv_files import (
+    DELIMITERS,
+    CsvPlan,
+    EndlessError,
+    announced_delimiter,
+    csv_rows,
+    is_blank,
+    open_text,
+    read_records,
+    text_lines,
+)
 from .file_limits import FileLimits
 from .file_rows import ROW_NUMBER, UNPARSED_ROW, FileRows, ReaderFacts, extra_name
 from .header import ExtraColumn, Header
@@ -115,10 +125,17 @@ def heads(file: RawFile, encoding: str | None, delimiter: str | None, sheets: Se
     assert encoding is not None
     with open_text(file.path, encoding) as handle:
         if file.file_format == LINES:
-            return [_json_head(file.name, islice(handle, _HEAD_LINES))]
+            return [_json_head(file.name, _lines_that_end(file.name, islice(handle, _HEAD_LINES)))]
         text = handle.read(_HEAD_CHARACTERS)
     announced = delimiter or announced_delimiter(text)
     return [_csv_head(text, split) for split in ((announced,) if announced else DELIMITERS)]
+
+
+def _lines_that_end(file_name: str, lines: Iterator[str]) -> Iterator[str]:
+    try:
+        yield from lines
+    except EndlessError as error:
+        raise _broken(file_name, "a JSON object in each line", str(error)) from None
 
 
 def _csv_head(text: str, delimiter: str) -> Head:
@@ -253,7 +270,8 @@ def _line_rows(opened: Opened, limits: FileLimits) -> FileRows:
     def lines() -> Iterator[pa.RecordBatch]:
         nonlocal read
         with open_text(opened.file.path, str(opened.encoding)) as handle:
-            while block := handle.readlines(_CHUNK_BYTES):
+            endings = _lines_that_end(opened.file.name, handle)
+            while block := list(islice(endings, _BATCH_ROWS)):
                 texts = [line.rstrip("\r\n").lstrip("\ufeff") for line in block if line.strip()]
                 numbers = range(read + 1, read + len(texts) + 1)
                 read += len(texts)

@@ -27,7 +27,7 @@ def recognised(path: Path, name: str, readers: Sequence[Source]) -> list[Source]
         return []
     try:
         with _head_of(path, form) as (head_path, head_form):
-            start = head_path.read_bytes()[:_HEAD_BYTES] if head_form in (CSV, LINES) else b""
+            start = _start(head_path) if head_form in (CSV, LINES) else b""
             if b"\0" in start and not start.startswith(tuple(_MARKS)):
                 return []
             found = heads(RawFile("", name, head_path, head_form), _likely_encoding(start), None, ())
@@ -50,6 +50,11 @@ def _known(head: Head, reader: Source) -> int:
         if all(any(header_key(name) in names for name in alternatives) for alternatives in reader.recognise):
             return len(reader.recognise)
     return 0
+
+
+def _start(path: Path) -> bytes:
+    with path.open("rb") as handle:
+        return handle.read(_HEAD_BYTES)
 
 
 @contextmanager
