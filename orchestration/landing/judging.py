@@ -47,10 +47,6 @@ _SOURCE_FAILURES = {
     OTHER_CURRENCY: '"; expected an amount in the reporting currency',
     CONFLICTING_VALUES: '"; expected one value in all lines of the row',
 }
-# a dictionary of ids takes longer to make than it saves
-_MOST_IN_DICTIONARY = 1_000
-# a dictionary of ids takes longer to make than it saves
-_MOST_IN_DICTIONARY = 1_000
 
 
 @dataclass(frozen=True)
