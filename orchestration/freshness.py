@@ -11,8 +11,11 @@ from collections.abc import Collection, Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
+from orchestration.alerts.causes import PUBLISHED, Stale
+from orchestration.contract import Contract
 from orchestration.errors import SettingsError, shown
 from orchestration.landing.land import LandedFile
+from orchestration.settings import Settings
 
 if TYPE_CHECKING:
     from dagster import AssetKey, DagsterInstance, FreshnessPolicy
@@ -45,6 +48,17 @@ def parse_new_files_due(text: str, tables: Collection[str]) -> dict[str, int]:
             )
         due[name] = int(number)
     return due
+
+
+def new_files_due(contract: Contract, served: Settings) -> dict[str, int]:
+    """What the company expects, as `parse_new_files_due` gives it; nothing where the setting is wrong.
+
+    Each run says that it is wrong, and stops.
+    """
+    try:
+        return parse_new_files_due(str(served.variable(NEW_FILES_DUE)), contract.tables)
+    except SettingsError:
+        return {}
 
 
 def new_files_policy(days: int) -> FreshnessPolicy:
@@ -90,6 +104,22 @@ def report_new_files(instance: DagsterInstance, newest: Mapping[str, datetime]) 
             _report(instance, table, moment)
             reported.append(table)
     return reported
+
+
+def late(instance: DagsterInstance, contract: Contract, served: Settings, now: datetime) -> list[Stale]:
+    """What is late at a moment (with its zone), by the bounds of the policies; what never came is not."""
+    from dagster import AssetKey
+
+    files = new_files_due(contract, served)
+    due = {files_key(table): (table, timedelta(days=days) + GRACE) for table, days in files.items()}
+    due[AssetKey([PUBLISHED])] = (PUBLISHED, timedelta(hours=int(served.variable(PUBLICATION_DUE))))
+    found = []
+    for key, (name, room) in due.items():
+        event = instance.get_latest_materialization_event(key)
+        newest = None if event is None else datetime.fromtimestamp(event.timestamp, UTC)
+        if newest is not None and now > newest + room:
+            found.append(Stale(name, newest, newest + room))
+    return found
 
 
 def _report(instance: DagsterInstance, table: str, moment: float) -> None:

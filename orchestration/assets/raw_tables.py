@@ -12,10 +12,10 @@ from orchestration.build_figures import landed_tables
 from orchestration.contract import Contract
 from orchestration.engines.engine import Engine
 from orchestration.engines.registry import load_engine
-from orchestration.errors import SettingsError
 from orchestration.freshness import (
     NEW_FILES_DUE,
     files_key,
+    new_files_due,
     new_files_policy,
     newest_content,
     parse_new_files_due,
@@ -40,11 +40,7 @@ def build_files(contract: Contract, served: Settings) -> list[AssetSpec]:
 
     Those of which new content is due say since when it is late.
     """
-    try:
-        due = parse_new_files_due(str(served.variable(NEW_FILES_DUE)), contract.tables)
-    except SettingsError:
-        # each run says so, and stops
-        due = {}
+    due = new_files_due(contract, served)
     return [
         AssetSpec(
             files_key(name),

@@ -9,15 +9,18 @@ import logging
 import sys
 import threading
 import time
+from datetime import UTC, datetime
 from pathlib import Path
 
-from orchestration.alerts.watch import follow_runs
+from orchestration.alerts.watch import follow_runs, tell_stale
+from orchestration.contract import load_contract
 from orchestration.dagster_store import forget_old_runs
 from orchestration.dead_runs import fail_dead_runs
 from orchestration.errors import ProjectError, StickinessError
+from orchestration.freshness import late
 from orchestration.lifeline import end_with_starter
 from orchestration.serving.pages import listen, serve
-from orchestration.settings import warehouse_folder
+from orchestration.settings import ROOT, served_settings, warehouse_folder
 
 MODULE = "orchestration.definitions"
 _SECONDS_TO_LOAD = 300
@@ -71,7 +74,8 @@ def _look_at_runs() -> None:
                 dead = fail_dead_runs(instance, warehouse_folder())
                 for run_id in dead:
                     log.warning("Run %s was reported failed: its process ended.", run_id)
-                for remark in follow_runs(instance, dead):
+                stale = late(instance, load_contract(ROOT), served_settings(), datetime.now(UTC))
+                for remark in (*follow_runs(instance, dead), *tell_stale(stale)):
                     log.warning("%s", remark)
                 forget_old_runs(instance)
             # a database that is busy for a moment must not end the looking

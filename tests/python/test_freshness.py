@@ -4,14 +4,16 @@ import asyncio
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from dagster import AssetSpec, DagsterInstance, Definitions
+from dagster import AssetMaterialization, AssetSpec, DagsterInstance, Definitions
 from dagster._core.definitions.freshness_evaluator import TimeWindowFreshnessPolicyEvaluator
 from dagster._core.loader import LoadingContextForTest
 from dagster._time import get_current_datetime
 
+from orchestration.contract import load_contract
 from orchestration.errors import SettingsError
 from orchestration.freshness import (
     files_key,
+    late,
     new_files_policy,
     newest_content,
     parse_new_files_due,
@@ -19,6 +21,7 @@ from orchestration.freshness import (
     report_new_files,
 )
 from orchestration.landing.land import LandedFile
+from orchestration.settings import ROOT, Settings, defaults_of, read_company_settings
 
 TABLES = ("orders", "tickets")
 
@@ -108,3 +111,30 @@ def state_after(policy, age: timedelta) -> str:
         context = LoadingContextForTest(instance)
         evaluation = TimeWindowFreshnessPolicyEvaluator().evaluate_freshness(context, graph.get(files_key("orders")))
         return asyncio.run(evaluation).value
+
+
+@pytest.mark.parametrize(
+    ("age", "names"),
+    [
+        (timedelta(hours=29), []),
+        (timedelta(hours=31), ["orders", "published"]),
+        (timedelta(days=7, hours=5), ["orders", "published"]),
+        (timedelta(days=7, hours=7), ["orders", "tickets", "published"]),
+    ],
+)
+def test_what_people_are_alerted_of_is_what_the_pages_show_as_late(age: timedelta, names: list[str]) -> None:
+    """Customers never came, so they are not late; the company expects tickets once a week."""
+    expected = {"new_files_due": "orders 1, tickets 7, customers 1"}
+    served = Settings(ROOT, ROOT, ROOT, variables=expected, defaults=defaults_of(read_company_settings(ROOT)))
+    contract, newest = load_contract(ROOT), datetime.now(UTC)
+    with DagsterInstance.ephemeral() as instance:
+        report_new_files(instance, dict.fromkeys(TABLES, newest.replace(tzinfo=None)))
+        instance.report_runless_asset_event(AssetMaterialization("published"))
+        found = late(instance, contract, served, newest + age)
+        report_new_files(instance, dict.fromkeys(TABLES, (newest + age).replace(tzinfo=None)))
+        afterwards = late(instance, contract, served, newest + age)
+    assert [one.table for one in found] == names
+    rooms = {"orders": timedelta(hours=30), "published": timedelta(hours=30), "tickets": timedelta(days=7, hours=6)}
+    assert [one.expected - one.newest for one in found] == [rooms[name] for name in names]
+    # the files have come, and nothing was published since
+    assert [one.table for one in afterwards] == [name for name in names if name == "published"]
