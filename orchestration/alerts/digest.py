@@ -35,8 +35,8 @@ _CHURN_UNRELIABLE = (
     "{customers} 位客户的流失预测不可靠：{reason}",
 )
 _REJECTED = (
-    "{table}: {rows} of {rows_read} rows rejected ({share})",
-    "{table}：{rows_read} 行中有 {rows} 行被拒（{share}）",
+    "{table}: {rows} of {judged} rows rejected ({share})",
+    "{table}：{judged} 行中有 {rows} 行被拒（{share}）",
 )
 _WARNED = ("Tests that warned: {tests}", "发出警告的测试：{tests} 个")
 
@@ -141,8 +141,8 @@ def _rejected(ask: Ask, voice: Voice) -> list[str]:
             _REJECTED,
             table=name,
             rows=table.rows_rejected,
-            rows_read=table.rows_read,
-            share=rate_text(table.rows_rejected / table.rows_read),
+            judged=table.rows_judged,
+            share=rate_text(table.rows_rejected / table.rows_judged),
         )
         for name, table in table_figures(ask).items()
         if table.rows_rejected

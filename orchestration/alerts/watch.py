@@ -222,8 +222,11 @@ def tell_stale(stale: Sequence[Stale], environ: Mapping[str, str] = os.environ, 
     remarks: list[str] = []
     with _never_raised(remarks), _desk(remarks, environ, root) as desk:
         if desk is not None:
+            before = desk.state.to_json()
             _set(desk, STALE, causes.of_stale(stale, desk.company, datetime.now(UTC)))
-            desk.send()
+            # it is asked every half minute: a channel that fails is tried again when there is something new
+            if desk.state.to_json() != before:
+                desk.send()
     return remarks
 
 
