@@ -57,7 +57,8 @@ def _read(engine: Engine, manifest: Mapping[str, Any], models: Sequence[str]) ->
 
 
 def _declared(node: Mapping[str, Any]) -> Mapping[str, str]:
-    return node["config"]["meta"].get("figures") or {}
+    figures = node["config"]["meta"].get("figures")
+    return figures if isinstance(figures, dict) else {}
 
 
 def _select(node: Mapping[str, Any], width: int) -> str:

@@ -107,10 +107,14 @@ def report_new_files(instance: DagsterInstance, newest: Mapping[str, datetime]) 
 
 
 def late(instance: DagsterInstance, contract: Contract, served: Settings, now: datetime) -> list[Stale]:
-    """What is late at a moment (with its zone), by the bounds of the policies; what never came is not."""
+    """What is late at a moment (with its zone), by the bounds of the policies; what never came is not.
+
+    Raises:
+        SettingsError: a setting of the company says nothing that can be due.
+    """
     from dagster import AssetKey
 
-    files = new_files_due(contract, served)
+    files = parse_new_files_due(str(served.variable(NEW_FILES_DUE)), contract.tables)
     due = {files_key(table): (table, timedelta(days=days) + GRACE) for table, days in files.items()}
     due[AssetKey([PUBLISHED])] = (PUBLISHED, timedelta(hours=int(served.variable(PUBLICATION_DUE))))
     found = []

@@ -219,8 +219,8 @@ def company_settings(environ: Mapping[str, str] = os.environ, root: Path = ROOT)
     Raises:
         SettingsError: its folder is not there, or its company.yml is wrong.
     """
-    folder = _company_folder(environ, root)
-    if not folder.is_dir():
+    folder = company_folder(environ, root)
+    if not _is_folder(folder):
         raise SettingsError(f"The folder {folder} does not exist.")
     company = read_company_file(folder / COMPANY_FILE, read_company_settings(root))
     return _of_company(company, environ, root)
@@ -229,7 +229,7 @@ def company_settings(environ: Mapping[str, str] = os.environ, root: Path = ROOT)
 def _of_company(company: CompanyFile, environ: Mapping[str, str], root: Path) -> Settings:
     return Settings(
         root=root,
-        raw_dir=_company_folder(environ, root),
+        raw_dir=company_folder(environ, root),
         warehouse=warehouse_folder(environ, root),
         target=build_target(environ),
         variables=company.variables,
@@ -240,7 +240,8 @@ def _of_company(company: CompanyFile, environ: Mapping[str, str], root: Path) ->
     )
 
 
-def _company_folder(environ: Mapping[str, str], root: Path) -> Path:
+def company_folder(environ: Mapping[str, str], root: Path) -> Path:
+    """The raw folder that the environment names, whether it is there or not."""
     text = environ.get(RAW_DIR, "")
     return _absolute(text, environ) if text else root / "companies" / (environ.get(COMPANY) or DEFAULT_COMPANY)
 
@@ -255,13 +256,23 @@ def _raw_folder(environ: Mapping[str, str], root: Path) -> Path:
     if not text:
         return company_raw_folder(root / "companies", environ.get(COMPANY) or DEFAULT_COMPANY)
     raw_dir = _absolute(text, environ)
-    if not raw_dir.is_dir():
+    if not _is_folder(raw_dir):
         found = "is a file, not a folder" if raw_dir.exists() else "does not exist"
         raise SettingsError(
             f"The raw folder {raw_dir} {found}. Set {RAW_DIR} (make run RAW=<folder>) to the folder that holds the "
             f"company's files."
         )
     return raw_dir
+
+
+def _is_folder(path: Path) -> bool:
+    try:
+        return path.is_dir()
+    except OSError as error:
+        raise SettingsError(
+            f"The raw folder {path} cannot be looked at ({error.strerror}). Give the user that runs the refresh "
+            f"the right to enter the folders above it, or mount it again."
+        ) from error
 
 
 def _absolute(text: str, environ: Mapping[str, str]) -> Path:

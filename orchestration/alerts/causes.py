@@ -227,7 +227,8 @@ def _of_end(event: DagsterEvent) -> Fact:
     """Of a run that failed outside its steps: its process has gone, or it did not get as far as a step."""
     if event.message == MESSAGE:
         return Fact("run_killed")
-    return Fact(UNEXPECTED, {"error": _kinds(getattr(event.event_specific_data, "error", None))[-1]})
+    kind = _kinds(getattr(event.event_specific_data, "error", None))[-1]
+    return Fact(kind) if kind in _QUOTED_KINDS else Fact(UNEXPECTED, {"error": kind})
 
 
 def _kinds(error: SerializableErrorInfo | None) -> list[str]:

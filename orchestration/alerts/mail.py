@@ -44,7 +44,7 @@ class Mail:
             code = error.smtp_code
             raise ChannelError(f"refused with the SMTP code {code}", may_pass=400 <= code < 500) from None
         except smtplib.SMTPRecipientsRefused as error:
-            raise self._refused(error.recipients) from None
+            raise self._refused(error.recipients, is_taken=False) from None
         except smtplib.SMTPServerDisconnected:
             raise ChannelError("the server ended the connection", may_pass=True) from None
         except smtplib.SMTPNotSupportedError:
@@ -54,19 +54,30 @@ class Mail:
         except (OSError, ValueError) as error:
             raise ChannelError(why(error), may_pass=isinstance(error, OSError)) from None
         if refused:
-            raise self._refused(refused)
+            raise self._refused(refused, is_taken=True)
 
     @contextlib.contextmanager
     def _connected(self):
         context = ssl.create_default_context()
+        # the name of this machine is nobody's business
+        options = {"local_hostname": self._domain, "timeout": SECONDS_TO_ANSWER}
         if self.security == TLS:
-            server = smtplib.SMTP_SSL(self.host, self.port, timeout=SECONDS_TO_ANSWER, context=context)
+            server = smtplib.SMTP_SSL(self.host, self.port, context=context, **options)
         else:
-            server = smtplib.SMTP(self.host, self.port, timeout=SECONDS_TO_ANSWER)
-        with server:
+            server = smtplib.SMTP(self.host, self.port, **options)
+        try:
             if self.security == STARTTLS:
                 server.starttls(context=context)
             yield server
+            # what was sent was taken, however the server says goodbye
+            with contextlib.suppress(smtplib.SMTPException, OSError):
+                server.quit()
+        finally:
+            server.close()
+
+    @property
+    def _domain(self) -> str:
+        return self.sender.rpartition("@")[2]
 
     def _mail(self, message: Message) -> EmailMessage:
         mail = EmailMessage()
@@ -74,11 +85,11 @@ class Mail:
         mail["From"] = self.sender
         mail["To"] = ", ".join(self.recipients)
         mail["Date"] = formatdate(localtime=False)
-        # the name of this machine is nobody's business
-        mail["Message-ID"] = make_msgid(domain=self.sender.rpartition("@")[2])
+        mail["Message-ID"] = make_msgid(domain=self._domain)
         mail["Auto-Submitted"] = "auto-generated"
         mail.set_content("\n".join(message.lines) or message.title)
         return mail
 
-    def _refused(self, refused: dict) -> ChannelError:
-        return ChannelError(f"the server refused {len(refused)} of {len(self.recipients)} recipients")
+    def _refused(self, refused: dict, *, is_taken: bool) -> ChannelError:
+        told = f"the server refused {len(refused)} of {len(self.recipients)} recipients"
+        return ChannelError(told, is_taken=is_taken)

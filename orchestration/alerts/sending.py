@@ -16,11 +16,15 @@ _CUT = "…"
 
 
 class ChannelError(Exception):
-    """A channel has not taken a message. The text is for a person and holds no secret; `may_pass`: try again."""
+    """A channel has not taken a message. The text is for a person and holds no secret.
 
-    def __init__(self, text: str, *, may_pass: bool = False) -> None:
+    `may_pass`: try again. `is_taken`: some have got it, so do not.
+    """
+
+    def __init__(self, text: str, *, may_pass: bool = False, is_taken: bool = False) -> None:
         super().__init__(text)
         self.may_pass = may_pass
+        self.is_taken = is_taken
 
 
 def try_again(send: Callable[[], None], sleep: Callable[[float], None] = time.sleep) -> None:

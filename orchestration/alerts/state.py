@@ -17,6 +17,8 @@ from orchestration.modes import make_open
 STATE_FILE, LOCK_FILE, LOG_FILE = "alerts.json", ".alerts.lock", "alerts.log"
 _FORMAT = 1
 _PRIVATE = 0o600
+# what could not be written, by path: else each look of this process would tell the same again
+_UNWRITTEN: dict[Path, str] = {}
 
 
 @dataclass
@@ -95,21 +97,31 @@ def open_state(warehouse: Path, remarks: list[str]) -> Iterator[State]:
 
     Args:
         warehouse: made where it is missing.
-        remarks: takes a sentence where the file was damaged or could not be written.
-
-    Raises:
-        OSError: there is no such folder and it cannot be made, or it takes no lock.
+        remarks: takes a sentence where the file was damaged, or could not be locked or written.
     """
-    make_open(warehouse)
-    with os.fdopen(os.open(warehouse / LOCK_FILE, os.O_RDWR | os.O_CREAT, _PRIVATE), "r+") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        state = _read(warehouse / STATE_FILE, remarks)
+    path = warehouse / STATE_FILE
+    with _locked(warehouse, remarks):
+        state = _read(path, remarks)
         before = state.to_json()
         try:
             yield state
         finally:
-            if state.is_new or state.to_json() != before:
-                _write(warehouse / STATE_FILE, state, remarks)
+            if state.is_new or path in _UNWRITTEN or state.to_json() != before:
+                _write(path, state, remarks)
+
+
+@contextlib.contextmanager
+def _locked(warehouse: Path, remarks: list[str]) -> Iterator[None]:
+    """Have the state to ourselves; where the folder takes no lock, people are told all the same."""
+    with contextlib.ExitStack() as stack:
+        try:
+            make_open(warehouse)
+            descriptor = os.open(warehouse / LOCK_FILE, os.O_RDWR | os.O_CREAT, _PRIVATE)
+            lock = stack.enter_context(os.fdopen(descriptor, "r+"))
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        except OSError as error:
+            remarks.append(f"{warehouse} takes no lock ({error.strerror}), so people may be told twice.")
+        yield
 
 
 def write_log(warehouse: Path, lines: list[str]) -> None:
@@ -125,8 +137,8 @@ def write_log(warehouse: Path, lines: list[str]) -> None:
 
 def _read(path: Path, remarks: list[str]) -> State:
     try:
-        return State.from_json(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
+        return State.from_json(_UNWRITTEN[path] if path in _UNWRITTEN else path.read_text(encoding="utf-8"))
+    except (FileNotFoundError, NotADirectoryError):
         return State()
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         remarks.append(f"{path} could not be read, so it is begun anew; people may be told again what they know.")
@@ -144,7 +156,12 @@ def _write(path: Path, state: State, remarks: list[str]) -> None:
             file.flush()
             os.fsync(file.fileno())
         os.replace(unfinished, path)
+        _UNWRITTEN.pop(path, None)
     except OSError as error:
         with contextlib.suppress(OSError):
             unfinished.unlink(missing_ok=True)
-        remarks.append(f"{path} could not be written ({error.strerror}), so people may be told again what they know.")
+        if path not in _UNWRITTEN:
+            remarks.append(
+                f"{path} could not be written ({error.strerror}), so people may be told again what they know."
+            )
+        _UNWRITTEN[path] = state.to_json()

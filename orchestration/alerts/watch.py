@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import groupby
 from pathlib import Path
@@ -25,7 +25,7 @@ from orchestration.engines.engine import Engine
 from orchestration.engines.registry import load_engine
 from orchestration.errors import SettingsError, StickinessError
 from orchestration.publishing import Publication
-from orchestration.settings import ROOT, Settings, build_target, company_settings, warehouse_folder
+from orchestration.settings import ROOT, Settings, build_target, company_folder, company_settings, warehouse_folder
 
 if TYPE_CHECKING:
     from dagster import DagsterInstance, RunRecord
@@ -54,6 +54,7 @@ class Desk:
     """What sends: the settings of the company if they can be read, its channels, and what people were told."""
 
     settings: Settings | None
+    raw_dir: Path
     warehouse: Path
     target: str
     root: Path
@@ -61,6 +62,8 @@ class Desk:
     problems: Sequence[str]
     state: State
     remarks: list[str]
+    silent: set[str] = field(default_factory=set)
+    """Channels that have failed at this desk: each further try would hold up what tells for as long."""
 
     def __post_init__(self) -> None:
         if self.settings is None:
@@ -81,8 +84,7 @@ class Desk:
     @property
     def folders(self) -> list[Path]:
         """The folders whose names no alert shows."""
-        raw = [] if self.settings is None else [self.settings.raw_dir]
-        return [*raw, self.warehouse, self.root, Path.home()]
+        return [self.raw_dir, self.warehouse, self.root, Path.home()]
 
     @property
     def engine(self) -> Engine | None:
@@ -145,12 +147,16 @@ class Desk:
             self.deliver(channel, message)
 
     def deliver(self, channel: Channel, message: Message) -> bool:
-        """Whether the channel has taken the message; why not is logged."""
+        """Whether the channel has taken the message; why not is logged. One that has failed is not tried again here."""
+        if channel.name in self.silent:
+            return False
         try:
             try_again(lambda: channel.send(message))
         except ChannelError as error:
             self.remarks.append(f"An alert could not be sent by {channel.name}: {error}.")
-            return False
+            if not error.is_taken:
+                self.silent.add(channel.name)
+            return error.is_taken
         return True
 
     def _published(self) -> Publication | None:
@@ -192,7 +198,9 @@ def follow_runs(
         for record in records:
             run_id = record.dagster_run.run_id
             if run_id in ended if seen is None else run_id not in seen:
-                _follow(instance, record, desk)
+                # what goes wrong with one run must not lose the others, which are not looked at again
+                with _never_raised(remarks):
+                    _follow(instance, record, desk)
     return remarks
 
 
@@ -238,7 +246,9 @@ def _follow(instance: DagsterInstance, record: RunRecord, desk: Desk) -> None:
     if news.cause is not None:
         desk.open([news.cause])
     elif run.is_success:
-        desk.end(lambda cause: cause.kind in RUN_KINDS and cause.job == run.job_name)
+        desk.end(
+            lambda cause: cause.kind in RUN_KINDS and cause.job == run.job_name and not cause.ends_with_a_publication
+        )
     if news.publication_id is not None:
         desk.end(lambda cause: cause.ends_with_a_publication)
         _set(desk, WARNING, causes.of_warnings(news.warnings, desk.company, ended_at))
@@ -297,12 +307,15 @@ def _desk(remarks: list[str], environ: Mapping[str, str], root: Path) -> Iterato
         return
     try:
         settings = company_settings(environ, root)
-    except SettingsError:
+    except (SettingsError, OSError):
         settings = None
-    with open_state(warehouse, remarks) as state:
-        usable = [LogChannel(warehouse), *channels.usable]
-        yield Desk(settings, warehouse, target, root, usable, channels.problems, state, remarks)
-    _log(warehouse, remarks)
+    raw_dir = company_folder(environ, root)
+    try:
+        with open_state(warehouse, remarks) as state:
+            usable = [LogChannel(warehouse), *channels.usable]
+            yield Desk(settings, raw_dir, warehouse, target, root, usable, channels.problems, state, remarks)
+    finally:
+        _log(warehouse, remarks)
 
 
 def _log(warehouse: Path, remarks: Sequence[str]) -> None:

@@ -3,7 +3,7 @@
 import os
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from functools import cached_property
 from importlib.metadata import version
 from typing import Any
@@ -123,19 +123,22 @@ def build_dbt_models(project: DbtProject, manifest: Mapping[str, Any], served: S
 
 
 class Held:
-    """The events of published models and of their checks, kept until dbt has ended.
+    """The events of published models, of what is built from them and of their checks, kept until dbt has ended.
 
-    Nobody else can ask the build for figures before.
+    Nobody else can ask the build for figures before, and Dagster takes no event of a model before those that it reads.
     """
 
     def __init__(self, manifest: Mapping[str, Any]) -> None:
-        self._keys = {default_asset_key_fn(manifest["nodes"][name]): name for name in published_models(manifest)}
+        self._published = frozenset(published_models(manifest))
+        held = _with_readers(manifest, self._published)
+        self._keys = {default_asset_key_fn(manifest["nodes"][name]): name for name in held}
         self._events: list[Any] = []
 
     @property
     def built(self) -> list[str]:
         """Unique ids of the published models that were built."""
-        return [_model_of(event) for event in self._events if isinstance(event, Output)]
+        models = [_model_of(event) for event in self._events if isinstance(event, Output)]
+        return [model for model in models if model in self._published]
 
     def hold_back(self, events: Iterator[Any]) -> Iterator[Any]:
         """Yield the events of everything else."""
@@ -152,6 +155,17 @@ class Held:
             if isinstance(event, Output):
                 event = event.with_metadata({**event.metadata, **figures.get(_model_of(event), {})})
             yield event
+
+
+def _with_readers(manifest: Mapping[str, Any], models: Collection[str]) -> set[str]:
+    """These models and all that are built from them, near or far."""
+    nodes = {name: node for name, node in manifest["nodes"].items() if node["resource_type"] == "model"}
+    found = set(models)
+    while more := {
+        name for name, node in nodes.items() if name not in found and found.intersection(node["depends_on"]["nodes"])
+    }:
+        found |= more
+    return found
 
 
 def _model_of(event: Output) -> str:

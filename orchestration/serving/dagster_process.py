@@ -11,6 +11,7 @@ import threading
 import time
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from orchestration.alerts.watch import follow_runs, tell_stale
 from orchestration.contract import load_contract
@@ -20,7 +21,10 @@ from orchestration.errors import ProjectError, StickinessError
 from orchestration.freshness import late
 from orchestration.lifeline import end_with_starter
 from orchestration.serving.pages import listen, serve
-from orchestration.settings import ROOT, served_settings, warehouse_folder
+from orchestration.settings import ROOT, company_settings, warehouse_folder
+
+if TYPE_CHECKING:
+    from dagster import DagsterInstance
 
 MODULE = "orchestration.definitions"
 _SECONDS_TO_LOAD = 300
@@ -74,14 +78,25 @@ def _look_at_runs() -> None:
                 dead = fail_dead_runs(instance, warehouse_folder())
                 for run_id in dead:
                     log.warning("Run %s was reported failed: its process ended.", run_id)
-                stale = late(instance, load_contract(ROOT), served_settings(), datetime.now(UTC))
-                for remark in (*follow_runs(instance, dead), *tell_stale(stale)):
+                for remark in follow_runs(instance, dead):
+                    log.warning("%s", remark)
+                for remark in _look_for_late_data(instance):
                     log.warning("%s", remark)
                 forget_old_runs(instance)
             # a database that is busy for a moment must not end the looking
             except Exception:
                 log.exception("Runs whose process has ended could not be looked for; tried again soon.")
             time.sleep(_SECONDS_BETWEEN_LOOKS)
+
+
+def _look_for_late_data(instance: DagsterInstance) -> list[str]:
+    """What to tell of telling people which data is late; nothing is judged while the settings cannot be read."""
+    try:
+        stale = late(instance, load_contract(ROOT), company_settings(), datetime.now(UTC))
+    except (StickinessError, OSError):
+        # each run says what is wrong with them
+        return []
+    return tell_stale(stale)
 
 
 def _code_socket(sockets: Path) -> Path:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import shutil
 import stat
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -465,10 +466,50 @@ def test_alerting_never_stops_what_it_tells_of(world: World, monkeypatch: pytest
     monkeypatch.setenv("STICKINESS_WAREHOUSE_DIR", str(world.warehouse / "a?b"))
     [said] = tell_failure(BuildError("x"), "x")
     assert said.startswith("Alerts could not be sent: The warehouse folder")
-    (world.raw.parent / "file").write_text("")
-    monkeypatch.setenv("STICKINESS_WAREHOUSE_DIR", str(world.raw.parent / "file"))
-    [said] = tell_failure(BuildError("x"), "x")
-    assert said.startswith("Alerts could not be sent: ")
+
+
+def test_people_are_told_although_the_warehouse_is_no_folder(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = world.raw.parent / "file"
+    path.write_text("")
+    monkeypatch.setenv("STICKINESS_WAREHOUSE_DIR", str(path))
+    said = tell_failure(BuildError("x"), "x")
+    assert said[0].startswith(f"{path} takes no lock (")
+    assert len(world.titles()) == 1
+
+
+def test_a_state_that_cannot_be_written_is_kept_in_the_process_and_tells_nobody_twice(world: World) -> None:
+    late = Stale("orders", date(2026, 3, 29), date(2026, 3, 31))
+    world.warehouse.mkdir()
+    # nothing can take the place of a folder that holds something
+    state = world.warehouse / "alerts.json"
+    (state / "in the way").mkdir(parents=True)
+    [damaged, unwritten] = tell_stale([late])
+    assert "could not be read" in damaged and "could not be written" in unwritten
+    assert world.titles() == ["[Company] Data is late"]
+    assert tell_stale([late]) == [] and world.titles() == []
+    shutil.rmtree(state)
+    assert tell_stale([]) == [] and len(world.titles()) == 1
+    assert json.loads(state.read_text())["told"] == []
+
+
+def test_a_recipient_whom_the_server_refuses_keeps_nothing_from_the_others(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("STICKINESS_ALERT_MAIL_TO", "owner@example.com, nobody@example.com")
+    world.mails.refused = ("nobody@example.com",)
+    [said] = tell_stale([Stale("orders", date(2026, 3, 29), date(2026, 3, 31))])
+    assert said == "An alert could not be sent by e-mail: the server refused 1 of 2 recipients."
+    assert len(world.titles()) == 1
+    tell_stale([])
+    assert len(world.titles()) == 1
+
+
+def test_a_channel_that_fails_is_tried_once_at_a_look(world: World) -> None:
+    world.chats.answers["Slack"] = [(403, "no")] * 9
+    tell_failure(SettingsError("A setting is wrong."), "A setting is wrong.")
+    asked = len(world.chats.answers["Slack"])
+    tell_failure(BuildError("x", [Fact("test_failed", {"test": "one"})]), "x")
+    assert asked - len(world.chats.answers["Slack"]) == 1
 
 
 # What people were told
