@@ -136,8 +136,8 @@ def _source_of(entry: Mapping[str, Any], where: str, **more: Any) -> Source:
     if not isinstance(tables, dict) or not tables:
         raise SettingsError(f"{where} has no tables; expected a mapping of tables of the contract to their columns.")
     row, zone = entry.get("header_row"), entry.get("time_zone")
-    if row is not None and (isinstance(row, bool) or not isinstance(row, int) or not 1 <= row <= 100):
-        raise SettingsError(f"{where} sets header_row to {found_text(row)}; expected a whole number from 1 to 100.")
+    if row is not None and (isinstance(row, bool) or not isinstance(row, int) or not 1 <= row <= 20):
+        raise SettingsError(f"{where} sets header_row to {found_text(row)}; expected a whole number from 1 to 20.")
     if zone is not None and not is_time_zone(zone):
         raise SettingsError(f"{where} sets time_zone to {found_text(zone)}; expected a name such as Asia/Shanghai.")
     return Source(

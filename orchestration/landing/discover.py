@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from orchestration.company import COMPANY_FILE
-from orchestration.contract import Contract
+from orchestration.contract import Contract, RawTable
 from orchestration.errors import SettingsError
 from orchestration.masking import is_address_or_number, masked, printable
 
@@ -48,7 +48,7 @@ def discover(
     """List the files of every table under the raw folder, out of which links lead only if they are followed.
 
     A file that a mapping names is read by it alone; of the others, one that is no table of the contract by its name, or
-    has none of its columns, is read by the native reader that knows its header.
+    lacks a column that this requires, is read by the native reader that knows its header.
 
     Raises:
         RawFolderError: the raw folder does not exist, is no folder, or cannot be listed.
@@ -56,7 +56,7 @@ def discover(
     """
     discovery = Discovery(home=None if follow_links else os.path.realpath(raw_dir))
     entries = [entry for entry in _entries(raw_dir) if not _is_ignored(entry.name)]
-    _discover_mapped(raw_dir, list(_fitting(sources, contract)), discovery)
+    _discover_mapped(raw_dir, list(_fitting(sources, contract)), contract, discovery)
     for entry in entries:
         if entry not in discovery.mapped:
             _discover_top_level(entry, raw_dir, contract, discovery)
@@ -77,7 +77,7 @@ def _fitting(sources: Sequence[Source], contract: Contract) -> Iterator[Source]:
             yield source
 
 
-def _discover_mapped(raw_dir: Path, sources: Sequence[Source], discovery: Discovery) -> None:
+def _discover_mapped(raw_dir: Path, sources: Sequence[Source], contract: Contract, discovery: Discovery) -> None:
     declared, readers = (
         [source for source in sources if bool(source.files) == is_declared] for is_declared in (True, False)
     )
@@ -87,16 +87,22 @@ def _discover_mapped(raw_dir: Path, sources: Sequence[Source], discovery: Discov
     looking = Discovery(home=discovery.home)
     for path in _walk(raw_dir, raw_dir, looking, (os.path.realpath(raw_dir),)):
         name = path.relative_to(raw_dir).as_posix()
-        matching = [source for source in declared if source.matches(name)]
+        matching = [source for source in declared if source.matches(name) and name != COMPANY_FILE]
         if matching:
             _add_mapped(path, raw_dir, matching, discovery)
         elif not (_is_silent(name) or _name_problem(name) or _kind_problem(path, name)):
-            found = recognised(path, name, readers)
+            found = recognised(path, name, readers, _table_of(name, contract))
             if found:
                 _add_recognised(path, raw_dir, found, discovery)
     for source in declared:
         if not any(source.matches(path.relative_to(raw_dir).as_posix()) for path in discovery.mapped):
             discovery.unused.append(f"{source.origin} ({source.files}) concerns no file.")
+
+
+def _table_of(name: str, contract: Contract) -> RawTable | None:
+    """The table of the contract that a file is called by, or the folder that it is in."""
+    first = name.split("/")[0]
+    return contract.tables.get(first if "/" in name else _split(first)[0])
 
 
 def _add_recognised(path: Path, raw_dir: Path, found: Sequence[Source], discovery: Discovery) -> None:

@@ -16,6 +16,7 @@ from typing import Any
 
 import duckdb
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from orchestration import duckdb_sql as sql
@@ -33,8 +34,8 @@ from .csv_files import (
     text_lines,
 )
 from .file_limits import FileLimits
-from .file_rows import ROW_NUMBER, UNPARSED_ROW, FileRows, ReaderFacts, extra_name
-from .header import ExtraColumn, Header
+from .file_rows import ROW_NUMBER, UNPARSED_ROW, Feed, FileRows, ReaderFacts, extra_name
+from .header import ExtraColumn, Header, shown_name
 from .parquet_files import ParquetPlan, parquet_rows
 from .raw_file import RawFile
 
@@ -52,6 +53,7 @@ ENDINGS = {
 }
 _HEAD_RECORDS = 20
 _HEAD_LINES = 1_000
+_SHEETS_SHOWN = 30
 _HEAD_CHARACTERS = 1 << 18
 _BATCH_ROWS = 20_000
 _CHUNK_BYTES = 1 << 20
@@ -75,13 +77,23 @@ class Head:
 
 @dataclass(frozen=True)
 class Opened:
-    """How the rows of a file are read, once its header is found; `record` is the place of the header, from 1."""
+    """How the rows of a file are read, once its header is found.
+
+    Attributes:
+        file: the file, unpacked.
+        encoding: of a file of text.
+        head: its first records.
+        record: the place of the header, from 1.
+        columns: those of the header.
+        commas: places of columns whose texts have a decimal comma; a cell that is a number is written so, too.
+    """
 
     file: RawFile
     encoding: str | None
     head: Head
     record: int
     columns: tuple[ExtraColumn, ...]
+    commas: frozenset[int] = frozenset()
 
 
 def unpacked(path: Path, file_name: str, folder: Path, limits: FileLimits) -> Path:
@@ -103,14 +115,17 @@ def unpacked(path: Path, file_name: str, folder: Path, limits: FileLimits) -> Pa
     return target
 
 
-def heads(file: RawFile, encoding: str | None, delimiter: str | None, sheets: Sequence[str]) -> list[Head]:
+def heads(
+    file: RawFile, encoding: str | None, delimiter: str | None, sheets: Sequence[str], *, whole: bool = False
+) -> list[Head]:
     """The first records of a file, once for each way in which it may be read.
 
     Args:
         file: the file, unpacked.
         encoding: of a file of text.
         delimiter: the only one to try, where one is stated.
-        sheets: names that the sheet of a workbook may have; none: any.
+        sheets: names that the sheet of a workbook may have; none: any that is not hidden.
+        whole: whether the names of JSON lines are those of all lines.
 
     Raises:
         BrokenFileError: it is no such file.
@@ -125,7 +140,7 @@ def heads(file: RawFile, encoding: str | None, delimiter: str | None, sheets: Se
     assert encoding is not None
     with open_text(file.path, encoding) as handle:
         if file.file_format == LINES:
-            return [_json_head(file.name, _lines_that_end(file.name, islice(handle, _HEAD_LINES)))]
+            return [_json_head(file.name, _lines_that_end(file.name, islice(handle, None if whole else _HEAD_LINES)))]
         text = handle.read(_HEAD_CHARACTERS)
     announced = delimiter or announced_delimiter(text)
     return [_csv_head(text, split) for split in ((announced,) if announced else DELIMITERS)]
@@ -149,28 +164,39 @@ def _json_head(file_name: str, lines: Iterable[str]) -> Head:
     for line in lines:
         try:
             entry = json.loads(line) if line.strip() else {}
-        except ValueError:
+        except (ValueError, RecursionError):
             continue
         if isinstance(entry, dict):
-            names |= dict.fromkeys(entry)
+            names |= dict.fromkeys(name for name in entry if name and _is_text(name))
     if not names:
         raise _broken(file_name, "a JSON object in each line", "no line that is one")
     return Head((tuple(names),))
 
 
+def _is_text(name: str) -> bool:
+    """Whether a name is none that only JSON can spell: half of a surrogate pair."""
+    return name.isascii() or not any("\ud800" <= character <= "\udfff" for character in name)
+
+
 def _workbook_heads(file: RawFile, sheets: Sequence[str]) -> list[Head]:
+    from python_calamine import SheetVisibleEnum
+
     workbook = _workbook(file)
-    names = [name for name in workbook.sheet_names if not sheets or name.strip() in sheets]
-    if not names:
-        raise _broken(file.name, f"a sheet {' or '.join(sheets)}", f"the sheets {', '.join(workbook.sheet_names)}")
-    return [
-        Head(
-            tuple(tuple(map(_cell_text, row)) for row in islice(_filled_rows(workbook, name), _HEAD_RECORDS)),
-            None,
-            name,
-        )
-        for name in names
+    visible = {sheet.name for sheet in workbook.sheets_metadata if sheet.visible == SheetVisibleEnum.Visible}
+    names = [
+        name
+        for name in workbook.sheet_names
+        if (name in sheets or name.strip() in sheets if sheets else name in visible)
     ]
+    if not names:
+        found = ", ".join(map(shown_name, workbook.sheet_names[:_SHEETS_SHOWN]))
+        raise _broken(file.name, f"a sheet {' or '.join(sheets)}" if sheets else "a sheet", f"the sheets {found}")
+    return [Head(_first_records(file, workbook, name), None, name) for name in names]
+
+
+def _first_records(file: RawFile, workbook: Any, sheet: str) -> tuple[tuple[str, ...], ...]:
+    rows = islice(_filled_rows(file, workbook, sheet), _HEAD_RECORDS)
+    return tuple(tuple(map(_cell_text, row)) for row in rows)
 
 
 def _workbook(file: RawFile) -> Any:
@@ -185,18 +211,26 @@ def _workbook(file: RawFile) -> Any:
         ) from None
 
 
-def _filled_rows(workbook: Any, sheet: str) -> Iterator[list[Any]]:
-    return (row for row in workbook.get_sheet_by_name(sheet).iter_rows() if any(cell != "" for cell in row))
+def _filled_rows(file: RawFile, workbook: Any, sheet: str) -> Iterator[list[Any]]:
+    from python_calamine import CalamineError
+
+    try:
+        for row in workbook.get_sheet_by_name(sheet).iter_rows():
+            if any(cell != "" for cell in row):
+                yield row
+    except CalamineError:
+        raise _broken(file.name, "an Excel workbook (.xlsx)", "a file that is damaged") from None
 
 
-def _cell_text(cell: object) -> str:
+def _cell_text(cell: object, comma: bool = False) -> str:
     """A cell of a workbook as a CSV would hold it; of a number so large that digits are lost, what shows it."""
     if isinstance(cell, str):
         return cell
     if isinstance(cell, bool):
         return str(cell).lower()
     if isinstance(cell, float):
-        return str(int(cell)) if cell.is_integer() and abs(cell) < _WHOLE_BELOW else repr(cell)
+        text = str(int(cell)) if cell.is_integer() and abs(cell) < _WHOLE_BELOW else repr(cell)
+        return text.replace(".", ",") if comma else text
     if isinstance(cell, datetime):
         return cell.isoformat(sep=" ")
     if isinstance(cell, date | time):
@@ -224,19 +258,26 @@ def export_rows(opened: Opened, limits: FileLimits) -> FileRows:
     if form == PARQUET:
         rows = pq.read_metadata(opened.file.path).num_rows
         limits.check_rows(opened.file.name, rows)
-        return _with_unparsed(parquet_rows(ParquetPlan(opened.file, header, rows), limits))
+        types = pq.read_schema(opened.file.path).types
+        numbers = [
+            place for place in opened.commas if pa.types.is_floating(types[place]) or pa.types.is_decimal(types[place])
+        ]
+        return _with_unparsed(parquet_rows(ParquetPlan(opened.file, header, rows), limits), numbers)
     plan = CsvPlan(opened.file, opened.encoding, opened.head.delimiter, header, header_record=opened.record)
     return csv_rows(plan, limits)
 
 
-def _with_unparsed(rows: FileRows) -> FileRows:
-    """The same rows, all of which fit the header."""
+def _with_unparsed(rows: FileRows, commas: Sequence[int]) -> FileRows:
+    """The same rows, all of which fit the header; numbers at the places `commas` get a decimal comma."""
     schema = rows.schema.append(pa.field(UNPARSED_ROW, pa.string()))
 
     def batches() -> Iterator[pa.RecordBatch]:
         for batch in rows.batches:
-            nothing = pa.nulls(batch.num_rows, pa.string())
-            yield pa.RecordBatch.from_arrays([*batch.columns, nothing], schema=schema)
+            columns = list(batch.columns)
+            for place in commas:
+                at = batch.schema.get_field_index(extra_name(place))
+                columns[at] = pc.replace_substring(columns[at], ".", ",")
+            yield pa.RecordBatch.from_arrays([*columns, pa.nulls(batch.num_rows, pa.string())], schema=schema)
 
     return replace(rows, schema=schema, batches=batches())
 
@@ -251,9 +292,13 @@ def _workbook_rows(opened: Opened, limits: FileLimits) -> FileRows:
 
     def batches() -> Iterator[pa.RecordBatch]:
         nonlocal read
-        rows = islice(_filled_rows(_workbook(opened.file), str(opened.head.sheet)), opened.record, None)
+        filled = _filled_rows(opened.file, _workbook(opened.file), str(opened.head.sheet))
+        rows = islice(filled, opened.record, None)
         while batch := list(islice(rows, _BATCH_ROWS)):
-            texts = [pa.array([_cell_text(row[place]) for row in batch], pa.string()) for place in range(count)]
+            texts = [
+                pa.array([_cell_text(row[place], place in opened.commas) for row in batch], pa.string())
+                for place in range(count)
+            ]
             numbers = pa.array(range(read + 1, read + len(batch) + 1), pa.int64())
             read += len(batch)
             limits.check_rows(opened.file.name, read, at_least=True)
@@ -280,11 +325,11 @@ def _line_rows(opened: Opened, limits: FileLimits) -> FileRows:
 
     connection = duckdb.connect(":memory:")
     connection.execute("set enable_progress_bar = false")
-    connection.register("lines", pa.RecordBatchReader.from_batches(lines_schema, lines()))
+    feed = Feed(FileRows(lines_schema, lines(), lambda: ReaderFacts(read), ()))
+    connection.register("lines", pa.RecordBatchReader.from_batches(lines_schema, iter(feed)))
     names = opened.head.records[0]
     cells = [
-        f"json_extract_string(entry, {sql.text(_path(name))}) as {extra_name(place)}"
-        for place, name in enumerate(names)
+        f"{_json_cell(_path(name), place in opened.commas)} as {extra_name(place)}" for place, name in enumerate(names)
     ]
     is_object = "json_valid(line) and json_type(line) = 'OBJECT'"
     reader = connection.sql(
@@ -297,11 +342,21 @@ def _line_rows(opened: Opened, limits: FileLimits) -> FileRows:
     def batches() -> Iterator[pa.RecordBatch]:
         nonlocal malformed
         with connection:
-            for batch in reader:
-                malformed += batch.num_rows - batch.column(batch.schema.get_field_index(UNPARSED_ROW)).null_count
-                yield batch
+            try:
+                for batch in reader:
+                    malformed += batch.num_rows - batch.column(batch.schema.get_field_index(UNPARSED_ROW)).null_count
+                    yield batch
+            except (duckdb.Error, pa.ArrowException) as error:
+                raise feed.error or error from None
 
     return FileRows(reader.schema, batches(), lambda: ReaderFacts(read, malformed), opened.columns)
+
+
+def _json_cell(path: str, comma: bool) -> str:
+    text = f"json_extract_string(entry, {sql.text(path)})"
+    if not comma:
+        return text
+    return f"case when json_type(entry, {sql.text(path)}) = 'DOUBLE' then replace({text}, '.', ',') else {text} end"
 
 
 def _path(name: str) -> str:

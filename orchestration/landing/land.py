@@ -349,7 +349,7 @@ def _read(
     target: Path,
     limits: FileLimits,
 ) -> FileFacts:
-    rows = _rows(plan, limits, candidate.rules.reporting_currency)
+    rows = _rows(plan, limits, candidate.rules)
     rules = replace(candidate.rules, latest_day=_years_after(seen_at.date(), _FUTURE_YEARS))
     provenance = Provenance(candidate.file.name, seen_at)
     size = candidate.signature[0]
@@ -383,9 +383,9 @@ def _read(
     )
 
 
-def _rows(plan: _Plan, limits: FileLimits, reporting_currency: str) -> FileRows:
+def _rows(plan: _Plan, limits: FileLimits, rules: ValueRules) -> FileRows:
     if isinstance(plan, MappedPlan):
-        return mapped_rows(plan, limits, reporting_currency)
+        return mapped_rows(plan, limits, rules)
     return csv_rows(plan, limits) if isinstance(plan, CsvPlan) else parquet_rows(plan, limits)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -33,9 +33,10 @@ from .export_files import (
 from .file_limits import FileLimits
 from .file_rows import Feed, FileRows, ReaderFacts
 from .header import Header, plain_header, shown_cells, shown_name, source_columns
-from .mapping import ColumnMapping, Mapped, TableMapping
+from .mapping import COMMA, ColumnMapping, Mapped, headers_of
 from .mapping_sql import CELLS, FILTERED, header_key, mapped_rows_sql
 from .raw_file import RawFile
+from .values import ValueRules
 
 _BATCH_ROWS = 50_000
 _LEAST_NAMES = 2  # with so many known names a record is a header, whose cells are nobody's data
@@ -88,17 +89,16 @@ def inspect_mapped(
         check_workbook(file, limits)
     is_text = file.file_format in (CSV, LINES)
     encoding = detect_encoding(file.name, file.path, source.encoding or dialect.encoding) if is_text else None
-    needs = list(_needs(mapped.table, table))
-    head, record = _best_header(
-        heads(file, encoding, source.delimiter or dialect.delimiter, source.sheets),
-        needs,
-        source.used_headers,
-        source.header_row,
-    )
+    needs = list(_needs(mapped, table))
+    looked_at = heads(file, encoding, source.delimiter or dialect.delimiter, source.sheets, whole=True)
+    head, record = _best_header(looked_at, needs, source.used_headers, source.header_row)
     cells = head.records[record - 1] if record else ()
     found = _places(cells)
     known = {header_key(name) for name in source.used_headers}
+    needs += _needs_of_found(mapped, table, found)
     problems = list(_problems(file.name, cells, needs, found, len(known & set(found)) >= _LEAST_NAMES, table))
+    problems += _repeated(file.name, cells, {*headers_of(mapped.table), *source.currency})
+    problems += _several_sheets(file.name, looked_at, needs)
     if problems:
         raise BrokenFileError(*problems)
     columns = source_columns(cells, table)
@@ -110,10 +110,25 @@ def inspect_mapped(
         tuple(column for column in columns if column.position not in used),
         tuple(name for name in table.column_names if name not in filled),
     )
-    return MappedPlan(Opened(file, encoding, head, record, columns), mapped, table, header, folder)
+    opened = Opened(file, encoding, head, record, columns, _commas(mapped, found))
+    return MappedPlan(opened, mapped, table, header, folder)
 
 
-def _needs(mapping: TableMapping, table: RawTable) -> Iterator[_Need]:
+def _commas(mapped: Mapped, found: Mapping[str, int]) -> frozenset[int]:
+    """The places of columns whose numbers have a decimal comma by the mapping of the table."""
+    rules = [rule for column in mapped.table.columns for rule in column.rules]
+    names = [
+        name
+        for rule in rules
+        if (rule.number or mapped.source.number) == COMMA
+        for name in (*rule.headers, *rule.first_of, *rule.times, *rule.minus)
+    ]
+    return frozenset(found[key] for name in names if (key := header_key(name)) in found)
+
+
+def _needs(mapped: Mapped, table: RawTable) -> Iterator[_Need]:
+    """What the file must have at least."""
+    mapping = mapped.table
     for column in mapping.columns:
         raw = table.column(column.name)
         if raw.required or column.name in table.key or column.name == mapping.group:
@@ -125,8 +140,22 @@ def _needs(mapping: TableMapping, table: RawTable) -> Iterator[_Need]:
                 if rule.where is not None and not rule.where.empty:
                     yield _Need(rule.where.headers, purpose)
     for rule in mapping.filters:
-        if not rule.condition.empty:
-            yield _Need(rule.condition.headers, f"the filter {rule.name} of {table.name}")
+        # of several columns that must be empty, one is enough to tell
+        yield _Need(rule.condition.headers, f"the filter {rule.name} of {table.name}")
+
+
+def _needs_of_found(mapped: Mapped, table: RawTable, found: Mapping[str, int]) -> Iterator[_Need]:
+    """What must be there because something else is: else an amount would be another one without a word."""
+    is_reader = bool(mapped.source.reader)
+    for column in mapped.table.columns:
+        for rule in column.rules:
+            if any(header_key(name) in found for name in (*rule.headers, *rule.first_of)):
+                # exports of a platform may lack what they take off
+                for names in (rule.times, () if is_reader else rule.minus):
+                    if names:
+                        yield _Need(names, f"the column {column.name} of {table.name}")
+    if mapped.source.currency and not is_reader:
+        yield _Need(mapped.source.currency, "the currency of the amounts")
 
 
 def _is_filled(column: ColumnMapping, found: Mapping[str, int]) -> bool:
@@ -171,7 +200,8 @@ def _problems(
     shown = shown_cells([plain_header(cell) for cell in cells], table, are_names=are_names) if cells else "no row"
     missing = {need.names: need for need in needs if not need.is_met(found)}
     for names, need in missing.items():
-        close = [hint for name in names for hint in _nearest(name, cells)]
+        # a record without known names may be somebody's data
+        close = [hint for name in names for hint in _nearest(name, cells)] if are_names else []
         hint = f" The nearest is {shown_name(close[0])}: if it is the same, add it to the names." if close else ""
         yield FileProblem(
             file_name,
@@ -179,12 +209,28 @@ def _problems(
             f"the header {shown}" if are_names else f"no header with known columns; its best row has {shown}",
             f"Export it with that column, or say in the mapping what it is called.{hint}",
         )
-    keys = [header_key(cell) for cell in cells]
-    for need in needs:
-        twice = [name for name in need.names if keys.count(header_key(name)) > 1]
-        if twice:
-            action = "Remove or rename all but one, so that it is clear which holds the value."
-            yield FileProblem(file_name, f"the column {twice[0]} once", f"it twice in the header {shown}", action)
+
+
+def _repeated(file_name: str, cells: Sequence[str], names: Iterable[str]) -> Iterator[FileProblem]:
+    counts = Counter(map(header_key, cells))
+    for name in sorted(name for name in names if counts[header_key(name)] > 1):
+        action = "Remove or rename all but one, so that it is clear which holds the value."
+        yield FileProblem(file_name, f"the column {name} once", f"it {counts[header_key(name)]} times", action)
+
+
+def _several_sheets(file_name: str, found: Sequence[Head], needs: Sequence[_Need]) -> Iterator[FileProblem]:
+    sheets = [
+        head.sheet
+        for head in found
+        if head.sheet is not None and any(all(n.is_met(_places(record)) for n in needs) for record in head.records)
+    ]
+    if len(sheets) > 1:
+        yield FileProblem(
+            file_name,
+            "one sheet that has the columns",
+            f"{len(sheets)}: {', '.join(map(shown_name, sheets[:10]))}",
+            "Name the one to read by `sheet` in the mapping; another mapping of the same file may name another one.",
+        )
 
 
 def _nearest(name: str, cells: Sequence[str]) -> list[str]:
@@ -192,7 +238,7 @@ def _nearest(name: str, cells: Sequence[str]) -> list[str]:
     return [named[key] for key in difflib.get_close_matches(header_key(name), named, n=1, cutoff=0.5)]
 
 
-def mapped_rows(plan: MappedPlan, limits: FileLimits, reporting_currency: str = "") -> FileRows:
+def mapped_rows(plan: MappedPlan, limits: FileLimits, rules: ValueRules) -> FileRows:
     """The rows of the table, without those that a rule leaves out; amounts must be in the reporting currency.
 
     Reading them raises what reading the file raises.
@@ -205,7 +251,7 @@ def mapped_rows(plan: MappedPlan, limits: FileLimits, reporting_currency: str = 
     connection.execute("set enable_progress_bar = false")
     connection.execute(f"set temp_directory = {sql.text(plan.folder / 'mapping')}")
     connection.register(CELLS, pa.RecordBatchReader.from_batches(source_rows.schema, iter(feed)))
-    query, extras = mapped_rows_sql(plan.mapped, plan.table, found, plan.opened.columns, reporting_currency)
+    query, extras = mapped_rows_sql(plan.mapped, plan.table, found, plan.opened.columns, rules)
     reader = connection.sql(query).to_arrow_reader(_BATCH_ROWS)
     names = [name for name in reader.schema.names if name != FILTERED]
     schema = pa.schema([reader.schema.field(name) for name in names])

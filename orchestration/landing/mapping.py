@@ -157,7 +157,7 @@ class Source:
     @property
     def used_headers(self) -> frozenset[str]:
         """Every name of a column that one of the tables may read."""
-        return frozenset((*self.currency, *(name for table in self.tables for name in _headers_of(table))))
+        return frozenset((*self.currency, *(name for table in self.tables for name in headers_of(table))))
 
 
 @dataclass(frozen=True)
@@ -175,7 +175,8 @@ class Mapped:
         return hashlib.blake2b(text.encode(), digest_size=20).hexdigest()
 
 
-def _headers_of(table: TableMapping) -> Iterator[str]:
+def headers_of(table: TableMapping) -> Iterator[str]:
+    """Every name of a column of the export that a table may read."""
     for column in table.columns:
         for rule in column.rules:
             yield from rule.all_headers

@@ -18,14 +18,29 @@ from .file_rows import ROW_NUMBER, SOURCE_FAILURE, UNPARSED_ROW, extra_name
 from .header import ExtraColumn, plain_header
 from .judging import CONFLICTING_VALUES, OTHER_CURRENCY, UNMAPPED_VALUE
 from .mapping import COMMA, EPOCHS, FIRST, LINE, ORDER, ColumnMapping, Condition, Mapped, Rule
-from .values import LOCAL_TIME, case, cleaned, let, matches, spelled, to_utc
+from .values import (
+    LOCAL_TIME,
+    ValueRules,
+    case,
+    cleaned,
+    currency_signs,
+    exact_number,
+    is_destroyed,
+    let,
+    matches,
+    spelled,
+    to_utc,
+)
 
 CELLS = "cells"
 FILTERED = "_filtered"
 _EPOCH_UNITS = dict(zip(EPOCHS, (1_000_000, 1_000, 1), strict=True))
 _GROUPED = r"^([^0-9]*)([0-9]{1,3}(?:,[0-9]{3})+)((?:[.][0-9]+)?[^0-9]*)$"
-_IN_TEXT = r"^[^0-9.+-]*([+-]?)[^0-9.]*([0-9]*[.]?[0-9]*)[^0-9.]*$"
-_SUMMED = "decimal(38, 10)"
+_SUMMED, _AMOUNT, _FACTOR, _PRODUCT = "decimal(38, 10)", "decimal(20, 8)", "decimal(18, 8)", "decimal(38, 12)"
+# beyond what any amount is, so that no sum overflows
+_TOO_LARGE = "1000000000000000"
+# a longer cell is no word for nothing, whatever stands around it
+_LONGEST_NOTHING = 64
 _PLACE = "row_number() over ordered"
 _WINDOWS = f"""
     window
@@ -45,7 +60,7 @@ def mapped_rows_sql(
     table: RawTable,
     header: Mapping[str, int],
     columns: Sequence[ExtraColumn],
-    reporting_currency: str = "",
+    rules: ValueRules,
 ) -> tuple[str, tuple[ExtraColumn, ...]]:
     """The query of a table of a source, and what its columns `_extra_<n>` are.
 
@@ -56,9 +71,9 @@ def mapped_rows_sql(
         table: the table of the contract.
         header: where each column of the export stands, by its name as `header_key` gives it.
         columns: the columns of the export.
-        reporting_currency: what amounts must be in, where the export says in what they are.
+        rules: how values are read; amounts must be in the reporting currency, where the export says in what they are.
     """
-    return _Query(mapped, table, header, reporting_currency).text(columns)
+    return _Query(mapped, table, header, rules).text(columns)
 
 
 def header_key(name: str) -> str:
@@ -71,7 +86,17 @@ class _Query:
     mapped: Mapped
     table: RawTable
     header: Mapping[str, int]
-    reporting_currency: str
+    rules: ValueRules
+
+    @property
+    def reporting_currency(self) -> str:
+        return self.rules.reporting_currency
+
+    @property
+    def nothing(self) -> list[str]:
+        """What counts as an empty cell; a value that is lost does not, since landing tells of it."""
+        words = set(self.rules.words_for_nothing) - set(self.rules.lost_values)
+        return sorted({text.strip().lower() for text in (*words, *self.mapped.source.nothing)})
 
     def text(self, columns: Sequence[ExtraColumn]) -> tuple[str, tuple[ExtraColumn, ...]]:
         filled = [column for column in self.mapped.table.columns if self._has(column)]
@@ -87,8 +112,11 @@ class _Query:
             failure, filtered = _first_of(sql.identifier("_problem_" + name) for name in problems), "_rule"
         else:
             key = sql.identifier("_value_" + self.mapped.table.group)
+            # what is no key tells nothing of which lines belong together
+            words = f"lower(k) in ({', '.join(map(sql.text, self.nothing)) or 'null'})"
+            group = let(cleaned(key), lambda k: case((f"{is_destroyed(k)} or {words}", "null"), otherwise=k), "k")
             is_line = f"_rule is null and {UNPARSED_ROW} is null"
-            source = f"(select *, case when {is_line} then {cleaned(key)} end as _group from mapped)"
+            source = f"(select *, case when {is_line} then {group} end as _group from mapped)"
             order = f"{_WINDOWS} order by {ROW_NUMBER}"
             failures = [f"max({sql.identifier('_problem_' + name)}) over lines" for name in problems]
             failures += [conflict for column in filled if (conflict := self._conflict(column))]
@@ -203,7 +231,7 @@ class _Query:
             base = f"lower({base})"
         number = rule.number or self.mapped.source.number
         if rule.times or rule.minus:
-            return self._product(base, rule, number)
+            return self._product(base, rule, number, self._signs(column))
         if column.data_type in ("number", "integer") and number is not None:
             return _plain_number(base, number)
         if rule.dates:
@@ -212,13 +240,18 @@ class _Query:
             base = _in_utc(base, self.mapped.source.time_zone)
         return base
 
-    def _product(self, base: str, rule: Rule, number: str | None) -> str:
+    def _signs(self, column: RawColumn) -> str:
+        return currency_signs(self.reporting_currency) if column.is_money else ""
+
+    def _product(self, base: str, rule: Rule, number: str | None, signs: str) -> str:
         """An amount times a quantity, minus what is taken off; what cannot be read is shown, and stays unreadable."""
-        amount, times = _number(base, number), self._cell(rule.times)
-        result = amount if times is None else f"{amount} * {_number(times, number)}"
+        amount, times = _number(base, number, signs, _AMOUNT), self._cell(rule.times)
+        product = amount if times is None else f"{amount} * {_number(times, number, '', _FACTOR)}"
+        result = f"cast({product} as {_PRODUCT})"
         minus = self._cell(rule.minus)
         if minus is not None:
-            result += f" - case when {minus} is null then 0 else {_number(minus, number)} end"
+            taken_off = f"cast({_number(minus, number, signs, _AMOUNT)} as {_PRODUCT})"
+            result += f" - case when {minus} is null then cast(0 as {_PRODUCT}) else {taken_off} end"
         parts = ", ".join(f"coalesce({part}, '')" for part in (base, times, minus) if part is not None)
         exact = f"rtrim(rtrim(cast(try({result}) as varchar), '0'), '.')"
         return f"case when {base} is not null then coalesce({exact}, concat_ws(' | ', {parts})) end"
@@ -244,10 +277,11 @@ class _Query:
         place = self._place(headers)
         if place is None:
             return None
-        cell, nothing = extra_name(place), self.mapped.source.nothing
-        if not nothing:
-            return f"nullif({cell}, '')"
-        return f"case when trim({cell}) not in ({', '.join(map(sql.text, ('', *nothing)))}) then {cell} end"
+        cell, texts = extra_name(place), ", ".join(map(sql.text, self.nothing))
+        is_plain = f"regexp_matches({cell}, '^[1-9]') or strlen({cell}) > {_LONGEST_NOTHING}"
+        is_something = f"lower({cleaned(cell)}) not in ({texts})" if texts else f"{cleaned(cell)} is not null"
+        plain = f"{is_plain} and {cell} not in ({texts})" if texts else is_plain
+        return f"case when {plain} then {cell} when {is_something} then {cell} end"
 
     # ---- rows ----
 
@@ -266,7 +300,9 @@ class _Query:
         else:
             cell = self._cell(condition.headers) or "null"
             listed = ", ".join(sql.text(_key(text)) for text in condition.texts)
-            holds = f"coalesce(lower({cleaned(cell)}), '') in ({listed})" if cell != "null" else "false"
+            written = ", ".join(sql.text(text) for text in condition.texts)
+            holds = f"(coalesce({cell} in ({written}), false) or coalesce(lower({cleaned(cell)}), '') in ({listed}))"
+            holds = holds if cell != "null" else "false"
         return f"not ({holds})" if condition.negated else f"({holds})"
 
     # ---- lines of one order ----
@@ -278,7 +314,7 @@ class _Query:
             return f"case when _group is not null then cast({_PLACE} as varchar) end"
         per = self._per(mapping)
         if per == LINE:
-            whole = _sum(value)
+            whole = self._sum(value, self._signs(self.table.column(mapping.name)))
         elif per == FIRST:
             whole = f"first_value({value} ignore nulls) over whole"
         elif per == ORDER:
@@ -287,6 +323,13 @@ class _Query:
         else:
             return value
         return f"case when _group is not null then {whole} else {value} end"
+
+    def _sum(self, value: str, signs: str) -> str:
+        """The sum over the lines of an order; a line that is no number makes the whole one that cannot be read."""
+        number = let(_number(value, None, signs, _SUMMED), lambda n: case((f"abs({n}) < {_TOO_LARGE}", n)), "n")
+        total = f"cast(sum({number}) over lines as varchar)"
+        unread = f"max(case when {number} is null and {cleaned(value)} is not null then {value} || ' |' end) over lines"
+        return f"coalesce({unread}, rtrim(rtrim({total}, '0'), '.'))"
 
     def _per(self, mapping: ColumnMapping) -> str:
         table = self.mapped.table
@@ -331,7 +374,8 @@ def _looked_up(base: str, values: tuple[tuple[str, str], ...]) -> str:
 
 def _unless_masked(cell: str) -> str:
     """An id or a phone number, unless digits of it are hidden: what is left may be anybody's."""
-    return f"case when not (contains({cell}, '**') or starts_with({cell}, '##')) then {cell} end"
+    is_masked = f"contains({cell}, '**') or coalesce(starts_with({cleaned(cell)}, '##'), false)"
+    return f"case when {matches(cell, '[A-Za-z0-9_-]+')} or not ({is_masked}) then {cell} end"
 
 
 def _plain_number(base: str, number: str) -> str:
@@ -347,11 +391,9 @@ def _plain_number(base: str, number: str) -> str:
     return case((f"{base} is null or not contains({text}, ',')", text), otherwise=let(text, of, "n"))
 
 
-def _number(cell: str, number: str | None, kind: str = "decimal(18, 4)") -> str:
-    """A number as one, null where it is none; a sign or a word of a currency beside it does not count."""
-    plain = _plain_number(cell, number) if number else cell
-    text = rf"regexp_replace({cleaned(plain)}, '{_IN_TEXT}', '\1\2')"
-    return f"try_cast({text} as {kind})"
+def _number(cell: str, number: str | None, signs: str, kind: str) -> str:
+    """A number as one, null where it is none; a sign of the reporting currency beside it does not count."""
+    return exact_number(_plain_number(cell, number) if number else cell, signs, kind)
 
 
 def _iso_time(base: str, formats: tuple[str, ...]) -> str:
@@ -364,7 +406,10 @@ def _iso_time(base: str, formats: tuple[str, ...]) -> str:
     for form in formats:
         if form in EPOCHS:
             whole = f"try_cast({cleaned(base)} as bigint) * {_EPOCH_UNITS[form]}"
-            attempts.append(f"strftime(make_timestamp({whole}), '%Y-%m-%dT%H:%M:%S.%fZ')")
+            moment = f"try(make_timestamp({whole}))"
+            # a later one is of another unit than the mapping says
+            is_year = f"{moment} < timestamp '10000-01-01'"
+            attempts.append(f"case when {is_year} then strftime({moment}, '%Y-%m-%dT%H:%M:%S.%fZ') end")
     return f"coalesce({', '.join(attempts)}, {base})"
 
 
@@ -376,11 +421,3 @@ def _in_utc(base: str, zone: str) -> str:
         return case((matches(text, LOCAL_TIME), f"strftime({utc}, '%Y-%m-%dT%H:%M:%S.%fZ')"))
 
     return f"coalesce({let(spelled(base), of)}, {base})"
-
-
-def _sum(value: str) -> str:
-    """The sum over the lines of an order; a line that is no number is what the whole is, so that it cannot be read."""
-    number = _number(value, None, _SUMMED)
-    total = f"cast(sum({number}) over lines as varchar)"
-    unread = f"max(case when {number} is null then {value} end) over lines"
-    return f"coalesce({unread}, rtrim(rtrim({total}, '0'), '.'))"

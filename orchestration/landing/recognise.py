@@ -5,10 +5,13 @@ from __future__ import annotations
 import codecs
 import gzip
 import tempfile
+import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+
+from orchestration.contract import RawTable
 
 from .broken_files import BrokenFileError
 from .export_files import CSV, GZIP, LINES, Head, export_format, heads
@@ -20,8 +23,11 @@ _HEAD_BYTES = 1 << 18
 _MARKS = {codecs.BOM_UTF8: "utf-8", codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
 
 
-def recognised(path: Path, name: str, readers: Sequence[Source]) -> list[Source]:
-    """The native readers that know a file: at most one, or one for each sheet of a workbook, which it then names."""
+def recognised(path: Path, name: str, readers: Sequence[Source], table: RawTable | None = None) -> list[Source]:
+    """The native readers that know a file: at most one, or one for each sheet of a workbook, which it then names.
+
+    None knows a file that has what the contract requires of the table that it is called by.
+    """
     form = export_format(name)
     if form is None or not readers:
         return []
@@ -31,7 +37,9 @@ def recognised(path: Path, name: str, readers: Sequence[Source]) -> list[Source]
             if b"\0" in start and not start.startswith(tuple(_MARKS)):
                 return []
             found = heads(RawFile("", name, head_path, head_form), _likely_encoding(start), None, ())
-    except (BrokenFileError, OSError, UnicodeError, EOFError):
+    except (BrokenFileError, OSError, UnicodeError, EOFError, zlib.error):
+        return []
+    if table is not None and any(_has_required(record, table) for head in found for record in head.records):
         return []
     by_sheet: dict[str | None, tuple[int, Source]] = {}
     for head in found:
@@ -41,6 +49,11 @@ def recognised(path: Path, name: str, readers: Sequence[Source]) -> list[Source]
                 sheets = (head.sheet,) if head.sheet is not None else ()
                 by_sheet[head.sheet] = known, replace(reader, sheets=sheets)
     return [source for _, source in by_sheet.values()]
+
+
+def _has_required(record: Sequence[str], table: RawTable) -> bool:
+    names = {header_key(cell) for cell in record}
+    return all(column.name in names for column in table.columns if column.required)
 
 
 def _known(head: Head, reader: Source) -> int:
@@ -63,7 +76,9 @@ def _head_of(path: Path, form: str) -> Iterator[tuple[Path, str]]:
         yield path, form
         return
     with tempfile.NamedTemporaryFile() as head, gzip.open(path) as packed:
-        head.write(packed.read(_HEAD_BYTES))
+        start = packed.read(_HEAD_BYTES)
+        # a line that is cut may be cut inside a character
+        head.write(start[: start.rfind(b"\n") + 1] or start)
         head.flush()
         yield Path(head.name), CSV
 

@@ -319,10 +319,10 @@ def _read_id(cell: _Cell) -> _Read:
         (f"{matches(held, _CLEAN_ID)} and not {_is_nothing(held, words)}", held),
         otherwise=let(
             cleaned(held),
-            lambda t: case((_is_destroyed(t), "null"), otherwise=without_words(replaced(t, _FROM_NUMBER, r"\1"))),
+            lambda t: case((is_destroyed(t), "null"), otherwise=without_words(replaced(t, _FROM_NUMBER, r"\1"))),
         ),
     )
-    problem = let(cleaned(held), lambda t: case((_is_destroyed(t), f"'{DESTROYED_ID}'")))
+    problem = let(cleaned(held), lambda t: case((is_destroyed(t), f"'{DESTROYED_ID}'")))
     had_tail = _contains(held, rf"[.\x{{FF0E}}][0\x{{FF10}}]+['\"{_INVISIBLE}{_WHITE_SPACE}]*$")
 
     def repair(value: str) -> str:
@@ -332,7 +332,7 @@ def _read_id(cell: _Cell) -> _Read:
     return _Read(value, problem, repair, _EVERY_DIGIT)
 
 
-def _is_destroyed(text: str) -> str:
+def is_destroyed(text: str) -> str:
     """Whether digits of an id are lost: E notation, or a number longer than floating point holds."""
     is_long = f"{matches(text, _LONG_FROM_NUMBER)} and abs(try_cast({text} as double)) >= {_EXACT_BELOW['DOUBLE']}"
     return f"{matches(text, _E_NOTATION)} or ({is_long})"
@@ -413,22 +413,41 @@ _CURRENCY_SIGNS = {
 
 
 def _number_text(cell: _Cell) -> str:
+    return number_text(cell.held, _currency_pattern(cell))
+
+
+def number_text(held: str, signs: str) -> str:
+    """SQL of a text as the number that it spells: without separators that are some for sure, and without signs.
+
+    `signs` is a pattern of the currency, as `currency_signs` gives it; empty where the number is no amount.
+    """
     return let(
-        cleaned(cell.held, lambda text: _without_currency(cell, text)),
+        cleaned(held, lambda text: _without_currency(text, signs)),
         lambda t: case((matches(t, _GROUPED), f"replace({t}, ',', '')"), otherwise=t),
     )
 
 
-def _without_currency(cell: _Cell, text: str) -> str:
-    signs = _currency_pattern(cell)
+def exact_number(held: str, signs: str, kind: str) -> str:
+    """SQL of a text as a decimal of the type `kind`, read as the contract reads numbers; null where it is none."""
+    return case(
+        (matches(held, r"-?[0-9]{1,14}([.][0-9]*)?"), f"try_cast({held} as {kind})"),
+        otherwise=let(number_text(held, signs), lambda n: case((matches(n, _DIGITS), f"try_cast({n} as {kind})")), "n"),
+    )
+
+
+def _without_currency(text: str, signs: str) -> str:
     if not signs:
         return text
     return replaced(replaced(text, rf"^([+-]?){signs}\s*", r"\1"), rf"\s*{signs}$")
 
 
 def _currency_pattern(cell: _Cell) -> str:
-    currency = cell.rules.reporting_currency
-    if not (cell.column.is_money and currency.isalpha()):
+    return currency_signs(cell.rules.reporting_currency) if cell.column.is_money else ""
+
+
+def currency_signs(currency: str) -> str:
+    """The pattern of what may stand beside an amount in a currency: its code and its signs."""
+    if not currency.isalpha():
         return ""
     signs = _CURRENCY_SIGNS.get(currency, "")
     return f"(?:{currency}{f'|[{signs}]' if signs else ''})"

@@ -356,6 +356,16 @@ PER = "order_amount: {{ from: 金额, per: {0} }}\nchannel: {{ from: 渠道, per
         ("line", ["¥0.1,a", "-0.05,a"], ("0.05", "a")),
         ("order", ["10,a", "12,a"], "conflicting_values:order_amount"),
         ("line", ["10,a", "zwölf,a"], "unparseable_value:order_amount"),
+        # as the contract reads a number: separators that are some for sure, a line with nothing
+        ("line", ['"1,234.50",a', "100,a", '"2,000.00",a'], ("3334.5", "a")),
+        ("line", ["100,a", "-,a", "——,a", " ,a"], ("100", "a")),
+        # and no other: each of these would be another amount without its sign, unit or currency
+        ("line", ["100,a", '"1,000",a'], "unparseable_value:order_amount"),
+        ("line", ["100,a", "(30.00),a"], "unparseable_value:order_amount"),
+        ("line", ["100,a", "30.00-,a"], "unparseable_value:order_amount"),
+        ("line", ["100,a", "US$5,a"], "unparseable_value:order_amount"),
+        ("line", ["100,a", "1.2万,a"], "unparseable_value:order_amount"),
+        ("line", ["100,a", "10%,a"], "unparseable_value:order_amount"),
     ],
 )
 def test_values_of_an_order_count_as_its_mapping_says(
@@ -368,7 +378,7 @@ def test_values_of_an_order_count_as_its_mapping_says(
         "o1,c,2026-01-02,paid,7", "o2,c,2026-01-02,paid,7"
     )
     exports.put("o.csv", "order_id,customer_id,ordered_at,status,金额,渠道\n" + body)
-    assert exports.fates("orders") == (3, 2, 1)
+    assert exports.fates("orders") == (len(lines) + 1, 2, len(lines) - 1)
     if isinstance(expected, tuple):
         assert exports.rows("orders", "order_amount, channel") == [expected, ("7", "z")]
     else:
@@ -546,3 +556,109 @@ def test_a_mapping_that_does_not_fit_the_contract_is_told(tmp_path: Path, conten
     with pytest.raises(SettingsError) as refused:
         check_source(source, CONTRACT)
     assert said in str(refused.value)
+
+
+# What must not become another amount without a word
+
+PLAIN = "order_id,customer_id,ordered_at,status,order_amount"
+
+
+def test_a_product_is_exact_and_a_factor_that_is_no_number_rejects_the_row(exports: Exports) -> None:
+    exports.put("company.yml", orders("order_amount: { from: 单价, times: 数量 }"))
+    factors = ["0.00005,10000", "3.33333,3000", "(5),2", "US$5,2", "5,2件"]
+    rows = "".join(f"o{place},c,2026-01-02,paid,{row}\n" for place, row in enumerate(factors))
+    exports.put("o.csv", f"order_id,customer_id,ordered_at,status,单价,数量\n{rows}")
+    assert exports.rows("orders", "order_id, order_amount") == [("o0", "0.5"), ("o1", "9999.99")]
+    assert [row for row, _, _ in exports.rejected("orders")] == ["3", "4", "5"]
+
+
+def test_a_cell_that_is_a_number_has_no_format(exports: Exports) -> None:
+    exports.put("company.yml", orders("order_amount: 金额", more='number: "1.234,50"'))
+    header = ["order_id", "customer_id", "ordered_at", "status", "金额"]
+    cells = [12.345, 0.125, 12.5, "1.234,50"]
+    rows = [[f"o{place}", "c", "2026-01-02", "paid", cell] for place, cell in enumerate(cells)]
+    expected = [("o0", "12.345"), ("o1", "0.125"), ("o2", "12.5"), ("o3", "1234.5")]
+    book = exports.put_workbook("o.xlsx", {"a": [header, *rows]})
+    assert exports.rows("orders", "order_id, order_amount") == expected
+    book.unlink()
+    exports.put("o.jsonl", "\n".join(json.dumps(dict(zip(header, row, strict=True))) for row in rows))
+    assert exports.rows("orders", "order_id, order_amount") == expected
+
+
+def test_several_sheets_that_could_be_meant_are_told(exports: Exports) -> None:
+    exports.put("company.yml", orders(""))
+    header = PLAIN.split(",")
+    month = [header, ["o1", "c", "2026-01-02", "paid", 5]]
+    exports.put_workbook("o.xlsx", {"1月": month, "2月": month, "说明": [["a", "b"]]})
+    [problem] = exports.problems()
+    assert problem.expected == "one sheet that has the columns" and problem.found == "2: 1月, 2月"
+    exports.put("company.yml", orders("", more="sheet: 2月"))
+    assert exports.rows("orders", "order_id, order_amount") == [("o1", "5")]
+
+
+def test_a_key_that_comes_late_among_json_lines_is_read(exports: Exports) -> None:
+    exports.put("company.yml", orders("refund_amount: refund"))
+    entry = {"order_id": "o", "customer_id": "c", "ordered_at": "2026-01-02", "status": "returned", "order_amount": 5}
+    lines = [{**entry, "order_id": f"o{place}"} for place in range(1_002)]
+    lines[-1] |= {"refund": 2, "": 1}
+    exports.put("o.jsonl", "\n".join(map(json.dumps, lines)))
+    assert exports.rows("orders", "order_id, refund_amount", "refund_amount is not null") == [("o1001", "2")]
+
+
+@pytest.mark.parametrize(
+    ("columns", "more", "table", "header", "missing"),
+    [
+        ("order_amount: { from: 金额, minus: 优惠 }", "", "", "金额,优惠金额", "优惠, for the column order_amount"),
+        ("cost_amount: { from: 成本, times: 件数 }", "", "", "order_amount,成本", "件数, for the column cost_amount"),
+        ("", "currency: Currency", "", "order_amount,Währung", "Currency, for the currency of the amounts"),
+        ("", "", "filters: { blank: { all_empty: [会员] } }", "order_amount,会员名", "会员, for the filter blank"),
+    ],
+    ids=["discount", "quantity", "currency", "filter"],
+)
+def test_a_renamed_column_that_changes_what_rows_mean_is_told(
+    exports: Exports, columns: str, more: str, table: str, header: str, missing: str
+) -> None:
+    exports.put("company.yml", orders(columns, more=more, table=table))
+    exports.put("o.csv", f"order_id,customer_id,ordered_at,status,{header}\no1,c,2026-01-02,paid,10,5\n")
+    assert [problem.expected.startswith(f"a header with the column {missing}") for problem in exports.problems()] == [
+        True
+    ]
+
+
+def test_a_cell_with_nothing_to_see_is_empty_wherever_it_is_asked_for(exports: Exports) -> None:
+    mapping = orders("customer_id: { first_of: [会员, 手机] }")
+    rules = ["{ where: { any_filled: 取消时间 }, constant: cancelled }", "{ constant: paid }"]
+    listed = "".join(f"\n            - {rule}" for rule in rules)
+    exports.put("company.yml", mapping.replace("status: status", f"status:{listed}"))
+    rows = ['o1,"\t",m1,2026-01-02,5,"\t"', 'o2,"=""""",m2,2026-01-02,5,-', "o3,v3,m3,2026-01-02,5,2026-01-03"]
+    rows += ['o4,"\t##abc",m4,2026-01-02,5,']
+    exports.put("o.csv", "\n".join(["order_id,会员,手机,ordered_at,order_amount,取消时间", *rows, ""]))
+    assert exports.rows("orders", "order_id, customer_id, status") == [
+        ("o1", "m1", "paid"),
+        ("o2", "m2", "paid"),
+        ("o3", "v3", "cancelled"),
+        ("o4", "m4", "paid"),
+    ]
+
+
+def test_rows_whose_key_is_none_are_no_lines_of_one_order(exports: Exports) -> None:
+    exports.put("company.yml", orders("", table="one_row_per: order_id"))
+    ids = ["-", "-", "1.23457E+17", "1.23457E+17", "o1"]
+    exports.put("o.csv", "\n".join([PLAIN, *(f"{key},c,2026-01-02,paid,5" for key in ids), ""]))
+    assert exports.fates("orders") == (5, 5, 0)
+    assert [row for row, _, _ in exports.rejected("orders")] == ["1", "2", "3", "4"]
+
+
+def test_a_count_in_another_unit_than_the_mapping_says_rejects_its_row(exports: Exports) -> None:
+    exports.put("company.yml", orders("ordered_at: { from: t, date: epoch_s }"))
+    counts = ["1767400200", "1767400200000", "1767400200000000"]
+    rows = [f"o{place},c,{count},paid,5" for place, count in enumerate(counts)]
+    exports.put("o.csv", "\n".join(["order_id,customer_id,t,status,order_amount", *rows, ""]))
+    assert exports.rows("orders", "order_id, ordered_at") == [("o0", "2026-01-03 00:30:00")]
+    assert [row for row, _, _ in exports.rejected("orders")] == ["2", "3"]
+
+
+def test_a_file_without_known_columns_is_told_without_what_it_holds(exports: Exports) -> None:
+    exports.put("company.yml", orders("customer_id: 会员名"))
+    exports.put("o.csv", "o1,会员王芳,2026-01-02,paid,5\no2,会员李雷,2026-01-02,paid,5\n")
+    assert not [problem for problem in exports.problems() if "王芳" in f"{problem.found} {problem.action}"]

@@ -1,6 +1,7 @@
 """Native readers: exports of platforms, recognised by their headers, land as rows worked by hand."""
 
 import csv
+import gzip
 import io
 from dataclasses import replace
 from pathlib import Path
@@ -236,3 +237,25 @@ def test_orders_of_jingdong(exports: Exports) -> None:
         ("270000000001", "2", "100002", "1", "49.9"),
     ]
     assert exports.fates("orders") == (5, 4, 1)
+
+
+def test_a_file_that_has_what_the_contract_requires_is_none_of_a_platform(exports: Exports) -> None:
+    exports.put("customers.csv", "customer_id,email,客户手机号,成为客户时间\nc1,a@example.com,13800000001,2026-01-02\n")
+    assert exports.rows("customers", "customer_id") == [("c1",)]
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("other.csv.gz", gzip.compress(b"a,b\n" * 1_000)[:-20]),
+        ("notes.json", b"[" * 200_000),
+        ("book.xlsx", b"PK\x03\x04 and no more"),
+    ],
+    ids=["cut gzip", "deep json", "no workbook"],
+)
+def test_a_damaged_file_that_nobody_maps_stops_nothing(exports: Exports, name: str, content: bytes) -> None:
+    exports.put("orders.csv", "order_id,customer_id,ordered_at,status,order_amount\no1,c,2026-01-02,paid,5\n")
+    exports.put(name, content)
+    landing = exports.land()
+    assert [file.table for file in landing.files] == ["orders"]
+    assert [sentence for sentence in landing.unread if name in sentence]
