@@ -17,7 +17,7 @@ from orchestration.contract import RawColumn, RawTable
 from .file_rows import ROW_NUMBER, SOURCE_FAILURE, UNPARSED_ROW, extra_name
 from .header import ExtraColumn, plain_header
 from .judging import CONFLICTING_VALUES, OTHER_CURRENCY, UNMAPPED_VALUE
-from .mapping import COMMA, EPOCHS, FIRST, LINE, ORDER, ColumnMapping, Condition, Mapped, Rule
+from .mapping import COMMA, EPOCHS, FIRST, LINE, ORDER, ColumnMapping, Condition, Mapped, Rule, headers_of
 from .values import (
     LOCAL_TIME,
     ValueRules,
@@ -124,8 +124,11 @@ class _Query:
             filtered = f"coalesce(_rule, {self._further()})"
         query = f"""
             with
+            filled as (
+                select {", ".join(["*", *self._cells()])} from {CELLS}
+            ),
             mapped as (
-                select *, {", ".join([*values, *unlisted])}, {self._rule()} as _rule from {CELLS}
+                select *, {", ".join([*values, *unlisted])}, {self._rule()} as _rule from filled
             )
             select
                 {", ".join([*finals, *cells, ROW_NUMBER, UNPARSED_ROW])},
@@ -277,11 +280,18 @@ class _Query:
         place = self._place(headers)
         if place is None:
             return None
-        cell, texts = extra_name(place), ", ".join(map(sql.text, self.nothing))
-        is_plain = f"regexp_matches({cell}, '^[1-9]') or strlen({cell}) > {_LONGEST_NOTHING}"
-        is_something = f"lower({cleaned(cell)}) not in ({texts})" if texts else f"{cleaned(cell)} is not null"
-        plain = f"{is_plain} and {cell} not in ({texts})" if texts else is_plain
-        return f"case when {plain} then {cell} when {is_something} then {cell} end"
+        return _filled(place)
+
+    def _cells(self) -> Iterator[str]:
+        """The columns of the export that are read: each cell, or null where it holds nothing."""
+        texts = ", ".join(map(sql.text, self.nothing))
+        names = (*headers_of(self.mapped.table), *self.mapped.source.currency)
+        for place in sorted({self.header[key] for name in names if (key := header_key(name)) in self.header}):
+            cell = extra_name(place)
+            plain = f"(regexp_matches({cell}, '^[1-9]') or strlen({cell}) > {_LONGEST_NOTHING})"
+            is_something = f"lower({cleaned(cell)}) not in ({texts})" if texts else f"{cleaned(cell)} is not null"
+            plain = f"{plain} and {cell} not in ({texts})" if texts else plain
+            yield f"case when {plain} then {cell} when {is_something} then {cell} end as {_filled(place)}"
 
     # ---- rows ----
 
@@ -346,6 +356,10 @@ class _Query:
         value = _name("value", mapping)
         failure = f"'{CONFLICTING_VALUES}:{mapping.name}'"
         return f"case when min({value}) over lines <> max({value}) over lines then {failure} end"
+
+
+def _filled(place: int) -> str:
+    return f"_filled_{place}"
 
 
 def _name(part: str, column: ColumnMapping) -> str:
