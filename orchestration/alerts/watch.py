@@ -216,7 +216,8 @@ def tell_failure(
         if desk is not None:
             desk.open([causes.of_error(error, text, desk.company, datetime.now(UTC), desk.folders)])
             desk.send()
-    return remarks
+    # what stops the telling too is told already
+    return [remark for remark in remarks if remark != f"Alerts could not be sent: {text}"]
 
 
 def tell_stale(stale: Sequence[Stale], environ: Mapping[str, str] = os.environ, root: Path = ROOT) -> list[str]:
