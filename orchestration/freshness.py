@@ -51,14 +51,12 @@ def parse_new_files_due(text: str, tables: Collection[str]) -> dict[str, int]:
 
 
 def new_files_due(contract: Contract, served: Settings) -> dict[str, int]:
-    """What the company expects, as `parse_new_files_due` gives it; nothing where the setting is wrong.
+    """What the company expects, as `parse_new_files_due` gives it.
 
-    Each run says that it is wrong, and stops.
+    Raises:
+        SettingsError: its setting says nothing that can be due.
     """
-    try:
-        return parse_new_files_due(str(served.variable(NEW_FILES_DUE)), contract.tables)
-    except SettingsError:
-        return {}
+    return parse_new_files_due(str(served.variable(NEW_FILES_DUE)), contract.tables)
 
 
 def new_files_policy(days: int) -> FreshnessPolicy:
@@ -114,7 +112,7 @@ def late(instance: DagsterInstance, contract: Contract, served: Settings, now: d
     """
     from dagster import AssetKey
 
-    files = parse_new_files_due(str(served.variable(NEW_FILES_DUE)), contract.tables)
+    files = new_files_due(contract, served)
     due = {files_key(table): (table, timedelta(days=days) + GRACE) for table, days in files.items()}
     due[AssetKey([PUBLISHED])] = (PUBLISHED, timedelta(hours=int(served.variable(PUBLICATION_DUE))))
     found = []

@@ -212,12 +212,11 @@ def tell_failure(
     `text` is what a person is told of the error; None of one that nobody expected.
     """
     remarks: list[str] = []
-    with _never_raised(remarks), _desk(remarks, environ, root) as desk:
+    with _never_raised(remarks, known=text), _desk(remarks, environ, root) as desk:
         if desk is not None:
             desk.open([causes.of_error(error, text, desk.company, datetime.now(UTC), desk.folders)])
             desk.send()
-    # what stops the telling too is told already
-    return [remark for remark in remarks if remark != f"Alerts could not be sent: {text}"]
+    return remarks
 
 
 def tell_stale(stale: Sequence[Stale], environ: Mapping[str, str] = os.environ, root: Path = ROOT) -> list[str]:
@@ -327,11 +326,13 @@ def _log(warehouse: Path, remarks: Sequence[str]) -> None:
 
 
 @contextlib.contextmanager
-def _never_raised(remarks: list[str]) -> Iterator[None]:
+def _never_raised(remarks: list[str], known: str | None = None) -> Iterator[None]:
+    """Have an error remarked and not raised; one whose text is `known` has been told already."""
     try:
         yield
     except StickinessError as error:
-        remarks.append(f"Alerts could not be sent: {error}")
+        if str(error) != known:
+            remarks.append(f"Alerts could not be sent: {error}")
     except OSError as error:
         remarks.append(f"Alerts could not be sent: {error.strerror}.")
     except Exception as error:

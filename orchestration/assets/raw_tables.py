@@ -12,13 +12,12 @@ from orchestration.build_figures import landed_tables
 from orchestration.contract import Contract
 from orchestration.engines.engine import Engine
 from orchestration.engines.registry import load_engine
+from orchestration.errors import SettingsError
 from orchestration.freshness import (
-    NEW_FILES_DUE,
     files_key,
     new_files_due,
     new_files_policy,
     newest_content,
-    parse_new_files_due,
     report_new_files,
 )
 from orchestration.landing.land import Landing, clear_landing, land
@@ -40,7 +39,11 @@ def build_files(contract: Contract, served: Settings) -> list[AssetSpec]:
 
     Those of which new content is due say since when it is late.
     """
-    due = new_files_due(contract, served)
+    try:
+        due = new_files_due(contract, served)
+    except SettingsError:
+        # each run says so, and stops
+        due = {}
     return [
         AssetSpec(
             files_key(name),
@@ -80,7 +83,7 @@ def build_raw_tables(contract: Contract, target: str, served: Settings) -> Asset
         with raised_as_failure(context, refresh.waits):
             settings = refresh.settings()
             tag_run(context, settings, settings.as_of)
-            parse_new_files_due(str(settings.variable(NEW_FILES_DUE)), contract.tables)
+            new_files_due(contract, settings)
             if settings.full_refresh:
                 clear_landing(settings.landing_dir)
             rules = value_rules(settings)

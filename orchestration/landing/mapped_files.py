@@ -33,8 +33,8 @@ from .export_files import (
 from .file_limits import FileLimits
 from .file_rows import Feed, FileRows, ReaderFacts
 from .header import Header, plain_header, shown_cells, shown_name, source_columns
-from .mapping import COMMA, ColumnMapping, Mapped, headers_of
-from .mapping_sql import CELLS, FILTERED, header_key, mapped_rows_sql
+from .mapping import COMMA, Mapped, headers_of
+from .mapping_sql import CELLS, FILTERED, can_fill, header_key, mapped_rows_sql, reads_cells
 from .raw_file import RawFile
 from .values import ValueRules
 
@@ -103,7 +103,7 @@ def inspect_mapped(
         raise BrokenFileError(*problems)
     columns = source_columns(cells, table)
     used = {place for name, place in found.items() if name in known}
-    filled = {column.name for column in mapped.table.columns if _is_filled(column, found)}
+    filled = {column.name for column in mapped.table.columns if any(can_fill(rule, found) for rule in column.rules)}
     header = Header(
         len(cells),
         {},
@@ -149,20 +149,13 @@ def _needs_of_found(mapped: Mapped, table: RawTable, found: Mapping[str, int]) -
     is_reader = bool(mapped.source.reader)
     for column in mapped.table.columns:
         for rule in column.rules:
-            if any(header_key(name) in found for name in (*rule.headers, *rule.first_of)):
+            if reads_cells(rule, found):
                 # exports of a platform may lack what they take off
                 for names in (rule.times, () if is_reader else rule.minus):
                     if names:
                         yield _Need(names, f"the column {column.name} of {table.name}")
     if mapped.source.currency and not is_reader:
         yield _Need(mapped.source.currency, "the currency of the amounts")
-
-
-def _is_filled(column: ColumnMapping, found: Mapping[str, int]) -> bool:
-    return any(
-        rule.constant is not None or rule.position or any(header_key(name) in found for name in rule.all_headers)
-        for rule in column.rules
-    )
 
 
 def _places(cells: Sequence[str]) -> dict[str, int]:

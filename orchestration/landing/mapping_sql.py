@@ -81,6 +81,16 @@ def header_key(name: str) -> str:
     return plain_header(name).casefold()
 
 
+def can_fill(rule: Rule, header: Mapping[str, int]) -> bool:
+    """Whether a rule says where a value comes from in an export with this header, by `header_key`."""
+    return rule.constant is not None or rule.position or reads_cells(rule, header)
+
+
+def reads_cells(rule: Rule, header: Mapping[str, int]) -> bool:
+    """Whether the header has a column whose cells the rule makes values of."""
+    return any(header_key(name) in header for name in (*rule.headers, *rule.first_of))
+
+
 @dataclass(frozen=True)
 class _Query:
     mapped: Mapped
@@ -167,12 +177,7 @@ class _Query:
     # ---- columns of the contract ----
 
     def _has(self, column: ColumnMapping) -> bool:
-        return any(self._can_fill(rule) for rule in column.rules)
-
-    def _can_fill(self, rule: Rule) -> bool:
-        if rule.constant is not None or rule.position:
-            return True
-        return any(header_key(name) in self.header for name in (*rule.headers, *rule.first_of))
+        return any(can_fill(rule, self.header) for rule in column.rules)
 
     def _values(self, filled: list[ColumnMapping]) -> Iterator[tuple[ColumnMapping, str]]:
         for column in filled:
