@@ -10,13 +10,14 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 import pytest
 from dbt.adapters.duckdb.connections import DuckDBConnectionManager
 from dbt.cli.main import dbtRunner
 from raw_company import RawCompany, write_raw_company
+from shop_project import write_shop
 from spark_world import SparkServer, find_server
 
 from orchestration.boards.beside import board_writer
@@ -35,6 +36,9 @@ from orchestration.publishing import BOARDS_FOLDER, PublicationFacts
 from orchestration.refitting import FEATURE_MODELS, BuildTables, run_refit, store
 from orchestration.settings import ROOT, WAREHOUSE_DIR, Settings, load_settings
 from orchestration.value_rules import value_rules
+
+if TYPE_CHECKING:
+    from dagster import Definitions
 
 BUILD = ("build", "--exclude-resource-type", "unit_test")
 # where a test looks at the tables itself: the tests of dbt are two thirds of what a build does
@@ -319,3 +323,18 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
             for name, text in test.user_properties:
                 if name == SHOWN:
                     terminalreporter.write_line(f"\n{text}")
+
+
+@pytest.fixture(scope="module")
+def shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a small dbt project, which a module parses once."""
+    return write_shop(tmp_path_factory.mktemp("shop"))
+
+
+@pytest.fixture(scope="module")
+def definitions(shop: Path) -> Definitions:
+    """What Dagster runs for the small project."""
+    # Dagster takes seconds to import, and most tests ask for nothing of it
+    from orchestration.definitions import build_definitions
+
+    return build_definitions(shop)

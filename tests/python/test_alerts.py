@@ -30,7 +30,6 @@ from dagster import (
     define_asset_job,
 )
 from dagster._core.test_utils import create_run_for_test
-from shop_project import write_shop
 
 from orchestration import cli, publication_guard
 from orchestration import definitions as dagster_definitions
@@ -41,7 +40,6 @@ from orchestration.alerts.state import State, Told, open_state
 from orchestration.alerts.texts import FACTS, STEPS, Message, Voice, alert, all_clear
 from orchestration.alerts.watch import follow_runs, tell_failure, tell_stale
 from orchestration.dead_runs import fail_dead_runs
-from orchestration.definitions import build_definitions
 from orchestration.engines.duckdb.engine import DuckDbEngine
 from orchestration.engines.duckdb.publication import publish
 from orchestration.errors import BuildError, Fact, PublicationError, SettingsError
@@ -125,16 +123,6 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
 
 
 # Whole refreshes of a small company
-
-
-@pytest.fixture(scope="module")
-def shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_shop(tmp_path_factory.mktemp("shop"))
-
-
-@pytest.fixture(scope="module")
-def definitions(shop: Path) -> Definitions:
-    return build_definitions(shop)
 
 
 @pytest.fixture

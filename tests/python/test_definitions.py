@@ -26,7 +26,6 @@ from dagster import (
     build_schedule_context,
     validate_run_config,
 )
-from shop_project import write_shop
 
 from orchestration import dbt_project
 from orchestration import definitions as dagster_definitions
@@ -48,16 +47,6 @@ from tools.definitions_list import LIST, definitions_list
 
 # the tests of this module share one parsed project
 pytestmark = pytest.mark.xdist_group("definitions")
-
-
-@pytest.fixture(scope="module")
-def shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_shop(tmp_path_factory.mktemp("shop"))
-
-
-@pytest.fixture(scope="module")
-def definitions(shop: Path) -> Definitions:
-    return build_definitions(shop)
 
 
 @pytest.fixture

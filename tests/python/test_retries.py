@@ -12,12 +12,10 @@ from typing import Any
 import duckdb
 import pytest
 from dagster import AssetKey, DagsterInstance, Definitions
-from shop_project import write_shop
 
 from orchestration import retries
 from orchestration.assets import dbt_models, raw_tables, refresh
 from orchestration.bi import follow as copies
-from orchestration.definitions import build_definitions
 from orchestration.engines.duckdb.build import open_build
 from orchestration.engines.spark.connection import SparkAwayError
 from orchestration.errors import (
@@ -36,16 +34,6 @@ from orchestration.settings import Settings
 
 # the tests that build definitions share one parsed project
 pytestmark = pytest.mark.xdist_group("retries")
-
-
-@pytest.fixture(scope="module")
-def shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_shop(tmp_path_factory.mktemp("shop"))
-
-
-@pytest.fixture(scope="module")
-def definitions(shop: Path) -> Definitions:
-    return build_definitions(shop)
 
 
 @pytest.fixture
