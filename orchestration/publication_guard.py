@@ -108,7 +108,7 @@ def wrong_figures(tables: Mapping[str, TableFigures], last: Publication | None, 
                 f"{table.rows_rejected:,} of {table.rows_judged:,} rows of {name} were rejected "
                 f"({_percent(_rejected_share(table))}), more than {_percent(limits.rejected_share)} "
                 f"(rejected_share_limit) and {limits.rejected_rows:,} rows (rejected_rows_limit).",
-                {"table": name, "rows": table.rows_rejected, "rows_read": table.rows_read},
+                {"table": name, "rows": table.rows_rejected, "judged": table.rows_judged},
             )
             for name, table in landed.items()
             if _is_rejected_too_often(table, limits)

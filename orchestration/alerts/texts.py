@@ -39,8 +39,8 @@ FACTS: Mapping[str, tuple[str, str]] = {
         "{table} 的收入比上次发布时少 {fall}（less_revenue）。",
     ),
     "rejected_rows": (
-        "{rows} of the {rows_read} rows of {table} were rejected (rejected_rows).",
-        "{table} 共 {rows_read} 行，其中 {rows} 行被拒（rejected_rows）。",
+        "{rows} of the {judged} rows of {table} were rejected (rejected_rows).",
+        "{table} 共 {judged} 行，其中 {rows} 行被拒（rejected_rows）。",
     ),
     "earlier_as_of": (
         "The as-of date would go back from {as_of_before} to {as_of} (earlier_as_of).",
